@@ -1,0 +1,1 @@
+"""Plain TCP: line streams and the direct rendezvous."""

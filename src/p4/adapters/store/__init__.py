@@ -1,0 +1,1 @@
+"""Durable state: the state directory and the database."""

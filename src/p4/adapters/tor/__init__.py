@@ -1,0 +1,1 @@
+"""Rendezvous over Tor onion services."""

@@ -1,0 +1,1 @@
+"""The `p4` command, one file a command."""

@@ -1,0 +1,99 @@
+"""Identities: an Ed25519 key pair and the id derived from it (spec/identity.md, RFC 8032)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NewType
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+__all__ = ["Identity", "PeerId", "decode_key", "encode_key", "is_peer_id", "peer_id_of", "verify_signature"]
+
+PeerId = NewType("PeerId", str)
+"""First 24 hex digits, lower case, of SHA-256 over the raw public key."""
+
+KEY_BYTES = 32
+
+
+def peer_id_of(public_key: bytes) -> PeerId:
+    """The id that belongs to a raw 32-byte public key."""
+    return PeerId(hashlib.sha256(public_key).hexdigest()[:24])
+
+
+def is_peer_id(text: str) -> bool:
+    """Whether the text has the form of a peer id."""
+    return re.fullmatch(r"[0-9a-f]{24}", text) is not None
+
+
+def encode_key(key: bytes) -> str:
+    """A raw key in standard padded base64 (RFC 4648 section 4)."""
+    return base64.b64encode(key).decode("ascii")
+
+
+def decode_key(text: str) -> bytes:
+    """The raw key in canonical padded base64.
+
+    Raises:
+        ValueError: not base64, not canonical, or not 32 bytes.
+    """
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("not base64") from error
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{len(key)} bytes instead of {KEY_BYTES}")
+    if encode_key(key) != text:
+        # Unused trailing bits may be set; two spellings of one key would be two contacts.
+        raise ValueError("base64 is not canonical")
+    return key
+
+
+def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether the Ed25519 signature over the message is the key's."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A device's own key pair.
+
+    Args:
+        seed: the 32-byte private key. Never shown by ``repr``.
+
+    Raises:
+        ValueError: the seed is not 32 bytes.
+    """
+
+    seed: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.seed) != KEY_BYTES:
+            raise ValueError(f"an Ed25519 seed has {KEY_BYTES} bytes, not {len(self.seed)}")
+
+    @cached_property
+    def _private_key(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self.seed)
+
+    @cached_property
+    def public_key(self) -> bytes:
+        """Raw 32-byte public key."""
+        return self._private_key.public_key().public_bytes_raw()
+
+    @cached_property
+    def peer_id(self) -> PeerId:
+        """The id derived from the public key."""
+        return peer_id_of(self.public_key)
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64-byte Ed25519 signature over the message."""
+        return self._private_key.sign(message)

@@ -1,0 +1,112 @@
+"""Every number the protocol and the node live by, with its unit and its reason.
+
+First what spec/ fixes (both sides depend on it), then what this implementation chose.
+"""
+
+from __future__ import annotations
+
+# --- specification ---------------------------------------------------------------------------------------
+
+PROTOCOL_VERSION = 1
+"""``protocol_version`` of every envelope; version 2 announces itself inside the payload (spec/envelope.md)."""
+
+SIGNALING_LINE_BYTES = 64 * 1024
+"""Longest signaling line including its newline; v1 reads no more (spec/signaling.md)."""
+
+NONCE_BYTES = 16
+"""Length of an envelope's nonce before hex coding (spec/envelope.md)."""
+
+SAFE_INTEGER = 2**53 - 1
+"""Largest integer magnitude that RFC 8785 can represent exactly; larger ones are refused."""
+
+V1_REPLY_SECONDS = 25.0
+"""How long a v1 dialler waits for a reply, and how long it may hold its lock (spec/signaling.md)."""
+
+ONION_PORT = 80
+"""Virtual port of every P4 onion service (spec/invite.md)."""
+
+# --- envelopes and replay --------------------------------------------------------------------------------
+
+MAX_SKEW_MS = 24 * 60 * 60 * 1000
+"""Accepted difference of clocks. As wide as v1's: a device with a wrong clock still reconnects, and
+the persisted replay window, not the clock, is what stops replays."""
+
+REPLAY_NONCES = 4096
+"""Nonces remembered per sender; beyond it the oldest go and everything as old as they is refused."""
+
+# --- signaling endpoint (design section 3) -----------------------------------------------------------------
+
+STRANGER_STREAMS = 64
+"""Inbound streams that have not yet proved to be a contact; further ones are closed at once."""
+
+FIRST_BYTE_SECONDS = 5.0
+"""A stranger that sends no complete line within this time is closed."""
+
+CONTACT_STREAMS = 4
+"""Inbound streams per contact; the oldest goes when a fifth proves itself."""
+
+BUCKET_CAPACITY = 20
+"""Envelopes a contact may send in a burst."""
+
+BUCKET_PER_SECOND = 2.0
+"""Envelopes per second a contact may send for ever."""
+
+REPLY_SECONDS = 30.0
+"""How long we wait for the reply to an offer over a slow Tor circuit."""
+
+# --- dialling -----------------------------------------------------------------------------------------------
+
+DIAL_SECONDS = 20.0
+"""Own time-out of one rendezvous dial; Tor's would be 120 s."""
+
+RETRY_FIRST_SECONDS = 0.4
+"""Delay before the second attempt; doubles with each failure."""
+
+RETRY_MAX_SECONDS = 30.0
+"""Longest delay between attempts, as long as the user wants the peer."""
+
+RETRY_JITTER = 0.3
+"""Each delay is multiplied by a number between 1 - this and 1 + this."""
+
+LINK_OPEN_SECONDS = 30.0
+"""From the answer to an open, proven link. Long: a path with 2 s round trips and 30 % loss must open."""
+
+QUIET_SECONDS = (4.0, 8.0)
+"""How long the higher peer id waits for a contact that may be v1 before it dials itself."""
+
+QUIET_V1_SECONDS = (35.0, 60.0)
+"""The same towards a known v1 node, whose lock may last V1_REPLY_SECONDS and more."""
+
+HOLD_SECONDS = 1.5
+"""How long the lower id lets a glaring offer wait for the answer to its own (spec/signaling.md)."""
+
+# --- links -----------------------------------------------------------------------------------------------------
+
+LINK_MESSAGE_BYTES = 64 * 1024
+"""Largest data-channel message every library takes (aiortc and some browsers stop there)."""
+
+LINK_LOW_WATER_BYTES = 256 * 1024
+"""Sending resumes when a channel's queue has drained to this."""
+
+LINK_HIGH_WATER_BYTES = 1024 * 1024
+"""Sending pauses at this; wrtc itself fails at 16 MiB."""
+
+GATHER_SECONDS = 2.0
+"""Cap on candidate gathering: an unreachable STUN server must not hold back the offer."""
+
+HEARTBEAT_SECONDS = 1.0
+"""Interval of pings on a v2 link while nothing else arrives."""
+
+HEARTBEAT_MISSES = 3
+"""Silent intervals after which the link counts as dead."""
+
+PROBE_SECONDS = 0.8
+"""With another sign of death (warm stream ended) a link must answer within this, or three round trips."""
+
+# --- messages --------------------------------------------------------------------------------------------------
+
+TEXT_BYTES = 32 * 1024
+"""Longest chat text in UTF-8: fits a data-channel message of every library with its JSON around it."""
+
+OUTBOX_MESSAGES = 100_000
+"""Unacknowledged messages per contact before ``send`` refuses more."""

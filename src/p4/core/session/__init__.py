@@ -1,0 +1,1 @@
+"""What travels on a link, and what must survive it."""

@@ -1,0 +1,1 @@
+"""Orchestration: contacts, attempts, links, recovery."""

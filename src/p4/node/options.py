@@ -1,0 +1,43 @@
+"""What a user can choose about a node. Every field has a sensible default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from p4.core.address import Transport
+from p4.core.ice import IceSettings
+
+__all__ = ["NodeOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOptions:
+    """Settings of one run of a node."""
+
+    transport: Transport = Transport.ONION
+    """How others reach our signaling, and so which address our invites name."""
+    signal_host: str = "127.0.0.1"
+    """Direct mode: the local address to listen on."""
+    signal_port: int = 0
+    """TCP port of the signaling listener: direct mode, and onion mode where there are no unix sockets.
+    0 chooses a free one."""
+    advertise: tuple[str, int] | None = None
+    """Direct mode: host and port that invites name; the listening ones if None."""
+    ice: IceSettings = field(default_factory=IceSettings)
+    """STUN and TURN servers."""
+    onionrelay_bin: Path | None = None
+    """The Tor program; None looks in P4_ONIONRELAY_BIN, the p4-tor package and PATH, in this order."""
+    onionrelay_socks_port: int | None = None
+    """Force Tor's SOCKS listener onto this TCP port instead of a unix socket."""
+    onionrelay_control_port: int | None = None
+    """Force Tor's control listener onto this TCP port (with SAFECOOKIE) instead of a unix socket."""
+    torrc_lines: tuple[str, ...] = ()
+    """Extra lines for Tor's configuration: bridges, pluggable transports, a private network."""
+    retry_seconds: float | None = None
+    """Longest delay between two attempts to reach a contact; None for ``limits.RETRY_MAX_SECONDS``."""
+    link_backend: str = "auto"
+    """``wrtc``, ``aiortc`` or ``auto`` (wrtc where it is installed). P4_LINK_BACKEND overrides auto."""
+    on_warning: Callable[[str], None] | None = None
+    """Told in one sentence about things set aside or mended while the state was opened."""

@@ -1,0 +1,61 @@
+# Every target prepares what it needs by itself (scripts/setup); nothing has to be installed before.
+#
+#   PYTHON=python3.13 make check    with another interpreter than the first one found
+#   VENV=/tmp/venv make check       in another virtual environment than .venv
+#   ARGS="-k replay" make check     with more arguments for pytest (test, check, soak), the demo or the bench
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.PHONY: help demo test check soak bench tor-wheel lock format clean
+
+PYTHON ?=
+VENV ?= .venv
+ARGS ?=
+export PYTHON VENV
+
+BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest --durations=15 --durations-min=0.5
+
+help: ## Shows this list.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+demo: ## Two nodes find each other through Tor, talk, lose the link and get it back, all on this machine.
+	@scripts/setup run
+	@$(BIN)/p4 demo $(ARGS)
+
+check: ## Style, types, import contracts and the quick tests: under a minute.
+	@scripts/setup check
+	@scripts/static-checks
+	@$(PYTEST) -m "not slow and not soak" $(ARGS)
+
+test: ## Everything that every change must pass, real Tor, browser and TURN included: about 15 minutes.
+	@scripts/setup test
+	@scripts/static-checks
+	@$(PYTEST) -m "not soak" $(ARGS)
+
+soak: ## The tests with large counts: hours.
+	@scripts/setup test
+	@$(PYTEST) -m soak --timeout=0 $(ARGS)
+
+bench: ## Our node beside each raw library, TCP and TLS, and its recovery times over a private Tor network.
+	@scripts/setup check
+	@$(BIN)/python -m bench $(ARGS)
+
+tor-wheel: ## Builds the minimal Tor client and its wheel from the distribution's source package.
+	@scripts/setup check
+	@packaging/tor/build
+
+lock: ## Writes requirements/*.lock anew from pyproject.toml.
+	@scripts/setup check
+	@scripts/lock $(ARGS)
+
+format: ## Formats the code and mends what ruff can mend.
+	@scripts/setup check
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean: ## Removes everything that was made, .venv included.
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -80,6 +80,15 @@ QUIET_V1_SECONDS = (35.0, 60.0)
 HOLD_SECONDS = 1.5
 """How long the lower id lets a glaring offer wait for the answer to its own (spec/signaling.md)."""
 
+STAGGER_SECONDS = 0.3
+"""After a loss that both sides notice, the higher id waits this long for the lower one's offer."""
+
+BUSY_SECONDS = 2.0
+"""After a ``busy`` the contact's own offer should arrive; then we try again after this and up to twice this."""
+
+WITHDRAWN_SECONDS = 5.0
+"""A link whose signaling stream ended must open within this."""
+
 # --- links -----------------------------------------------------------------------------------------------------
 
 LINK_MESSAGE_BYTES = 64 * 1024

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from p4.core.identity import PeerId
 from p4.ports import RendezvousStatus
 
-__all__ = ["LinkDown", "LinkUp", "NodeEvent", "NodeWarning", "RendezvousChanged", "TextDelivered", "TextReceived"]
+__all__ = [
+    "LinkDown",
+    "LinkUp",
+    "NodeEvent",
+    "NodeWarning",
+    "RendezvousChanged",
+    "TextDelivered",
+    "TextReceived",
+]
 
 
 @dataclass(frozen=True, slots=True)

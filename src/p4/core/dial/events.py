@@ -1,0 +1,185 @@
+"""Events and effects of the dial machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "Abandon",
+    "Adopt",
+    "AnswerOffer",
+    "AnswerReceived",
+    "AnswerSent",
+    "AttemptFailed",
+    "CloseLink",
+    "Decline",
+    "Dial",
+    "DialEffect",
+    "DialEvent",
+    "DropRequested",
+    "LinkLost",
+    "LinkProven",
+    "OfferArrived",
+    "OfferSent",
+    "OfferWithdrawn",
+    "Stop",
+    "TimePassed",
+    "Wake",
+]
+
+# --- events ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Dialling is possible and worth trying now: start, own address published, network back."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferSent:
+    """Our offer is about to be written."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReceived:
+    """A valid answer to our offer arrived."""
+
+    generation: int
+    protocol: int
+    boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """The attempt cannot succeed any more.
+
+    ``busy``: the contact said that another negotiation goes on; not a failure of the path.
+    """
+
+    generation: int
+    reason: str
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OfferArrived:
+    """A verified, well-formed offer of the contact. ``token`` names it in our effects."""
+
+    token: int
+    protocol: int
+    boot: str
+    sent_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWithdrawn:
+    """The contact cancelled the offer, or the stream that carried it ended."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSent:
+    """Our answer is on its way."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkProven:
+    """The attempt's link is open and its far end has proved to be the contact."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost:
+    """A link ended or was found dead. ``by_peer``: the contact said so and will act itself."""
+
+    generation: int
+    reason: str
+    by_peer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropRequested:
+    """The user wants the present link closed; a new one follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """`DialMachine.deadline` was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The contact was removed or the node ends. Nothing is answered or dialled any more."""
+
+
+DialEvent = (
+    Wake
+    | OfferSent
+    | AnswerReceived
+    | AttemptFailed
+    | OfferArrived
+    | OfferWithdrawn
+    | AnswerSent
+    | LinkProven
+    | LinkLost
+    | DropRequested
+    | TimePassed
+    | Stop
+)
+
+
+# --- effects --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Reach the contact's signaling, make an offer, send it. ``fresh``: forget cached descriptors first."""
+
+    generation: int
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOffer:
+    """Answer the offer named by the token."""
+
+    generation: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """Tell the contact that this offer is not answered (``busy``)."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Stop the attempt: cancel what is going on, withdraw a sent offer, close its link."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """This link is the live one from now on."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLink:
+    """Close a link that was live. ``goodbye``: tell the contact, so that it need not find out."""
+
+    generation: int
+    goodbye: bool
+
+
+DialEffect = Dial | AnswerOffer | Decline | Abandon | Adopt | CloseLink

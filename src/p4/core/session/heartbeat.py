@@ -1,0 +1,94 @@
+"""Whether the far end of a link is alive (spec/link.md, "Heartbeat").
+
+Any traffic counts as a sign of life, so a busy link carries no pings. Pure: time is an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from p4.core import limits
+
+__all__ = ["Heartbeat", "Verdict"]
+
+
+class Verdict(Enum):
+    """What `Heartbeat.tick` wants done."""
+
+    QUIET = "quiet"
+    PING = "ping"
+    DEAD = "dead"
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """Liveness of one link.
+
+    Args:
+        now: monotonic seconds at which the link proved itself.
+    """
+
+    now: float
+    round_trip: float | None = None
+    """Smoothed round trip in seconds (RFC 6298 weights), None before the first pong."""
+
+    def __post_init__(self) -> None:
+        self._heard = self.now
+        self._pinged = self.now
+        self._next_token = 0
+        self._awaited: dict[int, float] = {}
+        self._probe_until: float | None = None
+
+    @property
+    def deadline(self) -> float:
+        """When `tick` must be called next."""
+        next_ping = max(self._heard, self._pinged) + limits.HEARTBEAT_SECONDS
+        moments = [next_ping, self._heard + self._patience]
+        if self._probe_until is not None:
+            moments.append(self._probe_until)
+        return min(moments)
+
+    @property
+    def _patience(self) -> float:
+        """Silence after which the link is dead: three intervals, more on a very slow path."""
+        slow = 3 * (self.round_trip or 0.0)
+        return limits.HEARTBEAT_MISSES * limits.HEARTBEAT_SECONDS + slow
+
+    def heard(self, now: float) -> None:
+        """Something arrived from the far end."""
+        self._heard = now
+        self._probe_until = None
+
+    def pong(self, token: int, now: float) -> None:
+        """A pong arrived; unknown tokens are only a sign of life."""
+        self.heard(now)
+        sent = self._awaited.pop(token, None)
+        if sent is not None:
+            sample = now - sent
+            last = self.round_trip
+            self.round_trip = sample if last is None else last + (sample - last) / 8
+
+    def next_ping(self, now: float) -> int:
+        """The token of a ping that is about to be sent."""
+        token, self._next_token = self._next_token, (self._next_token + 1) % 2**32
+        self._pinged = now
+        self._awaited[token] = now
+        if len(self._awaited) > 16:
+            del self._awaited[next(iter(self._awaited))]
+        return token
+
+    def suspect(self, now: float) -> None:
+        """Another sign says that the far end may be gone: send a ping now and expect a quick answer."""
+        if self._probe_until is None:
+            self._probe_until = now + max(limits.PROBE_SECONDS, 3 * (self.round_trip or 0.0))
+
+    def tick(self, now: float) -> Verdict:
+        """Call at `deadline` (earlier is harmless)."""
+        if now >= self._heard + self._patience:
+            return Verdict.DEAD
+        if self._probe_until is not None and now >= self._probe_until:
+            return Verdict.DEAD
+        if now >= max(self._heard, self._pinged) + limits.HEARTBEAT_SECONDS:
+            return Verdict.PING
+        return Verdict.QUIET

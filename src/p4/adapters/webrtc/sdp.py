@@ -1,0 +1,53 @@
+"""What a session description must look like before a library sees it.
+
+A peer's SDP comes from outside, and the libraries would do more than we want with it: create audio
+receivers, resolve and probe any number of addresses. A P4 link is one data-channel section.
+"""
+
+from __future__ import annotations
+
+from p4.errors import LinkError
+
+__all__ = ["CANDIDATES", "check_description", "with_end_of_candidates"]
+
+CANDIDATES = 100
+"""Most candidates in a description. Each is an address that we shall send packets to."""
+
+
+def check_description(sdp: str, kind: str) -> None:
+    """Accept only one section, for data channels, with ICE credentials and a fingerprint.
+
+    Args:
+        sdp: the peer's description.
+        kind: ``offer`` or ``answer``, for the message.
+
+    Raises:
+        LinkError: code ``bad-sdp``.
+    """
+    lines = sdp.splitlines()
+    media = [line for line in lines if line.startswith("m=")]
+    if not sdp.startswith("v=0") or not sdp.isascii() or "\0" in sdp:
+        reason = "it is not a session description"
+    elif len(media) != 1 or not media[0].startswith("m=application ") or media[0].split()[1] == "0":
+        reason = "it must describe exactly one section, for data channels"
+    elif not _has(lines, "a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"):
+        reason = "it lacks ICE credentials or a fingerprint"
+    elif sum(line.startswith("a=candidate:") for line in lines) > CANDIDATES:
+        reason = f"it names more than {CANDIDATES} candidates"
+    else:
+        return
+    raise LinkError(f"The other side's {kind} cannot be used: {reason}.", code="bad-sdp")
+
+
+def with_end_of_candidates(sdp: str) -> str:
+    r"""Say that no more candidates will come (RFC 8840): P4 sends them all at once.
+
+    Without it aiortc goes on waiting for more after all the known ones have failed.
+    """
+    if "a=end-of-candidates" in sdp:
+        return sdp
+    return sdp.rstrip("\r\n") + "\r\na=end-of-candidates\r\n"
+
+
+def _has(lines: list[str], *prefixes: str) -> bool:
+    return all(any(line.startswith(prefix) for line in lines) for prefix in prefixes)

@@ -1,0 +1,261 @@
+"""Links on `wrtc`, Chrome's WebRTC library with a binding for asyncio. The default.
+
+What this adapter smooths out:
+
+- wrtc runs its own threads but posts every callback, in order, to the loop whose handlers it calls.
+- A connection that failed leaves its channels ``open`` for ever: the end of a link is taken from the
+  state of the connection as well as from the channel's.
+- Operations that are running when the connection is closed end as if their task had been cancelled.
+- Generating a certificate is most of the set-up time; one is shared by all links of a process.
+- Hosts with no address but loopback's get no candidates unless that is allowed before the first
+  connection (see `loopback_needed`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import psutil
+import webrtc
+from webrtc.models.events import Event, MessageEvent, RTCDataChannelEvent
+
+from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, DataChannel
+from p4.adapters.webrtc.sdp import check_description, with_end_of_candidates
+from p4.core import limits
+from p4.core.ice import IceSettings
+from p4.errors import LinkError
+from p4.ports import LinkBackend, LinkEvent
+
+__all__ = ["WrtcBackend", "WrtcLink", "loopback_needed"]
+
+_CERTIFICATE_MARGIN_SECONDS = 24 * 3600.0
+"""A certificate is replaced when less than this is left of its 30 days."""
+
+_LIBRARY_ERRORS = (webrtc.PythonWebRTCExceptionBase, TypeError, ValueError, RuntimeError)
+"""What wrtc raises: its own family, and Python's for values it cannot convert."""
+
+_log = logging.getLogger(__name__)
+
+
+def loopback_needed() -> bool:
+    """Whether loopback candidates are wanted: there are no others, or ``P4_ALLOW_LOOPBACK=1`` says so."""
+    if os.environ.get("P4_ALLOW_LOOPBACK") == "1":
+        return True
+    addresses = [
+        entry.address
+        for entries in psutil.net_if_addrs().values()
+        for entry in entries
+        if entry.family.name in {"AF_INET", "AF_INET6"}
+    ]
+    return all(address.startswith(("127.", "fe80:")) or address == "::1" for address in addresses)
+
+
+class WrtcBackend(LinkBackend):
+    """Makes links with wrtc.
+
+    Args:
+        warn: told in one sentence about a server that wrtc cannot use; by default the log.
+        wall_seconds: Unix time, for TURN credentials that expire.
+    """
+
+    def __init__(
+        self,
+        *,
+        warn: Callable[[str], None] = _log.warning,
+        wall_seconds: Callable[[], float] = time.time,
+    ) -> None:
+        self._warn = warn
+        self._warned: set[str] = set()
+        self._wall_seconds = wall_seconds
+        self._certificate: webrtc.RTCCertificate | None = None
+        if loopback_needed():
+            try:
+                webrtc.allow_loopback()
+            except webrtc.InvalidStateError:
+                _log.debug("wrtc made a connection before this backend; loopback candidates stay as they are")
+
+    @property
+    def name(self) -> str:
+        """``wrtc``."""
+        return "wrtc"
+
+    def create(self, ice: IceSettings, sink: Callable[[LinkEvent], None]) -> WrtcLink:
+        """See `p4.ports.LinkBackend.create`."""
+        return WrtcLink(self._configuration(ice), self._current_certificate, sink)
+
+    async def close(self) -> None:
+        """Nothing is left to wait for: wrtc closes at once."""
+
+    def _configuration(self, ice: IceSettings) -> webrtc.RTCConfiguration:
+        servers = [webrtc.RTCIceServer(urls=url) for url in ice.stun]
+        for turn in ice.turn:
+            credentials = turn.credentials(self._wall_seconds())
+            if credentials is None:
+                self._warn_once(
+                    turn.url,
+                    f"The TURN server {turn.url} has no credentials and wrtc cannot use such a server; it is "
+                    "left out. Give it credentials, or choose the link backend aiortc.",
+                )
+                continue
+            servers.append(
+                webrtc.RTCIceServer(
+                    urls=turn.address.text, username=credentials[0], credential=credentials[1]
+                )
+            )
+        return webrtc.RTCConfiguration(
+            ice_servers=servers,
+            ice_transport_policy=(
+                webrtc.RTCIceTransportPolicy.relay if ice.relay_only else webrtc.RTCIceTransportPolicy.all
+            ),
+        )
+
+    def _warn_once(self, key: str, sentence: str) -> None:
+        if key not in self._warned:
+            self._warned.add(key)
+            self._warn(sentence)
+
+    async def _current_certificate(self) -> webrtc.RTCCertificate:
+        found = self._certificate
+        if found is None or found.expires / 1000 < time.time() + _CERTIFICATE_MARGIN_SECONDS:
+            found = self._certificate = await webrtc.RTCPeerConnection.generate_certificate("ECDSA")
+        return found
+
+
+class WrtcLink(ChannelLink):
+    """One link. Made by `WrtcBackend.create`."""
+
+    def __init__(
+        self,
+        configuration: webrtc.RTCConfiguration,
+        certificate: Callable[[], Awaitable[webrtc.RTCCertificate]],
+        sink: Callable[[LinkEvent], None],
+    ) -> None:
+        super().__init__(sink)
+        self._configuration = configuration
+        self._certificate = certificate
+        self._connection: webrtc.RTCPeerConnection | None = None
+        self._gathered: asyncio.Future[None] = self._loop.create_future()
+
+    async def offer(self, label: str) -> str:
+        """See `p4.ports.Link.offer`."""
+        with self._mapping("gathering-failed", "The offer could not be made"):
+            await self._connect()
+            self.open_channel(label)
+            return await self._describe()
+
+    async def answer(self, offer_sdp: str) -> str:
+        """See `p4.ports.Link.answer`."""
+        check_description(offer_sdp, "offer")
+        with self._mapping("gathering-failed", "The answer could not be made"):
+            connection = await self._connect()
+        with self._mapping("bad-sdp", "The other side's offer cannot be used"):
+            await connection.set_remote_description(_description(webrtc.RTCSdpType.offer, offer_sdp))
+        with self._mapping("gathering-failed", "The answer could not be made"):
+            return await self._describe()
+
+    async def accept_answer(self, answer_sdp: str) -> None:
+        """See `p4.ports.Link.accept_answer`."""
+        check_description(answer_sdp, "answer")
+        with self._mapping("bad-sdp", "The other side's answer cannot be used"):
+            await self._live().set_remote_description(_description(webrtc.RTCSdpType.answer, answer_sdp))
+
+    async def _connect(self) -> webrtc.RTCPeerConnection:
+        if self._connection is not None:
+            raise LinkError("This link is already being negotiated.", code="gathering-failed")
+        self._configuration.certificates = [await self._certificate()]
+        if self._over:
+            raise LinkError("The link was closed while it was being made.", code="gathering-failed")
+        connection = self._connection = webrtc.RTCPeerConnection(self._configuration)
+        connection.on("connectionstatechange", self._on_state)
+        connection.on("icegatheringstatechange", self._on_gathering)
+        connection.on("datachannel", self._on_channel)
+        return connection
+
+    def _live(self) -> webrtc.RTCPeerConnection:
+        if self._connection is None or self._over:
+            raise LinkError("The link is closed or was never offered.", code="gathering-failed")
+        return self._connection
+
+    async def _describe(self) -> str:
+        """Set the local description and give it once gathering is complete, or has taken long enough."""
+        connection = self._live()
+        await connection.set_local_description()
+        await asyncio.wait(
+            {self._gathered, self._ended}, timeout=limits.GATHER_SECONDS, return_when="FIRST_COMPLETED"
+        )
+        described = self._live().local_description
+        if described is None:
+            raise LinkError("The library made no description of this side.", code="gathering-failed")
+        return with_end_of_candidates(described.sdp)
+
+    @contextlib.contextmanager
+    def _mapping(self, code: str, what: str) -> Iterator[None]:
+        """Turn the library's errors into ours, and its cancellation of a closed connection's operations."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._over or (task is not None and task.cancelling()):
+                raise
+            raise LinkError("The link was closed while it was being made.", code=code) from None
+        except _LIBRARY_ERRORS as error:
+            raise LinkError(f"{what}: {error}.", code=code) from error
+
+    def _on_state(self, _event: Event) -> None:
+        connection = self._connection
+        if connection is not None and connection.connection_state in {"failed", "closed"}:
+            self._end(PATH_LOST)
+
+    def _on_gathering(self, _event: Event) -> None:
+        connection = self._connection
+        if (
+            connection is not None
+            and connection.ice_gathering_state == "complete"
+            and not self._gathered.done()
+        ):
+            self._gathered.set_result(None)
+
+    def _on_channel(self, event: RTCDataChannelEvent) -> None:
+        self._adopt(event.channel)
+
+    def _create(self, label: str) -> DataChannel:
+        with self._mapping("not-open", f"The channel {label!r} could not be created"):
+            return self._live().create_data_channel(label)
+
+    def _attach(self, channel: DataChannel) -> None:
+        assert isinstance(channel, webrtc.RTCDataChannel)  # noqa: S101 - what _create and _on_channel give
+        label = channel.label
+        channel.buffered_amount_low_threshold = limits.LINK_LOW_WATER_BYTES
+
+        def on_message(event: MessageEvent) -> None:
+            assert isinstance(event.data, str | bytes)  # noqa: S101 - binary_type is arraybuffer
+            self._on_message(label, event.data)
+
+        channel.on("open", lambda _: self._on_open(label))
+        channel.on("message", on_message)
+        channel.on("bufferedamountlow", lambda _: self._on_low(label))
+        channel.on("close", lambda _: self._end(CLOSED_BY_PEER))
+
+    def _hand_over(self, channel: DataChannel, data: str | bytes) -> None:
+        assert isinstance(channel, webrtc.RTCDataChannel)  # noqa: S101 - what _create and _on_channel give
+        try:
+            channel.send(data)
+        except webrtc.OperationError as error:
+            raise LinkError(
+                "Too much already waits to be sent. Try again later.", code="buffer-full"
+            ) from error
+        except _LIBRARY_ERRORS as error:
+            raise LinkError(f"The message was not sent: {error}.", code="not-open") from error
+
+    def _shut(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _description(kind: webrtc.RTCSdpType, sdp: str) -> webrtc.RTCSessionDescriptionInit:
+    return webrtc.RTCSessionDescriptionInit(kind, sdp)

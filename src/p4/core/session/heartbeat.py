@@ -5,7 +5,6 @@ Any traffic counts as a sign of life, so a busy link carries no pings. Pure: tim
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from p4.core import limits
@@ -21,7 +20,6 @@ class Verdict(Enum):
     DEAD = "dead"
 
 
-@dataclass(slots=True)
 class Heartbeat:
     """Liveness of one link.
 
@@ -29,13 +27,11 @@ class Heartbeat:
         now: monotonic seconds at which the link proved itself.
     """
 
-    now: float
-    round_trip: float | None = None
-    """Smoothed round trip in seconds (RFC 6298 weights), None before the first pong."""
-
-    def __post_init__(self) -> None:
-        self._heard = self.now
-        self._pinged = self.now
+    def __init__(self, now: float) -> None:
+        self.round_trip: float | None = None
+        """Smoothed round trip in seconds (RFC 6298 weights), None before the first pong."""
+        self._heard = now
+        self._pinged = now
         self._next_token = 0
         self._awaited: dict[int, float] = {}
         self._probe_until: float | None = None

@@ -13,12 +13,28 @@ from typing import NewType
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-__all__ = ["Identity", "PeerId", "decode_key", "encode_key", "is_peer_id", "peer_id_of", "verify_signature"]
+__all__ = [
+    "Identity",
+    "PeerId",
+    "decode_key",
+    "encode_key",
+    "is_peer_id",
+    "is_usable_key",
+    "peer_id_of",
+    "verify_signature",
+]
 
 PeerId = NewType("PeerId", str)
 """First 24 hex digits, lower case, of SHA-256 over the raw public key."""
 
 KEY_BYTES = 32
+
+_FIELD = 2**255 - 19
+_CURVE_D = -121665 * pow(121666, -1, _FIELD) % _FIELD
+_SMALL_ORDER_Y = frozenset(
+    # y of the eight points whose order divides 8, up to sign: order 4, orders 1 and 2, order 8.
+    {0, 1, 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826}
+)
 
 
 def peer_id_of(public_key: bytes) -> PeerId:
@@ -52,6 +68,23 @@ def decode_key(text: str) -> bytes:
         # Unused trailing bits may be set; two spellings of one key would be two contacts.
         raise ValueError("base64 is not canonical")
     return key
+
+
+def is_usable_key(public_key: bytes) -> bool:
+    """Whether the bytes are an Ed25519 public key that can prove something.
+
+    Not usable are: a non-canonical coding (two ids for one key), a number that is not on the curve
+    (nothing would ever verify), and the points of small order (anybody can sign for them; the library
+    accepts them). RFC 8032 section 5.1.3.
+    """
+    if len(public_key) != KEY_BYTES:
+        return False
+    y = int.from_bytes(public_key, "little") & (1 << 255) - 1  # the top bit is the sign of x
+    if y >= _FIELD or min(y, _FIELD - y) in _SMALL_ORDER_Y:
+        return False
+    # The curve is -x^2 + y^2 = 1 + d x^2 y^2, so x^2 = u/v; u/v is a square exactly if u*v is.
+    u, v = y * y - 1, _CURVE_D * y * y + 1
+    return pow(u * v, (_FIELD - 1) // 2, _FIELD) == 1
 
 
 def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> bool:

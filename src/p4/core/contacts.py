@@ -1,0 +1,277 @@
+"""The contact book: whom we know, by which key, under which name (spec/identity.md, Contacts)."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from p4.core.address import RendezvousAddress
+from p4.core.canonical import parse_value
+from p4.core.identity import PeerId, is_peer_id
+from p4.core.invite import Invite
+from p4.errors import ContactError, InviteError
+
+__all__ = ["NAME_CHARACTERS", "PREFIX_CHARACTERS", "Contact", "ContactBook"]
+
+NAME_CHARACTERS = 64
+"""Longest name of a contact, in Unicode characters."""
+
+PREFIX_CHARACTERS = 6
+"""Fewest hex digits that may stand for a whole peer id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A device that we know.
+
+    Args:
+        peer_id: belongs to the key.
+        public_key: raw 32-byte Ed25519 key; never changes.
+        rendezvous: where its signaling answers, as far as we know.
+        name: chosen by our user, may be empty.
+    """
+
+    peer_id: PeerId
+    public_key: bytes
+    rendezvous: RendezvousAddress
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, or the id where there is none."""
+        return self.name or self.peer_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One element of the file: as read (kept for what we do not know), and as understood."""
+
+    raw: object
+    contact: Contact | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactBook:
+    """All contacts, in the order in which they were added. Immutable: every change gives a new book."""
+
+    _entries: tuple[_Entry, ...] = field(default=())
+
+    @property
+    def contacts(self) -> tuple[Contact, ...]:
+        """The usable contacts."""
+        return tuple(entry.contact for entry in self._entries if entry.contact is not None)
+
+    def find(self, reference: str) -> Contact:
+        """The contact that a person means.
+
+        Args:
+            reference: a peer id, a name (case does not matter), or the beginning of one peer id, at least
+                6 digits long. Tried in this order.
+
+        Raises:
+            ContactError: ``unknown`` or ``ambiguous``.
+        """
+        wanted = reference.strip()
+        for matches in (
+            [contact for contact in self.contacts if contact.peer_id == wanted.lower()],
+            [contact for contact in self.contacts if wanted and _fold(contact.name) == _fold(wanted)],
+            [
+                contact
+                for contact in self.contacts
+                if len(wanted) >= PREFIX_CHARACTERS and contact.peer_id.startswith(wanted.lower())
+            ],
+        ):
+            if len(matches) == 1:
+                return matches[0]
+            if matches:
+                raise ContactError(
+                    f"{_shown(wanted)} is the beginning of {len(matches)} peer ids. Give more of it.",
+                    code="ambiguous",
+                )
+        raise ContactError(f"There is no contact {_shown(wanted)}.", code="unknown")
+
+    def add(self, invite: Invite, name: str = "", *, me: PeerId) -> ContactBook:
+        """Add the device that an invite names, or take over its new rendezvous address.
+
+        Args:
+            invite: a validated invite.
+            name: name to give; empty keeps the one that a known contact has.
+            me: our own id.
+
+        Raises:
+            InviteError: ``own-invite``.
+            ContactError: ``changed-key`` (the file holds another key for this id), ``name-taken`` or
+                ``bad-name``.
+        """
+        if invite.peer_id == me:
+            raise InviteError(
+                "This is this node's own invite. Give it to the other device, and add that device's invite "
+                "here.",
+                code="own-invite",
+            )
+        if any(entry.contact is None and _raw_id(entry.raw) == invite.peer_id for entry in self._entries):
+            raise ContactError(
+                f"The contacts file has another key for {invite.peer_id} than this invite. The entry in the "
+                f"file was never valid and is not used. Remove the contact {invite.peer_id}, then add the "
+                "invite again.",
+                code="changed-key",
+            )
+        known = next((contact for contact in self.contacts if contact.peer_id == invite.peer_id), None)
+        if known is None:
+            if name:
+                self._check_name(name, invite.peer_id, new_key=True)
+            contact = Contact(invite.peer_id, invite.public_key, invite.rendezvous, name)
+            return ContactBook((*self._entries, _Entry({}, contact)))
+        if name:
+            self._check_name(name, invite.peer_id)
+        return self._put(replace(known, rendezvous=invite.rendezvous, name=name or known.name))
+
+    def rename(self, reference: str, name: str) -> ContactBook:
+        """Give a contact another name; an empty one takes its name away.
+
+        Raises:
+            ContactError: ``unknown``, ``ambiguous``, ``name-taken`` or ``bad-name``.
+        """
+        contact = self.find(reference)
+        if name:
+            self._check_name(name, contact.peer_id)
+        return self._put(replace(contact, name=name))
+
+    def remove(self, reference: str) -> ContactBook:
+        """Forget a contact; by its whole id also an entry of the file that is not usable.
+
+        Raises:
+            ContactError: ``unknown`` or ``ambiguous``.
+        """
+        wanted = reference.strip().lower()
+        by_id = tuple(entry for entry in self._entries if _entry_id(entry) != wanted)
+        if is_peer_id(wanted) and len(by_id) < len(self._entries):
+            return ContactBook(by_id)
+        peer_id = self.find(reference).peer_id
+        return ContactBook(tuple(entry for entry in self._entries if _entry_id(entry) != peer_id))
+
+    @classmethod
+    def parse(cls, data: bytes) -> tuple[ContactBook, tuple[str, ...]]:
+        """Read ``contacts.json`` of version 1 or ours.
+
+        Entries that cannot be used stay in the file as they are and are reported.
+
+        Returns:
+            The book, and one sentence for each problem.
+
+        Raises:
+            ContactError: the file as a whole cannot be read: a code of `p4.core.canonical.parse_object`,
+                or ``not-list``.
+        """
+        value = parse_value(data, ContactError)
+        if not isinstance(value, list):
+            raise ContactError("The contacts file does not hold a list.", code="not-list")
+        book, problems = cls(), []
+        for position, raw in enumerate(value, start=1):
+            contact, problem = book._read(raw)
+            if problem:
+                problems.append(f"Entry {position} of the contacts file: {problem}")
+            book = cls((*book._entries, _Entry(raw, contact)))
+        return book, tuple(problems)
+
+    def serialise(self) -> bytes:
+        """The file's content: version 1's format, with every key and entry that `parse` did not know."""
+        values = [entry.raw if entry.contact is None else _to_object(entry) for entry in self._entries]
+        return (json.dumps(values, indent=2) + "\n").encode("ascii")
+
+    def _read(self, raw: object) -> tuple[Contact | None, str]:
+        if not isinstance(raw, dict):
+            return None, "it is not an object. It is kept but not used."
+        try:
+            invite = Invite.from_object(raw)
+        except InviteError as error:
+            return None, f"{error.message} The entry is kept but not used; remove it or add a new invite."
+        if any(contact.peer_id == invite.peer_id for contact in self.contacts):
+            return None, f"{invite.peer_id} is listed before. The entry is kept but not used."
+        contact = Contact(invite.peer_id, invite.public_key, invite.rendezvous)
+        name = raw.get("name")
+        if name in (None, "", contact.peer_id):
+            return contact, ""
+        if not isinstance(name, str):
+            return contact, f"the name of {contact.peer_id} is not a string. The contact is used without it."
+        try:
+            self._check_name(name, contact.peer_id)
+        except ContactError as error:
+            return contact, f"{error.message} The contact {contact.peer_id} is used without its name."
+        return replace(contact, name=name), ""
+
+    def _put(self, contact: Contact) -> ContactBook:
+        return ContactBook(
+            tuple(
+                _Entry(entry.raw, contact)
+                if entry.contact is not None and entry.contact.peer_id == contact.peer_id
+                else entry
+                for entry in self._entries
+            )
+        )
+
+    def _check_name(self, name: str, owner: PeerId, *, new_key: bool = False) -> None:
+        if problem := _name_problem(name):
+            raise ContactError(f"The name {_shown(name)} cannot be used: {problem}.", code="bad-name")
+        for contact in self.contacts:
+            if contact.peer_id != owner and _fold(contact.name) == _fold(name):
+                advice = (
+                    "This invite has a different key. If it is the same device, set up anew, remove the old "
+                    "contact first; if you did not expect that, somebody else may be posing as it."
+                    if new_key
+                    else "Choose another one."
+                )
+                raise ContactError(
+                    f"The name {_shown(name)} belongs to {contact.peer_id}. {advice}", code="name-taken"
+                )
+
+
+def _name_problem(name: str) -> str:
+    if len(name) > NAME_CHARACTERS:
+        return f"it has more than {NAME_CHARACTERS} characters"
+    if name != name.strip():
+        return "it begins or ends with white space"
+    if is_peer_id(name.lower()):
+        return "it looks like a peer id"
+    # Categories C*: control and invisible direction characters, surrogates, unassigned; Zl, Zp: line ends.
+    # A zero width joiner belongs into emoji and several scripts.
+    bad = (char for char in name if unicodedata.category(char)[0] == "C" and char != "\u200d")
+    if any(True for _ in bad) or any(unicodedata.category(char) in {"Zl", "Zp"} for char in name):
+        return "it has a character that cannot be shown"
+    return ""
+
+
+def _fold(name: str) -> str:
+    """Names that look the same are the same."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def _shown(text: str) -> str:
+    return ascii(text[:80]) if not text.isprintable() else repr(text[:80])
+
+
+def _raw_id(raw: object) -> str | None:
+    peer_id = raw.get("peer_id") if isinstance(raw, Mapping) else None
+    return peer_id if isinstance(peer_id, str) else None
+
+
+def _entry_id(entry: _Entry) -> str | None:
+    return entry.contact.peer_id if entry.contact is not None else _raw_id(entry.raw)
+
+
+def _to_object(entry: _Entry) -> dict[str, object]:
+    """The entry with what we know written over what was read, nothing else changed."""
+    contact = entry.contact
+    assert contact is not None  # noqa: S101  # serialise() asks only for usable ones
+    raw = entry.raw if isinstance(entry.raw, dict) else {}
+    known = Invite(contact.public_key, contact.rendezvous).to_object()
+    old, new = raw.get("rendezvous"), known["rendezvous"]
+    if isinstance(old, dict) and isinstance(new, dict):
+        known["rendezvous"] = {**old, **new}
+    value = {**raw, **known}
+    before, _ = ContactBook()._read(raw)  # noqa: SLF001  # its own class
+    if before is None or before.name != contact.name:
+        value["name"] = contact.name
+    return value

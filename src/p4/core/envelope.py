@@ -1,0 +1,228 @@
+"""Envelopes: signed, addressed, timed payloads (spec/envelope.md).
+
+Bytes become `Unverified` by `parse`, and `Verified` only by `Unverified.verify`. Code that needs trust takes
+`Verified` and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass
+from types import MappingProxyType
+from typing import Final
+
+from p4.core import limits
+from p4.core.canonical import canonical_bytes, parse_object
+from p4.core.identity import Identity, PeerId, encode_key, is_peer_id, peer_id_of, verify_signature
+from p4.errors import EnvelopeError
+
+__all__ = ["Unverified", "Verified", "parse", "parse_fields", "seal"]
+
+_NONCE = re.compile(rf"[0-9a-f]{{{2 * limits.NONCE_BYTES}}}")
+_SIGNATURE_BYTES = 64
+_VERIFIED_HERE: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A payload that its sender signed for us, recently. Only `Unverified.verify` can make one.
+
+    It proves neither that the envelope is new (see `p4.core.replay`) nor that the payload makes sense.
+    """
+
+    sender: PeerId
+    timestamp_ms: int
+    nonce: bytes
+    payload: Mapping[str, object]
+    proof: InitVar[object]
+
+    def __post_init__(self, proof: object) -> None:
+        if proof is not _VERIFIED_HERE:
+            raise TypeError("a Verified comes from Unverified.verify only")
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """A well-formed envelope of which nothing is proven. Use it to look up the sender's key, no more."""
+
+    sender: PeerId
+    recipient: PeerId
+    timestamp_ms: int
+    nonce: bytes
+    payload: Mapping[str, object]
+    signature: bytes
+
+    def verify(
+        self, public_key: bytes, *, me: PeerId, now_ms: int, max_skew_ms: int = limits.MAX_SKEW_MS
+    ) -> Verified:
+        """Prove that the owner of the key sent this to us at about this time.
+
+        Args:
+            public_key: raw key of the contact that ``sender`` names.
+            me: our own id.
+            now_ms: Unix time in milliseconds.
+            max_skew_ms: accepted difference of clocks, either way, in milliseconds.
+
+        Returns:
+            The verified content. The caller next asks the sender's `ReplayWindow`, and acts only when the
+            new window is on disk.
+
+        Raises:
+            EnvelopeError: in this order: ``wrong-sender``, ``wrong-recipient``, ``bad-time``,
+                ``bad-signature``.
+        """
+        if peer_id_of(public_key) != self.sender:
+            raise EnvelopeError(
+                "The envelope names another sender than the key belongs to.", code="wrong-sender"
+            )
+        if self.recipient != me:
+            # A contact could pass on to us what somebody signed for him.
+            raise EnvelopeError("The envelope is addressed to somebody else.", code="wrong-recipient")
+        if abs(now_ms - self.timestamp_ms) > max_skew_ms:
+            raise EnvelopeError(
+                f"The sender's clock and ours differ by {_hours(now_ms - self.timestamp_ms)}; at most "
+                f"{_hours(max_skew_ms)} are accepted. Correct the clock that is wrong.",
+                code="bad-time",
+            )
+        signed = canonical_bytes(
+            _signed_fields(self.sender, self.recipient, self.payload, self.timestamp_ms, self.nonce)
+        )
+        if not verify_signature(public_key, self.signature, signed):
+            raise EnvelopeError("The signature is not the sender's.", code="bad-signature")
+        return Verified(self.sender, self.timestamp_ms, self.nonce, self.payload, _VERIFIED_HERE)
+
+
+def seal(
+    identity: Identity,
+    recipient: PeerId,
+    payload: Mapping[str, object],
+    *,
+    timestamp_ms: int,
+    nonce: bytes,
+) -> bytes:
+    r"""Sign a payload for a recipient.
+
+    Args:
+        identity: the sender.
+        recipient: the only peer that will accept it.
+        payload: a JSON object.
+        timestamp_ms: Unix time in milliseconds.
+        nonce: 16 bytes that were never used before.
+
+    Returns:
+        One line of JSON in UTF-8 without its ``\n``, itself in canonical form.
+
+    Raises:
+        InputError: the payload has no canonical form.
+        ValueError: nonce or recipient has the wrong form, or the line would be too long to be read.
+    """
+    if len(nonce) != limits.NONCE_BYTES:
+        raise ValueError(f"a nonce has {limits.NONCE_BYTES} bytes, not {len(nonce)}")
+    if not is_peer_id(recipient):
+        raise ValueError("the recipient is not a peer id")
+    fields = _signed_fields(identity.peer_id, recipient, payload, timestamp_ms, nonce)
+    signature = identity.sign(canonical_bytes(fields))
+    line = canonical_bytes({**fields, "signature_b64": encode_key(signature)})
+    if len(line) >= limits.SIGNALING_LINE_BYTES:
+        raise ValueError(f"an envelope of {len(line)} bytes does not fit into a signaling line")
+    return line
+
+
+def parse(line: bytes) -> Unverified:
+    r"""Read an envelope and check its form.
+
+    Args:
+        line: one line without its ``\n``.
+
+    Raises:
+        EnvelopeError: ``too-long``; a code of `p4.core.canonical.parse_object`; ``bad-version``;
+            ``missing-field``; or ``bad-field``. In this order.
+    """
+    if len(line) >= limits.SIGNALING_LINE_BYTES:
+        raise EnvelopeError(
+            f"The line is longer than {limits.SIGNALING_LINE_BYTES} bytes with its end.", code="too-long"
+        )
+    return parse_fields(parse_object(line, EnvelopeError))
+
+
+def parse_fields(fields: Mapping[str, object]) -> Unverified:
+    """As `parse`, for an object that was read already with `p4.core.canonical.parse_object`.
+
+    Keys that are not of version 1 are dropped: nothing signs them (spec/envelope.md, Unknown keys).
+
+    Raises:
+        EnvelopeError: ``bad-version``, ``missing-field`` or ``bad-field``.
+    """
+    # First of all: of an unknown version we know no other field.
+    version = _field(fields, "protocol_version")
+    if type(version) is not int:
+        raise _bad_field("protocol_version")
+    if version != limits.PROTOCOL_VERSION:
+        raise EnvelopeError(
+            f"The envelope is of protocol version {version}; this program speaks {limits.PROTOCOL_VERSION}.",
+            code="bad-version",
+        )
+    sender = _peer_id(fields, "sender_peer_id")
+    recipient = _peer_id(fields, "recipient_peer_id")
+    timestamp_ms = _field(fields, "timestamp_ms")
+    if type(timestamp_ms) is not int or timestamp_ms < 0:
+        raise _bad_field("timestamp_ms")
+    nonce = _field(fields, "nonce")
+    if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
+        raise _bad_field("nonce")
+    payload = _field(fields, "payload")
+    if not isinstance(payload, dict):
+        raise _bad_field("payload")
+    signature = _signature(_field(fields, "signature_b64"))
+    return Unverified(
+        sender, recipient, timestamp_ms, bytes.fromhex(nonce), MappingProxyType(payload), signature
+    )
+
+
+def _signed_fields(
+    sender: PeerId, recipient: PeerId, payload: Mapping[str, object], timestamp_ms: int, nonce: bytes
+) -> dict[str, object]:
+    return {
+        "protocol_version": limits.PROTOCOL_VERSION,
+        "sender_peer_id": sender,
+        "recipient_peer_id": recipient,
+        "timestamp_ms": timestamp_ms,
+        "nonce": nonce.hex(),
+        "payload": dict(payload),
+    }
+
+
+def _field(fields: Mapping[str, object], key: str) -> object:
+    if key not in fields:
+        raise EnvelopeError(f"The envelope has no {key}.", code="missing-field")
+    return fields[key]
+
+
+def _bad_field(key: str) -> EnvelopeError:
+    return EnvelopeError(f"The {key} of the envelope has the wrong form.", code="bad-field")
+
+
+def _peer_id(fields: Mapping[str, object], key: str) -> PeerId:
+    value = _field(fields, key)
+    if not isinstance(value, str) or not is_peer_id(value):
+        raise _bad_field(key)
+    return PeerId(value)
+
+
+def _signature(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise _bad_field("signature_b64")
+    try:
+        signature = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _bad_field("signature_b64") from error
+    if len(signature) != _SIGNATURE_BYTES or encode_key(signature) != value:
+        raise _bad_field("signature_b64")
+    return signature
+
+
+def _hours(milliseconds: int) -> str:
+    return f"{abs(milliseconds) / 3_600_000:.1f} hours"

@@ -1,0 +1,208 @@
+"""Group commit: one thread, one connection, many callers sharing each transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from p4.adapters.store import database
+from p4.errors import P4Error, StateError
+
+__all__ = ["CommitThread"]
+
+_T = TypeVar("_T")
+
+BATCH_OPERATIONS = 512
+"""Most operations in one transaction, so that the first of a long queue does not wait for the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """What a caller wants done, and the future that tells it."""
+
+    run: Callable[[sqlite3.Connection], Any]
+    writes: bool
+    future: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How one operation ended: a value, or the error to raise where the caller waits."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+class CommitThread:
+    """Runs operations on a database in a thread of its own and answers after the commit.
+
+    Args:
+        path: the database file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._queue: deque[_Operation] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._failure: StateError | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Future[None] | None = None
+
+    async def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Open the database in the thread.
+
+        Raises:
+            StateError, CorruptFileError: it cannot be opened; the thread has ended.
+        """
+        self._loop = loop
+        opened: asyncio.Future[None] = loop.create_future()
+        self._ended = loop.create_future()
+        # A daemon: a program that forgets close() must still end. Being stopped between two instructions
+        # is a crash like any other to the database.
+        threading.Thread(target=self._run, args=(opened,), name="p4-store", daemon=True).start()
+        # Shielded: a caller that gives up must not leave a future half resolved in the thread's hands.
+        await asyncio.shield(opened)
+
+    async def stop(self) -> None:
+        """Carry out what is queued, close the database, end the thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._ended is not None:
+            await asyncio.shield(self._ended)
+
+    async def submit(self, run: Callable[[sqlite3.Connection], _T], *, writes: bool) -> _T:
+        """Queue an operation and wait until the transaction that holds it is on disk.
+
+        Raises:
+            StateError: the database refused, or the store is closed; the operation has no effect.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is not None and loop is not self._loop:
+            raise RuntimeError("a store belongs to the event loop that opened it")
+        future: asyncio.Future[_T] = loop.create_future()
+        with self._wake:
+            if self._failure is not None:
+                raise self._failure
+            if self._closing:
+                raise StateError(
+                    f"The database {self._path} is closed already. Nothing was written.",
+                    path=str(self._path),
+                    code="closed",
+                )
+            self._queue.append(_Operation(run, writes, future))
+            self._wake.notify()
+        return await future
+
+    # --- in the thread -----------------------------------------------------------------------------------
+
+    def _run(self, opened: asyncio.Future[None]) -> None:
+        try:
+            connection = database.open_database(self._path)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller of open() must hear of it
+            with self._wake:
+                self._closing = True
+            self._deliver([(opened, _Outcome(error=error))])
+            self._deliver_end()
+            return
+        self._deliver([(opened, _Outcome())])
+        while batch := self._next_batch():
+            outcomes = self._commit(connection, batch)
+            self._deliver(
+                [(operation.future, outcome) for operation, outcome in zip(batch, outcomes, strict=True)]
+            )
+        with contextlib.suppress(sqlite3.Error):
+            # Everything is committed; what can still fail is folding the log into the main file, which the
+            # next opening does as well.
+            connection.close()
+        self._deliver_end()
+
+    def _next_batch(self) -> list[_Operation]:
+        """Wait for operations; an empty list means the end."""
+        with self._wake:
+            while not self._queue and not self._closing:
+                self._wake.wait()
+            size = min(len(self._queue), BATCH_OPERATIONS)
+            return [self._queue.popleft() for _ in range(size)]
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[_Operation]) -> list[_Outcome]:
+        """Run a batch in one transaction; the outcomes are valid only because the commit is in here too."""
+        outcomes: list[_Outcome] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE" if any(one.writes for one in batch) else "BEGIN")
+            for operation in batch:
+                outcomes.append(self._attempt(connection, operation))
+                if not connection.in_transaction:
+                    # The database gave up the whole transaction (disk full, I/O error), not just one step.
+                    return [_Outcome(error=outcomes[-1].error) for _ in batch]
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - the thread must live on; every caller gets the reason
+            with contextlib.suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            reason = self._explain(connection, error)
+            return [_Outcome(error=reason) for _ in batch]
+        return outcomes
+
+    def _attempt(self, connection: sqlite3.Connection, operation: _Operation) -> _Outcome:
+        """One operation, undone by itself if it fails, so that its neighbours are not harmed."""
+        if not operation.writes:
+            return self._attempt_read(connection, operation)
+        connection.execute("SAVEPOINT operation")
+        try:
+            value = operation.run(connection)
+        except Exception as error:  # noqa: BLE001 - belongs to the caller of this operation, not to the thread
+            if connection.in_transaction:
+                connection.execute("ROLLBACK TO operation")
+                connection.execute("RELEASE operation")
+            return _Outcome(error=self._explain(connection, error))
+        connection.execute("RELEASE operation")
+        return _Outcome(value)
+
+    def _attempt_read(self, connection: sqlite3.Connection, operation: _Operation) -> _Outcome:
+        try:
+            return _Outcome(operation.run(connection))
+        except Exception as error:  # noqa: BLE001 - as in _attempt
+            return _Outcome(error=self._explain(connection, error))
+
+    def _explain(self, connection: sqlite3.Connection, error: Exception) -> Exception:
+        """The error for the caller; after damage to the file, also the last word to all later callers."""
+        if isinstance(error, P4Error) or not isinstance(error, sqlite3.Error):
+            return error
+        if database.means_corrupt(error):
+            connection.close()
+            reason: StateError = database.set_database_aside(self._path, str(error))
+            with self._wake:
+                self._failure = reason
+                self._closing = True
+            return reason
+        return database.explain(error, self._path)
+
+    def _deliver(self, results: list[tuple[asyncio.Future[Any], _Outcome]]) -> None:
+        assert self._loop is not None  # noqa: S101 - set before the thread starts
+        with contextlib.suppress(RuntimeError):
+            # The loop may be closed: then nobody waits any more, and what was committed is committed.
+            self._loop.call_soon_threadsafe(_resolve, results)
+
+    def _deliver_end(self) -> None:
+        assert self._ended is not None  # noqa: S101 - set before the thread starts
+        self._deliver([(self._ended, _Outcome())])
+
+
+def _resolve(results: list[tuple[asyncio.Future[Any], _Outcome]]) -> None:
+    """On the loop: answer every caller that still waits."""
+    for future, outcome in results:
+        if future.done():
+            continue  # the caller was cancelled
+        if outcome.error is not None:
+            future.set_exception(outcome.error)
+        else:
+            future.set_result(outcome.value)

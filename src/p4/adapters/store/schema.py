@@ -1,0 +1,104 @@
+"""The form of the database and how older forms become the current one.
+
+``PRAGMA user_version`` counts migrations. Each one is a list of statements run in one transaction together
+with its number, so a crash leaves the database in the form before or after it. Migrations are never
+edited once released: a database of any earlier release must take the same steps.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from p4.errors import StateError
+
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "OLDEST_SQLITE", "migrate"]
+
+APPLICATION_ID = 0x50345331
+"""``PRAGMA application_id`` of our databases: the bytes "P4S1". Another program's database is refused."""
+
+OLDEST_SQLITE = (3, 37, 0)
+"""STRICT tables came with this version."""
+
+_FIRST = (
+    """CREATE TABLE relation (
+        id INTEGER PRIMARY KEY,
+        peer_id TEXT NOT NULL UNIQUE,
+        protocol INTEGER NOT NULL DEFAULT 0,
+        last_seen_ms INTEGER NOT NULL DEFAULT 0,
+        out_epoch BLOB NOT NULL DEFAULT x'',
+        out_next INTEGER NOT NULL DEFAULT 1 CHECK (out_next >= 1),
+        in_epoch BLOB NOT NULL DEFAULT x'',
+        in_next INTEGER NOT NULL DEFAULT 1 CHECK (in_next >= 1),
+        replay_floor_ms INTEGER NOT NULL DEFAULT 0
+    ) STRICT""",
+    """CREATE TABLE outbox (
+        relation INTEGER NOT NULL REFERENCES relation (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL CHECK (number >= 1),
+        text TEXT NOT NULL,
+        accepted_ms INTEGER NOT NULL,
+        PRIMARY KEY (relation, number)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE inbox (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        relation INTEGER NOT NULL REFERENCES relation (id) ON DELETE CASCADE,
+        epoch BLOB NOT NULL,
+        number INTEGER NOT NULL CHECK (number >= 1),
+        text TEXT NOT NULL,
+        received_ms INTEGER NOT NULL,
+        UNIQUE (relation, epoch, number)
+    ) STRICT""",
+    """CREATE TABLE replay (
+        relation INTEGER NOT NULL REFERENCES relation (id) ON DELETE CASCADE,
+        timestamp_ms INTEGER NOT NULL,
+        nonce BLOB NOT NULL,
+        PRIMARY KEY (relation, timestamp_ms, nonce)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+"""Migration number n (from 1) is ``MIGRATIONS[n - 1]``."""
+
+
+def migrate(
+    connection: sqlite3.Connection, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
+) -> None:
+    """Bring a database, new or old, to the newest form.
+
+    Args:
+        connection: in autocommit mode.
+
+    Raises:
+        StateError: code ``newer-version`` or ``not-ours``. Nothing was changed.
+        sqlite3.Error: the database refused; the transaction was rolled back.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (tables or version):
+        raise StateError(
+            f"{path} is a database of another program. It was left as it is. Move it away, or use another "
+            "state directory.",
+            path=str(path),
+            code="not-ours",
+        )
+    if version > len(migrations):
+        raise StateError(
+            f"{path} was written by a newer version of P4 (its form is {version}, this version knows "
+            f"{len(migrations)}). It was left as it is. Update P4, or use another state directory.",
+            path=str(path),
+            code="newer-version",
+        )
+    for number in range(version + 1, len(migrations) + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in migrations[number - 1]:
+                connection.execute(statement)
+            # A pragma takes no parameters; both values are our own integers.
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,189 @@
+"""The SQL behind each method of the store. Each runs inside a transaction that its caller commits."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from p4.core import limits
+from p4.core.identity import PeerId
+from p4.core.replay import ReplayWindow
+from p4.errors import StateError
+from p4.ports import InboxMessage, OutboxMessage, PeerRecord
+
+__all__ = [
+    "accept_inbox",
+    "acknowledge_outbox",
+    "append_outbox",
+    "consume_inbox",
+    "forget_peer",
+    "load_peers",
+    "load_replay",
+    "read_inbox",
+    "read_outbox",
+    "save_peer",
+    "save_replay",
+]
+
+
+def load_peers(connection: sqlite3.Connection) -> dict[PeerId, PeerRecord]:
+    """Every record there is."""
+    rows = connection.execute(
+        "SELECT peer_id, protocol, out_epoch, out_next, in_epoch, in_next, last_seen_ms FROM relation"
+    )
+    return {PeerId(peer_id): PeerRecord(*fields) for peer_id, *fields in rows}
+
+
+def save_peer(connection: sqlite3.Connection, peer_id: PeerId, record: PeerRecord) -> None:
+    """Write ``protocol`` and ``last_seen_ms``, and only these."""
+    connection.execute(
+        "UPDATE relation SET protocol = ?, last_seen_ms = ? WHERE id = ?",
+        (record.protocol, record.last_seen_ms, _relation(connection, peer_id)),
+    )
+
+
+def forget_peer(connection: sqlite3.Connection, peer_id: PeerId) -> None:
+    """Remove the relation; foreign keys take everything that hangs on it along."""
+    connection.execute("DELETE FROM relation WHERE peer_id = ?", (peer_id,))
+
+
+def load_replay(connection: sqlite3.Connection, peer_id: PeerId) -> ReplayWindow:
+    """The stored window, its entries by time and nonce."""
+    floor = connection.execute(
+        "SELECT replay_floor_ms FROM relation WHERE peer_id = ?", (peer_id,)
+    ).fetchone()
+    if floor is None:
+        return ReplayWindow()
+    rows = connection.execute(
+        "SELECT timestamp_ms, nonce FROM replay JOIN relation ON relation.id = replay.relation "
+        "WHERE peer_id = ? ORDER BY timestamp_ms, nonce",
+        (peer_id,),
+    )
+    return ReplayWindow(floor_ms=floor[0], entries=tuple((moment, nonce) for moment, nonce in rows))
+
+
+def save_replay(connection: sqlite3.Connection, peer_id: PeerId, window: ReplayWindow) -> None:
+    """Replace the window, touching only the rows that differ: usually one in, none or a few out."""
+    relation = _relation(connection, peer_id)
+    stored = set(connection.execute("SELECT timestamp_ms, nonce FROM replay WHERE relation = ?", (relation,)))
+    wanted = set(window.entries)
+    connection.executemany(
+        "DELETE FROM replay WHERE relation = ? AND timestamp_ms = ? AND nonce = ?",
+        [(relation, *entry) for entry in stored - wanted],
+    )
+    connection.executemany(
+        "INSERT INTO replay (relation, timestamp_ms, nonce) VALUES (?, ?, ?)",
+        [(relation, *entry) for entry in wanted - stored],
+    )
+    connection.execute("UPDATE relation SET replay_floor_ms = ? WHERE id = ?", (window.floor_ms, relation))
+
+
+def append_outbox(
+    connection: sqlite3.Connection, peer_id: PeerId, text: str, now_ms: int, new_epoch: bytes
+) -> int:
+    """Give the message the next number; refuse it when the peer has confirmed too little for too long."""
+    relation = _relation(connection, peer_id)
+    (number,) = connection.execute("SELECT out_next FROM relation WHERE id = ?", (relation,)).fetchone()
+    (oldest,) = connection.execute(
+        "SELECT min(number) FROM outbox WHERE relation = ?", (relation,)
+    ).fetchone()
+    # Numbers in the outbox have no holes, because only its beginning is ever removed.
+    if oldest is not None and number - oldest >= limits.OUTBOX_MESSAGES:
+        raise StateError(
+            f"{limits.OUTBOX_MESSAGES} messages already wait for {peer_id}, the most that are kept. This one "
+            "was not queued; the waiting ones are safe. Try again when the contact has been online.",
+            path="",
+            code="outbox-full",
+        )
+    connection.execute(
+        "UPDATE relation SET out_next = ?, out_epoch = iif(length(out_epoch) = 0, ?, out_epoch) WHERE id = ?",
+        (number + 1, new_epoch, relation),
+    )
+    connection.execute(
+        "INSERT INTO outbox (relation, number, text, accepted_ms) VALUES (?, ?, ?, ?)",
+        (relation, number, text, now_ms),
+    )
+    return int(number)
+
+
+def read_outbox(
+    connection: sqlite3.Connection, peer_id: PeerId, after: int, limit: int
+) -> list[OutboxMessage]:
+    """A stretch of the outbox, in order."""
+    rows = connection.execute(
+        "SELECT number, text, accepted_ms FROM outbox "
+        "WHERE relation = (SELECT id FROM relation WHERE peer_id = ?) AND number > ? ORDER BY number LIMIT ?",
+        (peer_id, after, limit),
+    )
+    return [OutboxMessage(*row) for row in rows]
+
+
+def acknowledge_outbox(connection: sqlite3.Connection, peer_id: PeerId, through: int) -> None:
+    """Remove the confirmed beginning of the outbox."""
+    connection.execute(
+        "DELETE FROM outbox WHERE relation = (SELECT id FROM relation WHERE peer_id = ?) AND number <= ?",
+        (peer_id, through),
+    )
+
+
+def accept_inbox(
+    connection: sqlite3.Connection,
+    peer_id: PeerId,
+    epoch: bytes,
+    messages: Sequence[tuple[int, str]],
+    now_ms: int,
+) -> list[InboxMessage]:
+    """Keep what is new, count it, and return it."""
+    relation = _relation(connection, peer_id)
+    known_epoch, expected = connection.execute(
+        "SELECT in_epoch, in_next FROM relation WHERE id = ?", (relation,)
+    ).fetchone()
+    if known_epoch != epoch:
+        expected = 1
+    new: list[InboxMessage] = []
+    moved = False
+    for number, text in messages:
+        if number < expected:
+            continue
+        expected, moved = number + 1, True
+        # An epoch may come back (a peer that restored a backup). What still waits under this name is the
+        # same message and must not wait twice.
+        inserted = connection.execute(
+            "INSERT INTO inbox (relation, epoch, number, text, received_ms) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (relation, epoch, number) DO NOTHING",
+            (relation, epoch, number, text, now_ms),
+        ).rowcount
+        if inserted:
+            new.append(InboxMessage(peer_id, epoch, number, text, now_ms))
+    if moved:
+        connection.execute(
+            "UPDATE relation SET in_epoch = ?, in_next = ? WHERE id = ?", (epoch, expected, relation)
+        )
+    return new
+
+
+def read_inbox(connection: sqlite3.Connection) -> list[InboxMessage]:
+    """Everything unconfirmed, in the order of its arrival."""
+    rows = connection.execute(
+        "SELECT peer_id, epoch, number, text, received_ms FROM inbox "
+        "JOIN relation ON relation.id = inbox.relation ORDER BY position"
+    )
+    return [InboxMessage(PeerId(peer_id), *fields) for peer_id, *fields in rows]
+
+
+def consume_inbox(connection: sqlite3.Connection, message: InboxMessage) -> None:
+    """Remove one message; none if it was removed already."""
+    connection.execute(
+        "DELETE FROM inbox WHERE relation = (SELECT id FROM relation WHERE peer_id = ?) "
+        "AND epoch = ? AND number = ?",
+        (message.peer_id, message.epoch, message.number),
+    )
+
+
+def _relation(connection: sqlite3.Connection, peer_id: PeerId) -> int:
+    """The row of a contact, made if it is not there yet."""
+    connection.execute(
+        "INSERT INTO relation (peer_id) VALUES (?) ON CONFLICT (peer_id) DO NOTHING", (peer_id,)
+    )
+    (relation,) = connection.execute("SELECT id FROM relation WHERE peer_id = ?", (peer_id,)).fetchone()
+    return int(relation)

@@ -55,7 +55,7 @@ class MemoryStore:
         return_seconds: from then until the call returns.
 
     Operations take effect in the order in which they were called. After `crash` nothing of this object
-    reaches the disk, and no call on it ever returns.
+    reaches the disk, and calls on it end as their process did: cancelled.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class MemoryStore:
         self._open = False
         self._crashed = False
         self._pending: list[tuple[Callable[[], None], asyncio.Future[None]]] = []
+        self._calls: list[asyncio.Future[None]] = []
         self._commit_due = False
 
     async def open(self) -> None:
@@ -83,6 +84,8 @@ class MemoryStore:
         """The process dies now: what is not yet durable never will be."""
         self._crashed = True
         self._pending.clear()
+        for call in self._calls:
+            call.cancel()
 
     # --- the write queue ------------------------------------------------------------------------------
 
@@ -95,40 +98,48 @@ class MemoryStore:
         return await self._perform(guarded)
 
     async def _perform(self, operation: Callable[[], T]) -> T:
-        if not self._open and not self._crashed:
+        if self._crashed:
+            raise asyncio.CancelledError
+        if not self._open:
             raise StateError("The store is not open.", path="(memory)", code="closed")
         loop = asyncio.get_running_loop()
-        durable: asyncio.Future[None] = loop.create_future()
-        results: list[T] = []
-        failures: list[StateError] = []
+        outcome: list[T | StateError] = []
 
         def carry_out() -> None:
             try:
-                results.append(operation())
+                outcome.append(operation())
             except StateError as error:
-                failures.append(error)
+                outcome.append(error)
 
-        if not self._crashed:
-            self._pending.append((carry_out, durable))
-            if not self._commit_due:
-                self._commit_due = True
-                loop.call_later(self._commit_seconds, self._commit)
-        # Without a shield: a caller that is cancelled does not take back what it asked the disk to do.
-        await durable
-        if failures:
-            raise failures[0]
-        return results[0]
+        call: asyncio.Future[None] = loop.create_future()
+        self._calls.append(call)
+        self._pending.append((carry_out, call))
+        if not self._commit_due:
+            self._commit_due = True
+            loop.call_later(self._commit_seconds, self._commit)
+        try:
+            # A caller that is cancelled here does not take back what it asked the disk to do.
+            await call
+        finally:
+            self._calls.remove(call)
+        if isinstance(outcome[0], StateError):
+            raise outcome[0]
+        return outcome[0]
 
     def _commit(self) -> None:
         self._commit_due = False
         batch, self._pending = self._pending, []
-        for carry_out, durable in batch:
+        for carry_out, _ in batch:
             carry_out()
-            asyncio.get_running_loop().call_later(self._return_seconds, self._report, durable)
+        if batch:
+            calls = [call for _, call in batch]
+            asyncio.get_running_loop().call_later(self._return_seconds, self._report, calls)
 
-    def _report(self, durable: asyncio.Future[None]) -> None:
-        if not self._crashed and not durable.done():
-            durable.set_result(None)
+    @staticmethod
+    def _report(calls: list[asyncio.Future[None]]) -> None:
+        for call in calls:
+            if not call.done():
+                call.set_result(None)
 
     # --- p4.ports.Store -------------------------------------------------------------------------------
 

@@ -1,0 +1,390 @@
+"""Simulated signaling: line streams and the rendezvous that dials and accepts them."""
+
+# ruff: noqa: SLF001 - the two ends of a stream are halves of one thing and reach into each other
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from p4.core import limits
+from p4.core.address import RendezvousAddress, Transport
+from p4.errors import RendezvousError, SignalingError, StateError
+from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
+from p4.testing.world import Lane, Process, World
+
+__all__ = ["SignalingSwitch", "SimulatedRendezvous", "SimulatedStream", "simulated_address"]
+
+BUFFER_BYTES = 256 * 1024
+"""Unread bytes that a stream takes before ``send_line`` waits (socket and Tor buffers)."""
+
+
+def simulated_address(seed: int | str, place: str, transport: Transport) -> RendezvousAddress:
+    """The rendezvous address of a place: always the same, whichever incarnation listens."""
+    if transport is Transport.DIRECT:
+        return RendezvousAddress(transport, f"{place.lower()}.example", 4433)
+    key = hashlib.sha256(f"onion {seed} {place}".encode()).digest()
+    checksum = hashlib.sha3_256(b".onion checksum" + key + b"\x03").digest()[:2]
+    label = base64.b32encode(key + checksum + b"\x03").decode().lower()
+    return RendezvousAddress(transport, f"{label}.onion", limits.ONION_PORT)
+
+
+class SimulatedStream:
+    """One end of a simulated signaling stream; implements `p4.ports.SignalStream`."""
+
+    def __init__(self, process: Process, description: str) -> None:
+        self.process = process
+        self._description = description
+        self._other: SimulatedStream | None = None
+        self._lane: Lane[bytes | None] | None = None
+        self._unread: deque[bytes] = deque()
+        self._outstanding = 0
+        self._arrival: asyncio.Future[None] | None = None
+        self._room: list[asyncio.Future[None]] = []
+        self._ended = False
+        self._closed = False
+        self._broken = False
+
+    @staticmethod
+    def connect(near: SimulatedStream, far: SimulatedStream) -> None:
+        """Join two ends."""
+        for source, target in ((near, far), (far, near)):
+            world = source.process.world
+            source._other = target
+            source._lane = Lane(
+                source.process,
+                target.process,
+                lambda world=world: world.draw(world.conditions.latency),  # type: ignore[misc]
+                target._take,
+            )
+
+    @property
+    def description(self) -> str:
+        """Which way and to whom."""
+        return self._description
+
+    @property
+    def over(self) -> bool:
+        """Whether this end was closed or has broken."""
+        return self._closed or self._broken or not self.process.alive
+
+    async def receive_line(self) -> bytes | None:
+        r"""The next line without its ``\n``; None after the other side's end or our own `close`."""
+        while True:
+            self.process.require_alive()
+            if self._unread:
+                return self._read_line()
+            if self._closed:
+                return None
+            if self._broken:
+                raise self._broken_error()
+            if self._ended:
+                return None
+            if self._arrival is not None:
+                raise RuntimeError("two tasks read from one stream")
+            self._arrival = asyncio.get_running_loop().create_future()
+            try:
+                await self._arrival
+            finally:
+                self._arrival = None
+
+    async def send_line(self, line: bytes) -> None:
+        """Write one line and wait until the network took it."""
+        self.process.require_alive()
+        if self._closed or self._broken or self._lane is None:
+            raise self._broken_error()
+        world = self.process.world
+        if world.chance(world.conditions.line_breaks_stream):
+            self.break_off()
+            raise self._broken_error()
+        # A line break inside the line is one on the wire as well.
+        for part in line.split(b"\n"):
+            self._outstanding += len(part) + 1
+            self._lane.send(part)
+        while self._outstanding > BUFFER_BYTES and not self._closed and not self._broken:
+            room = asyncio.get_running_loop().create_future()
+            self._room.append(room)
+            try:
+                await room
+            finally:
+                self._room.remove(room)
+        await asyncio.sleep(0)
+        if self._broken or self._closed:
+            raise self._broken_error()
+
+    def close(self) -> None:
+        """End both directions. What was sent still arrives, then the end."""
+        if self._closed:
+            return
+        self._closed = True
+        self._unread.clear()
+        self.process.at_crash.pop(self.crash, None)
+        if self._lane is not None and not self._broken and self.process.alive:
+            self._lane.send(None)
+        self._wake()
+
+    # --- faults ---------------------------------------------------------------------------------------
+
+    def break_off(self) -> None:
+        """The connection breaks in the middle: both ends notice after a while, lines on the way are lost."""
+        self.process.world.note(f"stream breaks: {self._description}")
+        for end in (self, self._other):
+            if end is not None:
+                if end._lane is not None:
+                    end._lane.lose_tail()
+                end.process.later(self._latency(), end._fail)
+
+    def crash(self, silent: bool) -> None:
+        """The process of this end died: the other sees the end (or a reset), or nothing at all if silent."""
+        if self._other is None or self._lane is None:
+            return
+        world = self.process.world
+        if silent:
+            self._lane.stop()
+        elif world.chance(0.25):
+            self._lane.stop()
+            self._other.process.later(self._latency(), self._other._fail)
+        else:
+            self._lane.lose_tail()
+            self._lane.send(None)
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _latency(self) -> float:
+        return self.process.world.draw(self.process.world.conditions.latency)
+
+    def _read_line(self) -> bytes:
+        line = self._unread.popleft()
+        if self._other is not None:
+            self._other._taken(len(line) + 1)
+        if len(line) + 1 > limits.SIGNALING_LINE_BYTES:
+            self.close()
+            raise SignalingError(
+                f"A signaling line is longer than {limits.SIGNALING_LINE_BYTES} bytes.", code="line-too-long"
+            )
+        return line
+
+    def _taken(self, size: int) -> None:
+        self._outstanding -= size
+        self._wake_writers()
+
+    def _take(self, line: bytes | None) -> None:
+        if self._closed or self._broken:
+            return
+        if line is None:
+            self._ended = True
+        else:
+            self._unread.append(line)
+        self._wake()
+
+    def _fail(self) -> None:
+        if not self._closed:
+            self._broken = True
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+        if self._closed or self._broken:
+            self._wake_writers()
+
+    def _wake_writers(self) -> None:
+        for room in self._room:
+            if not room.done():
+                room.set_result(None)
+
+    def _broken_error(self) -> RendezvousError:
+        return RendezvousError(
+            f"The signaling stream ({self._description}) broke. Nothing is lost; P4 dials again by itself.",
+            code="stream-broken",
+        )
+
+
+class SignalingSwitch:
+    """Knows who listens at which address, and which streams there are."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.listeners: dict[RendezvousAddress, SimulatedRendezvous] = {}
+        self.streams: list[SimulatedStream] = []
+
+    def living_streams(self) -> list[SimulatedStream]:
+        """Ends that are neither closed nor broken."""
+        self.streams = [stream for stream in self.streams if not stream.over]
+        return list(self.streams)
+
+
+class SimulatedRendezvous:
+    """Dials and accepts simulated streams; implements `p4.ports.Rendezvous`."""
+
+    def __init__(self, process: Process, switch: SignalingSwitch, transport: Transport) -> None:
+        self._process = process
+        self._switch = switch
+        self._transport = transport
+        self._address = simulated_address(process.world.seed, process.place, transport)
+        self._status = RendezvousStatus(RendezvousPhase.STOPPED, 0, "Stopped.")
+        self._accept: Callable[[SignalStream], Awaitable[None]] | None = None
+        self._observe: Callable[[RendezvousStatus], None] | None = None
+        self._streams: list[SimulatedStream] = []
+        self._serving: set[asyncio.Task[None]] = set()
+        self._known: dict[RendezvousAddress, str] = {}
+        self._down = False
+
+    @property
+    def transport(self) -> Transport:
+        """Which kind of address it dials and gives."""
+        return self._transport
+
+    @property
+    def status(self) -> RendezvousStatus:
+        """The latest status."""
+        return self._status
+
+    async def start(
+        self,
+        accept: Callable[[SignalStream], Awaitable[None]],
+        observe: Callable[[RendezvousStatus], None],
+    ) -> RendezvousAddress:
+        """Know our address and be able to dial; reachable a little later."""
+        self._process.require_alive()
+        holder = self._switch.listeners.get(self._address)
+        if holder is not None and holder._process.alive:
+            raise StateError("Another process has this address.", path=str(self._address), code="in-use")
+        self._accept, self._observe = accept, observe
+        self._process.at_crash[self._vanish] = None
+        self._set_status(RendezvousPhase.PUBLISHING, 50, "Publishing.")
+        await asyncio.sleep(0)
+        self._process.later(self._draw(self._process.world.conditions.publish), self._publish)
+        return self._address
+
+    async def dial(self, address: RendezvousAddress, *, timeout: float, fresh: bool = False) -> SignalStream:
+        """Open a stream to a peer's signaling address."""
+        self._process.require_alive()
+        if self._accept is None:
+            raise RendezvousError("This rendezvous is not running.", code="stopped")
+        self._process.world.note(f"{self._process.name} dials {address.host[:12]} {'fresh' if fresh else ''}")
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._connect(address, fresh)
+        except TimeoutError as error:
+            raise RendezvousError(
+                f"{address} did not answer within {timeout:g} seconds.", code="timeout"
+            ) from error
+
+    async def close(self) -> None:
+        """Stop; every stream ends."""
+        if self._accept is None:
+            return
+        self._accept = None
+        self._process.at_crash.pop(self._vanish, None)
+        self._leave()
+        for stream in list(self._streams):
+            stream.close()
+        current = asyncio.current_task()
+        serving = [task for task in self._serving if task is not current]
+        for task in serving:
+            task.cancel()
+        if serving:
+            await asyncio.wait(serving)
+        self._set_status(RendezvousPhase.STOPPED, 0, "Stopped.")
+
+    # --- faults ---------------------------------------------------------------------------------------
+
+    def fail(self) -> None:
+        """Its machinery dies (Tor was killed): streams end, dials are refused, until `recover`."""
+        self._down = True
+        self._leave()
+        for stream in list(self._streams):
+            stream.break_off()
+        self._set_status(RendezvousPhase.FAILED, 0, "The simulated rendezvous failed.")
+
+    def recover(self) -> None:
+        """It works again after the time it takes to publish."""
+        self._down = False
+        self._set_status(RendezvousPhase.STARTING, 10, "Starting again.")
+        self._process.later(self._draw(self._process.world.conditions.publish), self._publish)
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _draw(self, span: tuple[float, float]) -> float:
+        return self._process.world.draw(span)
+
+    def _publish(self) -> None:
+        if self._accept is not None and not self._down:
+            self._switch.listeners[self._address] = self
+            self._set_status(RendezvousPhase.READY, 100, "Reachable.")
+
+    def _leave(self) -> None:
+        if self._switch.listeners.get(self._address) is self:
+            del self._switch.listeners[self._address]
+
+    def _vanish(self, silent: bool) -> None:
+        self._leave()
+
+    def _set_status(self, phase: RendezvousPhase, progress: int, text: str) -> None:
+        self._status = RendezvousStatus(phase, progress, text, self._address)
+        if self._observe is not None:
+            self._process.later(0, self._observe, self._status)
+
+    async def _connect(self, address: RendezvousAddress, fresh: bool) -> SignalStream:
+        world, conditions = self._process.world, self._process.world.conditions
+        if self._down or world.chance(conditions.dial_refused):
+            await asyncio.sleep(self._draw(conditions.latency))
+            raise RendezvousError(f"{address} refused the connection.", code="refused")
+        if fresh:
+            self._known.pop(address, None)
+            await asyncio.sleep(self._draw(conditions.dial))
+        await asyncio.sleep(self._draw(conditions.dial) + self._draw(conditions.latency))
+        target = self._switch.listeners.get(address)
+        if target is None and not world.chance(conditions.dead_dial_hangs):
+            raise RendezvousError(f"Nobody listens at {address}.", code="unreachable")
+        if target is None or self._unreachable(target) or world.chance(conditions.dial_lost):
+            await asyncio.get_running_loop().create_future()  # hangs until the time-out of the dial
+        assert target is not None  # noqa: S101 - the line above does not return without a target
+        known = self._known.setdefault(address, target._process.name)
+        if conditions.stale_addresses and known != target._process.name:
+            world.note(f"{self._process.name} used a stale address of {target._process.place}")
+            await asyncio.get_running_loop().create_future()
+        return self._open_stream(target)
+
+    def _unreachable(self, target: SimulatedRendezvous) -> bool:
+        near, far, world = self._process.place, target._process.place, self._process.world
+        return world.blocked(near, far) or world.blocked(far, near)
+
+    def _open_stream(self, target: SimulatedRendezvous) -> SimulatedStream:
+        near = SimulatedStream(self._process, f"{self._process.name} to {target._process.name}")
+        far = SimulatedStream(target._process, f"{target._process.name} from {self._process.name}")
+        SimulatedStream.connect(near, far)
+        for stream, owner in ((near, self), (far, target)):
+            stream.process.at_crash[stream.crash] = None
+            owner._streams = [*(known for known in owner._streams if not known.over), stream]
+        self._switch.streams = [*self._switch.living_streams(), near, far]
+        target._process.later(0, target._begin, far)
+        return near
+
+    def _begin(self, stream: SimulatedStream) -> None:
+        if self._accept is None or self._down:
+            stream.close()
+            return
+        task = self._process.spawn(self._serve(self._accept, stream), name="accepts")
+        self._serving.add(task)
+        task.add_done_callback(self._served)
+
+    @staticmethod
+    async def _serve(accept: Callable[[SignalStream], Awaitable[None]], stream: SimulatedStream) -> None:
+        try:
+            await accept(stream)
+        finally:
+            stream.close()
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        self._serving.discard(task)
+        with suppress(asyncio.CancelledError):
+            if (error := task.exception()) is not None:
+                task.get_loop().call_exception_handler(
+                    {"message": "accepting a simulated stream failed", "exception": error, "task": task}
+                )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from p4.errors import LinkError
 
-__all__ = ["CANDIDATES", "check_description", "with_end_of_candidates"]
+__all__ = ["CANDIDATES", "check_description", "complete_description"]
 
 CANDIDATES = 100
 """Most candidates in a description. Each is an address that we shall send packets to."""
@@ -39,14 +39,23 @@ def check_description(sdp: str, kind: str) -> None:
     raise LinkError(f"The other side's {kind} cannot be used: {reason}.", code="bad-sdp")
 
 
-def with_end_of_candidates(sdp: str) -> str:
-    r"""Say that no more candidates will come (RFC 8840): P4 sends them all at once.
+def complete_description(sdp: str) -> str:
+    """Make our description final: it has candidates, and says that no more will come (RFC 8840).
 
-    Without it aiortc goes on waiting for more after all the known ones have failed.
+    P4 sends all candidates at once. Without the last line aiortc goes on waiting for more after all the
+    known ones have failed.
+
+    Raises:
+        LinkError: code ``gathering-failed``: not one candidate was found.
     """
-    if "a=end-of-candidates" in sdp:
-        return sdp
-    return sdp.rstrip("\r\n") + "\r\na=end-of-candidates\r\n"
+    lines = [line for line in sdp.splitlines() if line != "a=end-of-candidates"]
+    if not _has(lines, "a=candidate:"):
+        raise LinkError(
+            "No address was found at which the other side could reach this machine. Is it connected to a "
+            "network? If links may only use relays, the TURN servers did not answer or refused the log-in.",
+            code="gathering-failed",
+        )
+    return "\r\n".join([*lines, "a=end-of-candidates", ""])
 
 
 def _has(lines: list[str], *prefixes: str) -> bool:

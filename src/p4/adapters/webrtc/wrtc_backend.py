@@ -8,7 +8,7 @@ What this adapter smooths out:
 - Operations that are running when the connection is closed end as if their task had been cancelled.
 - Generating a certificate is most of the set-up time; one is shared by all links of a process.
 - Hosts with no address but loopback's get no candidates unless that is allowed before the first
-  connection (see `loopback_needed`).
+  connection (`p4.adapters.webrtc.loopback`).
 """
 
 from __future__ import annotations
@@ -16,22 +16,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
-import psutil
 import webrtc
 from webrtc.models.events import Event, MessageEvent, RTCDataChannelEvent
 
 from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, DataChannel
-from p4.adapters.webrtc.sdp import check_description, with_end_of_candidates
+from p4.adapters.webrtc.loopback import loopback_needed
+from p4.adapters.webrtc.sdp import check_description, complete_description
 from p4.core import limits
 from p4.core.ice import IceSettings
 from p4.errors import LinkError
 from p4.ports import LinkBackend, LinkEvent
 
-__all__ = ["WrtcBackend", "WrtcLink", "loopback_needed"]
+__all__ = ["WrtcBackend", "WrtcLink"]
 
 _CERTIFICATE_MARGIN_SECONDS = 24 * 3600.0
 """A certificate is replaced when less than this is left of its 30 days."""
@@ -40,19 +39,6 @@ _LIBRARY_ERRORS = (webrtc.PythonWebRTCExceptionBase, TypeError, ValueError, Runt
 """What wrtc raises: its own family, and Python's for values it cannot convert."""
 
 _log = logging.getLogger(__name__)
-
-
-def loopback_needed() -> bool:
-    """Whether loopback candidates are wanted: there are no others, or ``P4_ALLOW_LOOPBACK=1`` says so."""
-    if os.environ.get("P4_ALLOW_LOOPBACK") == "1":
-        return True
-    addresses = [
-        entry.address
-        for entries in psutil.net_if_addrs().values()
-        for entry in entries
-        if entry.family.name in {"AF_INET", "AF_INET6"}
-    ]
-    return all(address.startswith(("127.", "fe80:")) or address == "::1" for address in addresses)
 
 
 class WrtcBackend(LinkBackend):
@@ -191,7 +177,7 @@ class WrtcLink(ChannelLink):
         described = self._live().local_description
         if described is None:
             raise LinkError("The library made no description of this side.", code="gathering-failed")
-        return with_end_of_candidates(described.sdp)
+        return complete_description(described.sdp)
 
     @contextlib.contextmanager
     def _mapping(self, code: str, what: str) -> Iterator[None]:

@@ -1,1 +1,32 @@
-"""Fakes and laboratories for tests of P4 and of applications built on it."""
+"""Fakes and laboratories for tests of P4 and of applications built on it.
+
+- `run`, `VirtualTimeLoop`, `VirtualClock`, `SeededEntropy`: time that jumps, chance that repeats.
+- `simulate`, `SimulatedNetwork`, `SimulatedHost`, `Conditions`, `Chaos`: hosts, paths and their faults.
+- `MemoryStore`, `MemoryDisk`: durable memory that a crash cuts short.
+- `PrivateTorNetwork`: a real Tor network that never leaves this machine.
+"""
+
+from __future__ import annotations
+
+from p4.testing.chaos import Chaos
+from p4.testing.memory_store import MemoryDisk, MemoryStore
+from p4.testing.network import Conditions, CrashedError, SimulatedHost, SimulatedNetwork, simulate
+from p4.testing.tor_network import PrivateTorNetwork
+from p4.testing.virtual_time import SeededEntropy, VirtualClock, VirtualTimeError, VirtualTimeLoop, run
+
+__all__ = [
+    "Chaos",
+    "Conditions",
+    "CrashedError",
+    "MemoryDisk",
+    "MemoryStore",
+    "PrivateTorNetwork",
+    "SeededEntropy",
+    "SimulatedHost",
+    "SimulatedNetwork",
+    "VirtualClock",
+    "VirtualTimeError",
+    "VirtualTimeLoop",
+    "run",
+    "simulate",
+]

@@ -108,6 +108,10 @@ class SimulatedNetwork:
         host = self._hosts[name] = SimulatedHost(self, name, incarnation, disk)
         return host
 
+    def is_alive(self, name: str) -> bool:
+        """Whether an incarnation of the host is running."""
+        return name in self._hosts and self._hosts[name].alive
+
     @property
     def conditions(self) -> Conditions:
         """How it behaves at present."""

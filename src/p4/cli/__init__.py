@@ -1,1 +1,1 @@
-"""The `p4` command, one file a command."""
+"""The `p4` command, one file a command. Reference: docs/cli.md."""

@@ -1,0 +1,79 @@
+"""What `p4 run` prints about its node's life, in the lines that v1's scripts read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from p4.cli.output import complain, log_line, say, visible
+from p4.core.address import Transport
+from p4.node.events import (
+    LinkDown,
+    LinkUp,
+    NodeEvent,
+    NodeWarning,
+    RendezvousChanged,
+    TextDelivered,
+    TextReceived,
+)
+from p4.ports import RendezvousPhase, RendezvousStatus
+
+if TYPE_CHECKING:
+    from p4.core.identity import PeerId
+    from p4.core.invite import Invite
+
+__all__ = ["Announcer"]
+
+
+class Announcer:
+    """Turns events into lines. Remembers just enough not to repeat itself."""
+
+    def __init__(self) -> None:
+        self._shown_status: RendezvousStatus | None = None
+        self._ready = False
+        self._queued: set[tuple[PeerId, int]] = set()
+
+    def queued(self, peer_id: PeerId, number: int) -> None:
+        """A message waits for an absent peer; its delivery will be worth a line."""
+        self._queued.add((peer_id, number))
+
+    def started(self, invite: Invite, status: RendezvousStatus) -> None:
+        """The node has come up and knows its own address."""
+        log_line(f"Node peer_id={invite.peer_id}")
+        log_line(f"Rendezvous: {invite.rendezvous}")
+        log_line("Share this invite with peers:")
+        say(invite.to_text())
+        self.rendezvous(status)
+
+    def show(self, event: NodeEvent) -> None:
+        """Print what the event means for a person, if anything."""
+        match event:
+            case RendezvousChanged(status):
+                self.rendezvous(status)
+            case LinkUp(peer_id):
+                log_line(f"Data channel OPEN with {peer_id}")
+            case LinkDown(peer_id):
+                log_line(f"Data channel CLOSED with {peer_id}")
+            case TextReceived(peer_id, text):
+                say(f"{peer_id}> {visible(text)}")
+            case TextDelivered(peer_id, number):
+                if (peer_id, number) in self._queued:
+                    self._queued.discard((peer_id, number))
+                    log_line(f"Message {number} reached {peer_id}")
+            case NodeWarning(text):
+                complain(text)
+
+    def rendezvous(self, status: RendezvousStatus) -> None:
+        """Print a status that says something new."""
+        before, self._shown_status = self._shown_status, status
+        if before is not None and (before.phase, before.text) == (status.phase, status.text):
+            return
+        address = status.address
+        if status.phase is RendezvousPhase.READY:
+            if not self._ready and address is not None and address.transport is Transport.ONION:
+                log_line(f"Onion relay ready: {address.host}")
+            self._ready = True
+            return
+        self._ready = False
+        if status.phase is not RendezvousPhase.STOPPED:
+            progress = f" ({status.progress} %)" if 0 < status.progress < 100 else ""
+            log_line(f"{visible(status.text)}{progress}")

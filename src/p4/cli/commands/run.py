@@ -1,0 +1,160 @@
+"""`p4 run`: be reachable, keep every contact connected, take commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from p4.cli.lines import LineSource, in_background, line_source
+from p4.cli.offline import open_initialised
+from p4.cli.options import (
+    host_and_port,
+    ice_options,
+    ice_settings,
+    mode_option,
+    node_options,
+    state_dir_option,
+    tor_options,
+    verbose_option,
+)
+from p4.cli.output import log_line
+from p4.cli.prompt import CommandPrompt
+from p4.cli.signals import run_until_signalled
+from p4.errors import InputError
+
+if TYPE_CHECKING:
+    from p4 import Node
+    from p4.cli.announce import Announcer
+    from p4.node.events import NodeEvent
+
+__all__ = ["command"]
+
+
+@click.command("run", short_help="Run this device's node.")
+@state_dir_option
+@mode_option
+@click.option(
+    "--signal-host", default="127.0.0.1", show_default=True, metavar="H", help="Direct mode: listen here."
+)
+@click.option(
+    "--signal-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="TCP port to listen on in direct mode; without it or with 0 a free one is chosen.",
+)
+@click.option("--advertise-host", metavar="H", help="Direct mode: the host that the invite names.")
+@click.option("--advertise", metavar="HOST:PORT", help="The same with another port than --signal-port.")
+@click.option(
+    "--retry-seconds",
+    type=click.FloatRange(min=0.1, max=86400),
+    metavar="S",
+    help="Longest pause between two attempts to reach a contact.",
+)
+@ice_options
+@tor_options
+@click.option("--no-stdin", is_flag=True, help="Take no commands: run until SIGTERM or Ctrl-C.")
+@verbose_option
+def command(
+    state_dir: Path,
+    signal_host: str,
+    advertise_host: str | None,
+    advertise: str | None,
+    retry_seconds: float | None,
+    no_stdin: bool,
+    **given: Any,
+) -> int:
+    """Run this device's node. /help at its prompt lists what it can do."""
+    options = node_options(
+        given,
+        advertise=_advertised(given, advertise_host, advertise),
+        ice=ice_settings(given),
+        signal_host=signal_host,
+        retry_seconds=retry_seconds,
+        link_backend=given["link_backend"],
+    )
+    open_initialised(state_dir)
+
+    async def work() -> None:
+        from p4 import Node
+
+        await _serve(Node(state_dir, options), read_commands=not no_stdin)
+
+    return run_until_signalled(work).exit_code
+
+
+def _advertised(given: dict[str, Any], host: str | None, both: str | None) -> tuple[str, int] | None:
+    if both is not None:
+        if host is not None:
+            raise InputError("Give either --advertise-host or --advertise.")
+        return host_and_port(both)
+    if not host:
+        return None
+    port = given["signal_port"]
+    if not port and given["mode"] == "direct":
+        raise InputError(
+            "--advertise-host needs --signal-port, so that the invite stays true after a restart."
+        )
+    return host_and_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") if port else None
+
+
+async def _serve(node: Node, *, read_commands: bool) -> None:
+    """Run the node until its commands end, it fails, or the task is cancelled."""
+    from p4.cli.announce import Announcer
+
+    announcer = Announcer()
+    events = node.events()
+    with ExitStack() as stack:
+        try:
+            log_line("Starting")
+            await node.start()
+            announcer.started(node.invite(), node.status)
+            if read_commands and in_background():
+                log_line("Running in the background: commands are not read")
+                read_commands = False
+            # Created in this order: the first lines are printed before the prompt is on the screen.
+            work = [asyncio.create_task(_announce(events, announcer))]
+            if read_commands:
+                lines = stack.enter_context(line_source(node, lambda: _status_line(node)))
+                work.append(asyncio.create_task(_take_commands(node, lines, announcer)))
+            else:
+                work.append(asyncio.create_task(node.serve_forever()))
+            await _first_of(work)
+        finally:
+            await node.close()
+
+
+async def _announce(events: AsyncIterator[NodeEvent], announcer: Announcer) -> None:
+    async for event in events:
+        announcer.show(event)
+
+
+async def _take_commands(node: Node, lines: LineSource, announcer: Announcer) -> None:
+    prompt = CommandPrompt(node, queued=announcer.queued)
+    while (line := await lines.next_line(prompt.text)) is not None:
+        if not await prompt.handle(line):
+            return
+    prompt.end()
+
+
+async def _first_of(work: list[asyncio.Task[None]]) -> None:
+    """Wait until one part ends, end the others, and raise what it raised."""
+    try:
+        done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        for part in done:
+            part.result()
+    finally:
+        for part in work:
+            part.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+
+
+def _status_line(node: Node) -> str:
+    peers = node.peers()
+    connected = sum(peer.connected for peer in peers)
+    return f"P4 {node.peer_id[:8]} · {connected} of {len(peers)} connected · {node.status.text}"

@@ -1,0 +1,1 @@
+"""The demonstration: two real nodes on this machine lose each other and come back."""

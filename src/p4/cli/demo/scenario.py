@@ -1,0 +1,245 @@
+"""The story of the demonstration, step by step. It knows nothing of how it is shown or set up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from p4.cli.demo.display import Display, Result, Verdict
+from p4.cli.demo.process import NodeProcess, run_command
+from p4.errors import LocalError
+
+__all__ = ["Scenario", "StepFailedError", "Targets"]
+
+OPEN = "Data channel OPEN with {}"
+CLOSED = "Data channel CLOSED with {}"
+
+SETTLE_SECONDS = 0.5
+"""A message that were delivered twice would arrive again within this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What P4 wants to reach on an ordinary idle machine, in seconds; and when a step counts as failed."""
+
+    start_to_open: float = 3.0
+    drop_to_open: float = 0.3
+    notice_death: float = 3.0
+    restart_to_open: float = 1.5
+    step_limit: float = 60.0
+    cold_limit: float = 60.0
+    """The first start has to fetch Tor's directory, which takes long on the public network."""
+
+
+class StepFailedError(LocalError):
+    """A step did not work; it and its reason have been shown."""
+
+
+@dataclass(slots=True)
+class Measured:
+    """What a step measured."""
+
+    seconds: float | None = None
+
+
+@dataclass
+class Scenario:
+    """Two devices, paired, parted and brought together again.
+
+    Args:
+        devices: both, not yet initialised.
+        display: told about every step.
+        options: further options of `p4 run` for the device.
+        invite_options: further options of `p4 invite` for the device.
+        targets: reference times and limits.
+        pause_seconds: for reading, after steps.
+    """
+
+    devices: tuple[NodeProcess, NodeProcess]
+    display: Display
+    options: Callable[[NodeProcess], Sequence[str]]
+    invite_options: Callable[[NodeProcess], Sequence[str]]
+    targets: Targets = field(default_factory=Targets)
+    pause_seconds: float = 0.0
+    results: list[Result] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """The whole story.
+
+        Raises:
+            StepFailedError: at the first step that does not work.
+        """
+        await self._make_identities()
+        await self._pair()
+        await self._first_meeting()
+        await self._chat()
+        await self._drop()
+        # The lower id is the one that v1 lets dial; both must come back whichever of them dies.
+        first, second = sorted(self.devices, key=lambda device: device.peer_id, reverse=True)
+        await self._power_cut(first, second)
+        await self._power_cut(second, first)
+        await self._restart_both()
+
+    # --- steps ----------------------------------------------------------------------------------------------
+
+    async def _make_identities(self) -> None:
+        laptop, phone = self.devices
+        async with self._step(f"Two devices, {laptop.name} and {phone.name}, make their identities"):
+            for device in self.devices:
+                output = await run_command("init", "--state-dir", str(device.directory), note=device.note)
+                device.peer_id = output.rpartition("peer_id=")[2].strip()
+        self.display.tell(f"{laptop.name} is {laptop.peer_id}, {phone.name} is {phone.peer_id}.")
+
+    async def _pair(self) -> None:
+        laptop, phone = self.devices
+        async with self._step("They pair: each is given the other's invite, once"):
+            for giver, taker in ((laptop, phone), (phone, laptop)):
+                self.display.note(f"{giver.name} prints its invite")
+                invite = await run_command(
+                    *("invite", "--state-dir", str(giver.directory)),
+                    *self.invite_options(giver),
+                    note=giver.note,
+                )
+                self.display.note(f"{taker.name} adds {giver.name} as a contact")
+                await run_command(
+                    *("add-contact", "--state-dir", str(taker.directory)),
+                    *("--invite-json", json.dumps(json.loads(invite)), "--name", giver.name),
+                    note=taker.note,
+                )
+        address = json.loads(invite)["rendezvous"]["address"]
+        shown = address if len(address) < 30 else f"{address[:8]}…{address[-14:]}"
+        self.display.tell(f"An invite is a public key and an address, such as {shown}. It holds no secret.")
+        await self._pause()
+
+    async def _first_meeting(self) -> None:
+        async with self._step("First start: they find each other", limit=self.targets.cold_limit) as step:
+            step.seconds = await self._start_both_until_open()
+        self.display.tell("The data goes directly between them, encrypted. Tor only carried the greeting.")
+        await self._pause()
+
+    async def _chat(self) -> None:
+        laptop, phone = self.devices
+        async with self._step("They chat both ways") as step:
+            seconds = []
+            for speaker, listener, text in (
+                (laptop, phone, "hello from the laptop"),
+                (phone, laptop, "hello back from the phone"),
+            ):
+                self.display.note(f"{speaker.name} says: {text}")
+                sent = time.monotonic()
+                await speaker.command(f"/send {listener.name} {text}")
+                heard = await listener.wait_for(f"^{speaker.peer_id}> {text}$", since=sent)
+                seconds.append(heard.at - sent)
+            step.seconds = max(seconds)
+        await self._pause()
+
+    async def _drop(self) -> None:
+        laptop, phone = self.devices
+        title = "The link is cut with /drop and comes back by itself"
+        async with self._step(title, target=self.targets.drop_to_open) as step:
+            dropped = time.monotonic()
+            await laptop.command(f"/drop {phone.name}")
+            await self._both(laptop, phone, CLOSED, since=dropped, waiting="the link to close")
+            opened = await self._both(laptop, phone, OPEN, since=dropped, waiting="the link to come back")
+            step.seconds = opened - dropped
+        await self._pause()
+
+    async def _power_cut(self, victim: NodeProcess, survivor: NodeProcess) -> None:
+        title = f"{victim.name} dies (kill -9); {survivor.name} notices"
+        async with self._step(title, target=self.targets.notice_death) as step:
+            killed = await victim.kill()
+            self.display.note(f"waiting for {survivor.name} to notice")
+            closed = await survivor.wait_for(CLOSED.format(victim.peer_id), since=killed)
+            step.seconds = closed.at - killed
+
+        text = f"{survivor.name} wrote this while {victim.name} was dead"
+        async with self._step(f"{survivor.name} writes to {victim.name}, which is dead"):
+            sent = time.monotonic()
+            await survivor.command(f"/send {victim.name} {text}")
+            await survivor.wait_for(f"^Peer {victim.peer_id} is not connected", since=sent)
+        self.display.tell(f"The message is on {survivor.name}'s disk and waits there.")
+        await self._pause()
+
+        title = f"{victim.name} starts again; they find each other"
+        async with self._step(title, target=self.targets.restart_to_open) as step:
+            await victim.start(self.options(victim))
+            since = victim.started_at
+            opened = await self._both(victim, survivor, OPEN, since=since, waiting="the link to open")
+            step.seconds = opened - since
+
+        async with self._step("The message that waited arrives, exactly once") as step:
+            expected = f"^{survivor.peer_id}> {text}$"
+            await victim.wait_for(expected, since=victim.started_at)
+            await asyncio.sleep(SETTLE_SECONDS)
+            if (times := victim.count(expected)) != 1:
+                raise LocalError(f"It arrived {times} times.")
+        await self._pause()
+
+    async def _restart_both(self) -> None:
+        async with self._step("Both are shut down in order"):
+            await asyncio.gather(*(device.quit() for device in self.devices))
+        title = "Both start again, as after a night: they find each other"
+        async with self._step(title, target=self.targets.start_to_open) as step:
+            step.seconds = await self._start_both_until_open()
+
+    # --- what steps are made of ---------------------------------------------------------------------------
+
+    async def _start_both_until_open(self) -> float:
+        laptop, phone = self.devices
+        for device in self.devices:
+            await device.start(self.options(device))
+        since = min(laptop.started_at, phone.started_at)
+        opened = await self._both(laptop, phone, OPEN, since=since, waiting="the link to open")
+        return opened - since
+
+    async def _both(
+        self, one: NodeProcess, other: NodeProcess, pattern: str, *, since: float, waiting: str
+    ) -> float:
+        """Wait for a line about each other in both outputs; gives when the later one came."""
+        self.display.note(f"waiting for {waiting}")
+        waits = []
+        for device, peer in ((one, other), (other, one)):
+            device.watch = self._show_line(device)
+            waits.append(asyncio.create_task(device.wait_for(pattern.format(peer.peer_id), since=since)))
+        try:
+            return max(line.at for line in await asyncio.gather(*waits))
+        finally:
+            for device, wait in zip((one, other), waits, strict=True):
+                device.watch = None
+                wait.cancel()
+
+    def _show_line(self, device: NodeProcess) -> Callable[[str], None]:
+        def show(line: str) -> None:
+            if progress := re.match(r"\[[-\d: ]+\] (.+ \(\d+ %\))$", line):
+                self.display.note(f"{device.name}: {progress[1]}")
+
+        return show
+
+    @asynccontextmanager
+    async def _step(
+        self, title: str, *, target: float | None = None, limit: float | None = None
+    ) -> AsyncIterator[Measured]:
+        limit = limit or self.targets.step_limit
+        measured = Measured()
+        self.display.begin(title)
+        try:
+            async with asyncio.timeout(limit):
+                yield measured
+        except (LocalError, TimeoutError) as error:
+            reason = error.message if isinstance(error, LocalError) else f"Nothing happened for {limit:g} s."
+            self._end(Result(title, Verdict.FAILED, None, target, reason))
+            raise StepFailedError(reason) from error
+        slow = target is not None and measured.seconds is not None and measured.seconds > target
+        self._end(Result(title, Verdict.SLOW if slow else Verdict.OK, measured.seconds, target))
+
+    def _end(self, result: Result) -> None:
+        self.results.append(result)
+        self.display.end(result)
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self.pause_seconds)

@@ -1,0 +1,37 @@
+"""What `invite` and `add-contact` need of a state directory that no node has opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from p4.cli.output import complain
+from p4.errors import StateError
+
+if TYPE_CHECKING:
+    from p4.adapters.store.state_dir import StateDirectory
+    from p4.core.identity import Identity
+
+__all__ = ["open_initialised"]
+
+
+def open_initialised(path: Path) -> tuple[StateDirectory, Identity]:
+    """An existing state directory and the identity in it. A missing directory is not created.
+
+    Raises:
+        StateError: code ``not-initialised`` with the command that mends it, or what the directory says.
+    """
+    from p4.assemble import open_state
+
+    identity = None
+    if path.exists():
+        state = open_state(path, complain)
+        state.prepare()
+        identity = state.load_identity()
+    if identity is None:
+        raise StateError(
+            f'{path} holds no identity yet. Make one: p4 init --state-dir "{path}"',
+            path=str(path),
+            code="not-initialised",
+        )
+    return state, identity

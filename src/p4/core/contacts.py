@@ -21,6 +21,13 @@ NAME_CHARACTERS = 64
 PREFIX_CHARACTERS = 6
 """Fewest hex digits that may stand for a whole peer id."""
 
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories of control, formatting and line-end characters: they could make a terminal show
+another name than the one that is stored."""
+
+_JOINERS = frozenset({"\u200c", "\u200d"})
+"""Formatting characters that emoji and several scripts need."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -235,10 +242,7 @@ def _name_problem(name: str) -> str:
         return "it begins or ends with white space"
     if is_peer_id(name.lower()):
         return "it looks like a peer id"
-    # Categories C*: control and invisible direction characters, surrogates, unassigned; Zl, Zp: line ends.
-    # A zero width joiner belongs into emoji and several scripts.
-    bad = (char for char in name if unicodedata.category(char)[0] == "C" and char != "\u200d")
-    if any(True for _ in bad) or any(unicodedata.category(char) in {"Zl", "Zp"} for char in name):
+    if any(char not in _JOINERS and unicodedata.category(char) in _INVISIBLE for char in name):
         return "it has a character that cannot be shown"
     return ""
 

@@ -14,7 +14,9 @@ SDP_LINES = 400
 SDP_LINE_CHARACTERS = 1024
 """Longest line of a description; the longest that libraries write have about 200."""
 
-_LINE = re.compile(r"[a-z]=[^\x00-\x1f\x7f]*")
+# ASCII without control characters: libraries differ in what else ends a line.
+_LINE = re.compile(r"[a-z]=[ -~]*")
+_SECTION = re.compile(r"m=application [1-9][0-9]* .*")  # port 0 would be a section that is switched off
 # RFC 8839 section 5.4: ice-char = ALPHA / DIGIT / "+" / "/", 4 to 256 and 22 to 256 of them.
 _UFRAG = re.compile(r"a=ice-ufrag:[A-Za-z0-9+/]{4,256}")
 _PASSWORD = re.compile(r"a=ice-pwd:[A-Za-z0-9+/]{22,256}")
@@ -46,11 +48,11 @@ def sdp_fingerprint(sdp: str) -> bytes:
         if len(line) > SDP_LINE_CHARACTERS:
             raise _bad(f"a line is longer than {SDP_LINE_CHARACTERS} characters")
         if not _LINE.fullmatch(line):
-            raise _bad("a line is not of the form letter=value")
+            raise _bad("a line is not of the form letter=value in ASCII")
     if not lines or lines[0] != "v=0":
         raise _bad("it does not begin with v=0")
     sections = [line for line in lines if line.startswith("m=")]
-    if len(sections) != 1 or not sections[0].startswith("m=application "):
+    if len(sections) != 1 or not _SECTION.fullmatch(sections[0]):
         raise _bad("it has not exactly one section, for data channels")
     _only(lines, "a=ice-ufrag:", _UFRAG)
     _only(lines, "a=ice-pwd:", _PASSWORD)

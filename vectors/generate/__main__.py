@@ -1,0 +1,43 @@
+"""Write every vector and the manifest: `python -m vectors.generate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from vectors.generate import canonical, envelope, identity, invite, replay, signaling
+from vectors.generate.common import Vector
+
+SOURCES = (identity, canonical, envelope, replay, invite, signaling)
+
+
+def vectors() -> Iterator[Vector]:
+    for source in SOURCES:
+        yield from source.vectors()
+
+
+def files() -> dict[str, str]:
+    """Relative path and content of every generated file."""
+    content: dict[str, str] = {}
+    for vector in vectors():
+        if vector.path in content:
+            raise ValueError(f"two vectors are called {vector.path}")
+        content[vector.path] = vector.to_text()
+    manifest = {"format": 1, "vectors": sorted(content)}
+    return {**content, "manifest.json": json.dumps(manifest, indent=2) + "\n"}
+
+
+def main() -> None:
+    root = Path(__file__).resolve().parent.parent
+    for old in root.glob("*/*.json"):
+        old.unlink()
+    for path, content in files().items():
+        target = root / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(content, encoding="utf-8", newline="\n")
+    print(f"{len(files()) - 1} vectors written")
+
+
+if __name__ == "__main__":
+    main()

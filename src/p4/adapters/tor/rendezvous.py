@@ -1,0 +1,328 @@
+"""Onion rendezvous: our own Tor, our onion service, and dialling the onion addresses of others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from p4.adapters.net.lines import StreamAcceptor
+from p4.adapters.tor.binary import find_tor
+from p4.adapters.tor.control_wire import Reply
+from p4.adapters.tor.descriptors import DescriptorFetches
+from p4.adapters.tor.onion import OnionService
+from p4.adapters.tor.orphans import end_orphans
+from p4.adapters.tor.process import TorProcess
+from p4.adapters.tor.progress import Progress
+from p4.adapters.tor.socks import dial_through_tor
+from p4.adapters.tor.workspace import Workspace, prepare_workspace, unix_sockets_work
+from p4.core.address import RendezvousAddress, Transport
+from p4.errors import P4Error, RendezvousError, TorError
+from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
+
+__all__ = ["TorRendezvous"]
+
+_RESTART_FIRST_SECONDS, _RESTART_MAX_SECONDS = 0.2, 30.0
+"""Delay before Tor is started again; doubles with each failure in a row."""
+
+_STEADY_SECONDS = 60.0
+"""A Tor that ran this long was well: its end is a new failure, not one more in a row."""
+
+_FETCH_SECONDS = 3.0
+"""Longest wait for a new descriptor before a fresh dial; it takes one circuit of Tor."""
+
+_NEW_IDENTITY_SECONDS = 10.0
+"""Tor itself takes no NEWNYM sooner after another."""
+
+_WATCH_SECONDS, _WATCH_ANSWER_SECONDS = 20.0, 10.0
+"""How often Tor is asked for a sign of life, and how long it may take. A frozen Tor closes nothing."""
+
+_STALE_CODES = frozenset(
+    {"circuit-failed", "timeout", "introduction-failed", "rendezvous-failed", "introduction-timeout"}
+)
+"""Failures that a descriptor or circuit from before the peer's restart explains."""
+
+_STOPPED = RendezvousStatus(RendezvousPhase.STOPPED, 0, "Tor is not running.")
+
+
+class TorRendezvous:
+    """Runs Tor as a child and implements `p4.ports.Rendezvous` over onion services.
+
+    The caller holds the state directory's lock: whatever Tor still runs in ``tor_directory`` is ended.
+
+    Local access: with Unix sockets everything lies in a 0700 directory. Without them (Windows), or with
+    ports asked for, Tor's control port admits only who can read its cookie, and the onion's target is a
+    TCP port on 127.0.0.1 that every local user can reach without passing through Tor; there the
+    envelope's signature is the gate, as it is for strangers from the network.
+
+    Args:
+        tor_directory: ``onionrelay/`` in the state directory; created if absent.
+        binary: the Tor program (``--onionrelay-bin``); None looks for one (`find_tor`).
+        torrc_lines: the user's additions, such as bridges.
+        socks_port: TCP port on 127.0.0.1 for Tor's SOCKS, instead of a Unix socket.
+        control_port: the same for Tor's control port.
+        load_key: gives the onion service's key as (base64 blob, service id or empty), or None.
+        save_key: keeps a new key; returns when it is on disk.
+        onion_port: virtual port of our onion service.
+        unix_sockets: False forces TCP; None uses Unix sockets where there are any.
+    """
+
+    def __init__(
+        self,
+        tor_directory: Path,
+        *,
+        load_key: Callable[[], tuple[str, str] | None],
+        save_key: Callable[[str, str], None],
+        binary: Path | None = None,
+        torrc_lines: Sequence[str] = (),
+        socks_port: int | None = None,
+        control_port: int | None = None,
+        unix_sockets: bool | None = None,
+    ) -> None:
+        self._directory = tor_directory
+        self._binary = binary
+        self._torrc_lines = tuple(torrc_lines)
+        self._socks_port = socks_port
+        self._control_port = control_port
+        self._unix_sockets = unix_sockets_work() if unix_sockets is None else unix_sockets
+        self._onion = OnionService(load_key, save_key, tor_directory)
+        self._workspace: Workspace | None = None
+        self._program: Path | None = None
+        self._server: asyncio.Server | None = None
+        self._acceptor: StreamAcceptor | None = None
+        self._tor: TorProcess | None = None
+        self._progress: Progress | None = None
+        self._fetches = DescriptorFetches()
+        self._supervisor: asyncio.Task[None] | None = None
+        self._isolation: dict[str, str] = {}
+        self._new_identity_at = -_NEW_IDENTITY_SECONDS
+        self._status = _STOPPED
+        self._observe: Callable[[RendezvousStatus], None] = lambda status: None
+
+    @property
+    def transport(self) -> Transport:
+        """Always `Transport.ONION`."""
+        return Transport.ONION
+
+    @property
+    def status(self) -> RendezvousStatus:
+        """The latest status."""
+        return self._status
+
+    @property
+    def tor_pid(self) -> int | None:
+        """Process id of the running Tor, for diagnosis; None while there is none."""
+        return self._tor.pid if self._tor is not None else None
+
+    async def start(
+        self,
+        accept: Callable[[SignalStream], Awaitable[None]],
+        observe: Callable[[RendezvousStatus], None],
+    ) -> RendezvousAddress:
+        """Start Tor and return as soon as our address is known and dialling can begin.
+
+        Bootstrap and publishing go on in the background and are told to ``observe``. After an error
+        nothing is left running.
+
+        Raises:
+            TorError: Tor is missing or does not start; Tor's own reason is in the message.
+            StateError: the directory, or a key that does not belong to its address.
+            InputError: a torrc line or port that cannot be.
+        """
+        self._observe = observe
+        self._program = find_tor(self._binary)
+        self._workspace = prepare_workspace(
+            self._directory,
+            unix_sockets=self._unix_sockets,
+            socks_port=self._socks_port,
+            control_port=self._control_port,
+            extra_lines=self._torrc_lines,
+        )
+        self._set_status(RendezvousStatus(RendezvousPhase.STARTING, 0, "Starting Tor."))
+        try:
+            await self._listen(self._workspace, accept)
+            await self._bring_up()
+        except BaseException:
+            await self.close()
+            raise
+        self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
+        return self._onion.address
+
+    async def dial(self, address: RendezvousAddress, *, timeout: float, fresh: bool = False) -> SignalStream:
+        """Open a stream to an onion address. May be called as soon as `start` has returned.
+
+        ``fresh`` fetches the address' descriptor anew and uses new circuits; set it after a failure.
+
+        Raises:
+            RendezvousError: a code of `socks.SOCKS_ERRORS`, ``timeout``, ``tor-down`` or ``socks-broken``.
+        """
+        tor = self._tor
+        if tor is None or not tor.alive:
+            raise _tor_down()
+        if fresh or address.host not in self._isolation:
+            self._isolation[address.host] = secrets.token_hex(8)
+        try:
+            async with asyncio.timeout(timeout):
+                if fresh and self._progress is not None and self._progress.bootstrapped:
+                    await self._fetches.fetch(
+                        tor.control,
+                        address.host.removesuffix(".onion"),
+                        seconds=min(_FETCH_SECONDS, timeout / 3),
+                    )
+                return await dial_through_tor(
+                    tor.socks,
+                    address.host,
+                    address.port,
+                    isolation=self._isolation[address.host],
+                    description=f"outbound, onion, {address.host[:8]}…",
+                )
+        except TimeoutError as error:
+            failure = RendezvousError(self._timeout_sentence(address, timeout), code="timeout")
+            await self._after_failure(tor, failure, fresh=fresh)
+            raise failure from error
+        except RendezvousError as failure:
+            if not tor.alive:
+                raise _tor_down() from failure
+            await self._after_failure(tor, failure, fresh=fresh)
+            raise
+
+    async def close(self) -> None:
+        """End Tor, stop listening and end every inbound stream. Takes at most 1.5 s."""
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            supervisor.cancel()
+            await asyncio.wait([supervisor])
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        if self._acceptor is not None:
+            await self._acceptor.close()
+        await self._halt()
+        if self._workspace is not None:
+            with contextlib.suppress(OSError):
+                self._workspace.torrc.unlink(missing_ok=True)  # its absence means: ended cleanly
+        self._set_status(_STOPPED)
+
+    # --- inside -----------------------------------------------------------------------------------------
+
+    async def _listen(self, workspace: Workspace, accept: Callable[[SignalStream], Awaitable[None]]) -> None:
+        """Open the socket that the onion service connects to. It outlives restarts of Tor."""
+        self._acceptor = StreamAcceptor(accept, "inbound, onion")
+        loop = asyncio.get_running_loop()
+        path = workspace.onion_target
+        if path is not None:
+            path.unlink(missing_ok=True)
+            self._server = await loop.create_unix_server(self._acceptor.protocol, str(path))
+            self._onion.target = f"unix:{path}"
+        else:
+            self._server = await loop.create_server(self._acceptor.protocol, "127.0.0.1", 0)
+            self._onion.target = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def _bring_up(self) -> None:
+        """One start of Tor, up to the answer to ADD_ONION."""
+        assert self._program is not None  # noqa: S101 - set by start()
+        assert self._workspace is not None  # noqa: S101
+        await end_orphans(self._workspace)
+        early: list[Reply] = []
+        self._progress = None
+        tor = await TorProcess.launch(
+            self._program, self._workspace, lambda event: self._handle_event(event, early)
+        )
+        try:
+            await self._onion.publish(tor.control)
+            progress = Progress(self._onion.service_id, self._onion.address)
+            phase = await tor.control.command("GETINFO", "status/bootstrap-phase")
+        except BaseException:
+            await tor.halt()
+            raise
+        progress.handle_bootstrap(phase.value("status/bootstrap-phase") or "")
+        for event in early:
+            progress.handle(event)
+        self._tor, self._progress = tor, progress
+        self._set_status(progress.status())
+
+    def _handle_event(self, event: Reply, early: list[Reply]) -> None:
+        self._fetches.handle(event)
+        if self._progress is None:
+            early.append(event)
+            return
+        self._progress.handle(event)
+        self._set_status(self._progress.status())
+
+    async def _supervise(self) -> None:
+        """Start Tor again whenever it ends, for as long as we are not closed."""
+        loop = asyncio.get_running_loop()
+        delay, since, reason = _RESTART_FIRST_SECONDS, loop.time(), ""
+        while True:
+            if self._tor is not None:
+                reason = await self._until_ended(self._tor)
+            await self._halt()
+            if loop.time() - since >= _STEADY_SECONDS:
+                delay = _RESTART_FIRST_SECONDS
+            self._set_failed(f"{reason} It is started again in {delay:g} s.")
+            await asyncio.sleep(delay)
+            delay, since = min(2 * delay, _RESTART_MAX_SECONDS), loop.time()
+            try:
+                await self._bring_up()
+            except P4Error as error:
+                reason = error.message
+
+    async def _until_ended(self, tor: TorProcess) -> str:
+        """Wait for Tor's end, or find that it hangs."""
+        ended = asyncio.ensure_future(tor.ended())
+        try:
+            while True:
+                done, _ = await asyncio.wait([ended], timeout=_WATCH_SECONDS)
+                if done:
+                    return ended.result()
+                try:
+                    await tor.control.command("GETINFO", "version", timeout=_WATCH_ANSWER_SECONDS)
+                except TorError as error:
+                    if error.code == "control-silent":
+                        return error.message
+        finally:
+            ended.cancel()
+
+    async def _halt(self) -> None:
+        tor, self._tor = self._tor, None
+        if tor is not None:
+            await tor.halt()
+
+    async def _after_failure(self, tor: TorProcess, failure: RendezvousError, *, fresh: bool) -> None:
+        """If even a fresh dial met something stale, have Tor forget all it has cached, at most every 10 s."""
+        now = asyncio.get_running_loop().time()
+        if (
+            not fresh
+            or failure.code not in _STALE_CODES
+            or now - self._new_identity_at < _NEW_IDENTITY_SECONDS
+        ):
+            return
+        self._new_identity_at = now
+        with contextlib.suppress(TorError):  # the supervisor sees to a Tor that does not answer
+            await tor.control.command("SIGNAL", "NEWNYM", timeout=1.0)
+
+    def _timeout_sentence(self, address: RendezvousAddress, timeout: float) -> str:
+        if self._progress is not None and not self._progress.bootstrapped:
+            return (
+                f"The peer was not reached within {timeout:g} seconds, since Tor is not ready. "
+                f"{self._status.text}"
+            )
+        return (
+            f"The peer's onion address {address.host[:8]}… did not answer within {timeout:g} seconds. "
+            "P4 tries again by itself."
+        )
+
+    def _set_failed(self, text: str) -> None:
+        address = self._onion.address
+        self._set_status(RendezvousStatus(RendezvousPhase.FAILED, 0, text, address))
+
+    def _set_status(self, status: RendezvousStatus) -> None:
+        if status != self._status:
+            self._status = status
+            self._observe(status)
+
+
+def _tor_down() -> RendezvousError:
+    return RendezvousError("Tor is not running at the moment; P4 starts it again.", code="tor-down")

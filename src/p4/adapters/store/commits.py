@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from p4.adapters.store import database
-from p4.errors import P4Error, StateError
+from p4.errors import StateError
 
 __all__ = ["CommitThread"]
 
@@ -135,56 +135,45 @@ class CommitThread:
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Operation]) -> list[_Outcome]:
         """Run a batch in one transaction; the outcomes are valid only because the commit is in here too."""
+        if self._failure is not None:
+            return [_Outcome(error=self._failure) for _ in batch]
         outcomes: list[_Outcome] = []
+        lost: BaseException | None = None
         try:
             connection.execute("BEGIN IMMEDIATE" if any(one.writes for one in batch) else "BEGIN")
             for operation in batch:
-                outcomes.append(self._attempt(connection, operation))
-                if not connection.in_transaction:
-                    # The database gave up the whole transaction (disk full, I/O error), not just one step.
-                    return [_Outcome(error=outcomes[-1].error) for _ in batch]
-            connection.execute("COMMIT")
+                outcomes.append(_attempt(connection, operation))
+                error = outcomes[-1].error
+                if not connection.in_transaction or database.means_corrupt(error):
+                    # The database gave up the whole transaction (disk full, I/O error) and not just one
+                    # step, or its file is about to be set aside: nobody may believe in this transaction.
+                    lost = error
+                    break
+            else:
+                connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - the thread must live on; every caller gets the reason
+            lost = error
+        if connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-            reason = self._explain(connection, error)
-            return [_Outcome(error=reason) for _ in batch]
-        return outcomes
+                connection.execute("ROLLBACK")
+        if lost is not None:
+            outcomes = [_Outcome(error=lost) for _ in batch]
+        return [self._explained(connection, outcome) for outcome in outcomes]
 
-    def _attempt(self, connection: sqlite3.Connection, operation: _Operation) -> _Outcome:
-        """One operation, undone by itself if it fails, so that its neighbours are not harmed."""
-        if not operation.writes:
-            return self._attempt_read(connection, operation)
-        connection.execute("SAVEPOINT operation")
-        try:
-            value = operation.run(connection)
-        except Exception as error:  # noqa: BLE001 - belongs to the caller of this operation, not to the thread
-            if connection.in_transaction:
-                connection.execute("ROLLBACK TO operation")
-                connection.execute("RELEASE operation")
-            return _Outcome(error=self._explain(connection, error))
-        connection.execute("RELEASE operation")
-        return _Outcome(value)
-
-    def _attempt_read(self, connection: sqlite3.Connection, operation: _Operation) -> _Outcome:
-        try:
-            return _Outcome(operation.run(connection))
-        except Exception as error:  # noqa: BLE001 - as in _attempt
-            return _Outcome(error=self._explain(connection, error))
-
-    def _explain(self, connection: sqlite3.Connection, error: Exception) -> Exception:
-        """The error for the caller; after damage to the file, also the last word to all later callers."""
-        if isinstance(error, P4Error) or not isinstance(error, sqlite3.Error):
-            return error
-        if database.means_corrupt(error):
+    def _explained(self, connection: sqlite3.Connection, outcome: _Outcome) -> _Outcome:
+        """The outcome with an error for a person; after damage to the file, also the store's last word."""
+        error = outcome.error
+        if not isinstance(error, sqlite3.Error):
+            return outcome
+        if not database.means_corrupt(error):
+            return _Outcome(error=database.explain(error, self._path))
+        if self._failure is None:
             connection.close()
-            reason: StateError = database.set_database_aside(self._path, str(error))
+            failure = _set_aside(self._path, error)
             with self._wake:
-                self._failure = reason
+                self._failure = failure
                 self._closing = True
-            return reason
-        return database.explain(error, self._path)
+        return _Outcome(error=self._failure)
 
     def _deliver(self, results: list[tuple[asyncio.Future[Any], _Outcome]]) -> None:
         assert self._loop is not None  # noqa: S101 - set before the thread starts
@@ -195,6 +184,27 @@ class CommitThread:
     def _deliver_end(self) -> None:
         assert self._ended is not None  # noqa: S101 - set before the thread starts
         self._deliver([(self._ended, _Outcome())])
+
+
+def _attempt(connection: sqlite3.Connection, operation: _Operation) -> _Outcome:
+    """One operation, undone by itself if it fails, so that its neighbours are not harmed."""
+    connection.execute("SAVEPOINT operation")
+    try:
+        value = operation.run(connection)
+    except Exception as error:  # noqa: BLE001 - belongs to the caller of this operation, not to the thread
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO operation")
+            connection.execute("RELEASE operation")
+        return _Outcome(error=error)
+    connection.execute("RELEASE operation")
+    return _Outcome(value)
+
+
+def _set_aside(path: Path, error: sqlite3.Error) -> StateError:
+    try:
+        return database.set_database_aside(path, f"turned out to be damaged ({error})")
+    except StateError as refusal:
+        return refusal
 
 
 def _resolve(results: list[tuple[asyncio.Future[Any], _Outcome]]) -> None:

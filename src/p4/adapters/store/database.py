@@ -38,22 +38,19 @@ def open_database(path: Path) -> sqlite3.Connection:
             path=str(path),
             code="old-sqlite",
         )
-    log = _log_of(path)
-    if path.is_file() and path.stat().st_size == 0:
-        raise set_database_aside(path, "is empty")
-    if not path.exists():
-        if log.exists() and log.stat().st_size:
-            raise set_database_aside(path, "is gone, and only its log was left")
-        _create(path)
-    files.check_private([path, log, _index_of(path)])
+    try:
+        _find_or_create(path)
+    except OSError as error:
+        raise files.state_error(error, path, "open") from error
+    files.check_private([path, _log_of(path), _index_of(path)])
     try:
         connection = _connect(path)
     except sqlite3.Error as error:
         raise explain(error, path) from error
     try:
         _check(connection, path)
-        schema.migrate(connection, path)
         _configure(connection)
+        schema.migrate(connection, path)
     except sqlite3.Error as error:
         connection.close()
         if means_corrupt(error):
@@ -79,7 +76,7 @@ def set_database_aside(path: Path, problem: str) -> CorruptFileError:
     )
 
 
-def means_corrupt(error: sqlite3.Error) -> bool:
+def means_corrupt(error: BaseException | None) -> bool:
     """Whether the error says that the file itself is damaged."""
     return _primary_code(error) in _CORRUPT
 
@@ -110,7 +107,7 @@ def explain(error: sqlite3.Error, path: Path) -> StateError:
     )
 
 
-def _primary_code(error: sqlite3.Error) -> int | None:
+def _primary_code(error: BaseException | None) -> int | None:
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & _PRIMARY_CODE
 
@@ -128,16 +125,28 @@ def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
 
 
+def _find_or_create(path: Path) -> None:
+    log = _log_of(path)
+    if path.exists():
+        if path.stat().st_size == 0:
+            raise set_database_aside(path, "is empty")
+    elif log.exists() and log.stat().st_size:
+        raise set_database_aside(path, "is gone, and only its log was left")
+    else:
+        _create(path)
+
+
 def _create(path: Path) -> None:
     """A complete, empty database under ``path``; a crash on the way leaves nothing there."""
     fresh = path.with_name(f".{path.name}.new")
     try:
-        fresh.unlink(missing_ok=True)
+        for leftover in (fresh, _log_of(fresh), _index_of(fresh)):
+            leftover.unlink(missing_ok=True)
         # Made by us, because SQLite would take the umask's mode; its log files copy the mode of this one.
         os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, files.FILE_MODE))
         with contextlib.closing(_connect(fresh)) as connection:
+            _configure(connection)
             schema.migrate(connection, fresh)
-            connection.execute("PRAGMA journal_mode = WAL")
         filesystem.replace(fresh, path)
         filesystem.sync_directory(path.parent)
     except OSError as error:

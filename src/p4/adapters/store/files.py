@@ -20,7 +20,6 @@ __all__ = [
     "read_bytes",
     "set_aside",
     "state_error",
-    "timestamp",
     "write_atomically",
 ]
 
@@ -146,11 +145,6 @@ def check_private(paths: Iterable[Path]) -> None:
         )
 
 
-def timestamp() -> str:
-    """The current time for a file name: UTC, to the second, in sortable order."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-
-
 def set_aside(
     path: Path, problem: str, *, consequence: str, companions: Iterable[Path] = ()
 ) -> CorruptFileError:
@@ -167,8 +161,9 @@ def set_aside(
     Raises:
         StateError: it cannot be moved; it stays where it is.
     """
-    marker = f"corrupt-{timestamp()}"
-    kept = free_name(path, marker)
+    # To the second, in UTC and sortable; _free_name() sees to two in one second.
+    marker = time.strftime("corrupt-%Y%m%dT%H%M%SZ", time.gmtime())
+    kept = _free_name(path, marker)
     try:
         for companion in companions:
             if companion.exists():
@@ -186,7 +181,7 @@ def set_aside(
     )
 
 
-def free_name(path: Path, suffix: str) -> Path:
+def _free_name(path: Path, suffix: str) -> Path:
     """``path`` with ``.suffix`` added, and a number after it where that name is taken."""
     candidate = path.with_name(f"{path.name}.{suffix}")
     number = 2

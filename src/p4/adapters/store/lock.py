@@ -9,6 +9,7 @@ a forked child.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -59,8 +60,8 @@ def hold(lock_path: Path, pid_path: Path) -> Iterator[None]:
             pid=pid,
         ) from None
     except OSError as error:
-        raise files.state_error(error, lock_path, "lock") from error
-    except NotImplementedError as error:
+        if error.errno != errno.ENOSYS:
+            raise files.state_error(error, lock_path, "lock") from error
         raise StateError(
             f"The file system of {lock_path.parent} has no locks, so two processes could damage the state. "
             "Use a state directory on a local disk.",

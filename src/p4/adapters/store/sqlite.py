@@ -53,9 +53,9 @@ class SqliteStore:
             CorruptFileError: it is damaged; it was set aside with its log files.
             StateError: it cannot be opened, or is of a newer version of P4.
         """
-        thread = CommitThread(self._path)
-        await thread.start(asyncio.get_running_loop())
-        self._thread = thread
+        # Known before it has started: close() then works even if this call is cancelled.
+        self._thread = CommitThread(self._path)
+        await self._thread.start(asyncio.get_running_loop())
 
     async def close(self) -> None:
         """Finish what is queued, then close. May be called again."""

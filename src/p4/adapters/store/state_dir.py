@@ -55,10 +55,21 @@ class StateDirectory:
     Args:
         path: the directory; ``~`` is expanded. A symbolic link to a directory is followed.
         warn: told, in sentences, of what the user should know although work goes on.
+
+    Raises:
+        StateError: code ``no-home``.
     """
 
     def __init__(self, path: Path, *, warn: Callable[[str], None] = _log_warning) -> None:
-        self.path = Path(path).expanduser()
+        try:
+            self.path = Path(path).expanduser()
+        except RuntimeError as error:
+            raise StateError(
+                f"There is no home directory for {path}. Nothing was changed. Give the whole path of the "
+                "state directory.",
+                path=str(path),
+                code="no-home",
+            ) from error
         self._warn = warn
 
     # --- where things are -------------------------------------------------------------------------------
@@ -239,8 +250,8 @@ class StateDirectory:
         if trace is not None:
             raise StateError(
                 f"{self.path} belonged to an identity that is gone: {trace.name} was left behind. A new "
-                f"identity would be a stranger to all contacts, so none was made. Put a backup of {_IDENTITY_JSON} "
-                "into the directory; without one, use a new state directory and pair again.",
+                "identity would be a stranger to all contacts, so none was made. Put a backup of "
+                f"{_IDENTITY_JSON} there; without one, use a new state directory and pair again.",
                 path=str(trace),
                 code="identity-lost",
             )
@@ -300,6 +311,7 @@ class StateDirectory:
         """
         data = files.read_bytes(self.onion_key_path, at_most=_KEY_BYTES)
         if data is None:
+            self._notice_lost_key()
             return None
         try:
             blob = onion_key.parse_blob(data.decode("ascii"))
@@ -312,6 +324,17 @@ class StateDirectory:
                 "again to get a new address, and give your contacts a new invite.",
             ) from error
         return OnionKey(blob, self._load_service_id(blob))
+
+    def _notice_lost_key(self) -> None:
+        """An address without its key cannot be used again; keep it on record and say so."""
+        if self.onion_id_path.exists():
+            reason = files.set_aside(
+                self.onion_id_path,
+                f"names an onion address whose key, {_ONION_KEY}, is gone",
+                consequence="A new address will be made; give your contacts a new invite. To keep the old "
+                "address instead, stop P4 and put a backup of both files in their place.",
+            )
+            self._warn(reason.message)
 
     def _load_service_id(self, blob: str) -> str:
         data = files.read_bytes(self.onion_id_path, at_most=_KEY_BYTES)

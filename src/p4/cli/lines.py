@@ -62,15 +62,18 @@ class PlainLines:
                 data = b""
             *lines, unfinished = (unfinished + data).split(b"\n")
             for line in lines:
-                if not too_long and len(line) <= LONGEST_LINE_BYTES:
+                if too_long or len(line) > LONGEST_LINE_BYTES:
+                    complain("A line of the input was too long and is ignored.")
+                else:
                     self._put(line)
                 too_long = False
             if len(unfinished) > LONGEST_LINE_BYTES:
-                if not too_long:
-                    complain("A line of the input is too long and was ignored.")
+                # The rest of the line is not kept either; the complaint comes with its end.
                 unfinished, too_long = b"", True
             if not data:
-                if unfinished and not too_long:
+                if too_long:
+                    complain("A line of the input was too long and is ignored.")
+                elif unfinished:
                     self._put(unfinished)
                 self._put(None)
                 return

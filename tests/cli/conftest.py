@@ -1,0 +1,93 @@
+"""Real `p4` processes for the tests of the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.node_process import RunningNode
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What every `p4` process of a test gets: this source tree, no colours, no user's settings."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("P4_", "COLUMNS"))}
+    return {**clean, "PYTHONPATH": str(SOURCE), "P4_ALLOW_LOOPBACK": "1", "PYTHONWARNINGS": "error", **more}
+
+
+@pytest.fixture
+def p4(tmp_path: Path) -> Run:
+    """Run one `p4` command to its end, in an empty directory and with a home of its own."""
+    home = tmp_path / "home"
+    home.mkdir()
+
+    def run(
+        *arguments: str | Path, stdin: str | bytes | None = "", timeout: float = 60, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        finished = subprocess.run(
+            [sys.executable, "-m", "p4.cli", *map(str, arguments)],
+            input=data,
+            capture_output=True,
+            timeout=timeout,
+            cwd=tmp_path,
+            env=environment(HOME=str(home), **more),
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            finished.args, finished.returncode, finished.stdout.decode(), finished.stderr.decode()
+        )
+
+    return run
+
+
+@pytest.fixture
+def state(p4: Run, tmp_path: Path) -> Path:
+    """An initialised state directory."""
+    directory = tmp_path / "state"
+    assert p4("init", "--state-dir", directory).returncode == 0
+    return directory
+
+
+@pytest.fixture
+def nodes() -> Iterator[Callable[..., RunningNode]]:
+    """Start `p4 run` processes; whatever still runs at the end is killed."""
+    started: list[RunningNode] = []
+
+    def start(*arguments: str | Path, **keywords: object) -> RunningNode:
+        node = RunningNode([str(argument) for argument in arguments], environment(), **keywords)  # type: ignore[arg-type]
+        started.append(node)
+        return node
+
+    yield start
+    for node in started:
+        node.stop()
+
+
+def fingerprint(directory: Path) -> dict[str, str]:
+    """Every file below a directory with the hash of its content and its mode."""
+    return {
+        str(path.relative_to(directory)): (
+            f"{path.stat().st_mode:o} "
+            + (hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
+        )
+        for path in sorted(directory.rglob("*"))
+    }
+
+
+def complaint(result: subprocess.CompletedProcess[str]) -> str:
+    """The one line on stderr, after making sure that it is one and that stdout is empty."""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("p4: ")
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    return lines[0].removeprefix("p4: ")

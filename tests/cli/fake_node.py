@@ -1,0 +1,93 @@
+"""A node without network and disk, for tests of the prompt's grammar and words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from p4.core.address import RendezvousAddress, Transport
+from p4.core.contacts import Contact, ContactBook
+from p4.core.identity import Identity, PeerId
+from p4.core.invite import Invite
+from p4.errors import InputError
+
+__all__ = ["ANNA", "BOB", "ME", "FakeNode", "FakePeer", "invite_of"]
+
+ME, ANNA, BOB = (Identity(bytes([number]) * 32) for number in (1, 2, 3))
+
+
+def invite_of(identity: Identity, port: int = 4001) -> Invite:
+    """A valid direct invite."""
+    return Invite(identity.public_key, RendezvousAddress(Transport.DIRECT, "192.0.2.7", port))
+
+
+@dataclass
+class FakePeer:
+    """A contact whose link is switched by the test."""
+
+    contact: Contact
+    connected: bool = False
+    sent: list[str] = field(default_factory=list)
+    dropped: int = 0
+
+    @property
+    def peer_id(self) -> PeerId:
+        return self.contact.peer_id
+
+    @property
+    def name(self) -> str:
+        return self.contact.name
+
+    @property
+    def role(self) -> str:
+        return "initiator" if ME.peer_id < self.peer_id else "responder"
+
+    @property
+    def state(self) -> str:
+        return "open" if self.connected else "retry in 3 s"
+
+    async def send_text(self, text: str) -> int:
+        if len(text) > 1000:
+            raise InputError("The text is too long.", code="too-long")
+        self.sent.append(text)
+        return len(self.sent)
+
+    def drop(self) -> bool:
+        was, self.connected = self.connected, False
+        self.dropped += was
+        return was
+
+
+class FakeNode:
+    """Contacts by the real rules of `ContactBook`, kept in memory."""
+
+    def __init__(self) -> None:
+        self.book = ContactBook()
+        self._peers: dict[PeerId, FakePeer] = {}
+
+    def invite(self) -> Invite:
+        return invite_of(ME)
+
+    def peers(self) -> list[FakePeer]:
+        return [self._of(contact) for contact in self.book.contacts]
+
+    def peer(self, reference: str) -> FakePeer:
+        return self._of(self.book.find(reference))
+
+    def add_contact(self, invite: Invite, name: str = "") -> FakePeer:
+        self.book = self.book.add(invite, name, me=ME.peer_id)
+        return self.peer(invite.peer_id)
+
+    async def remove_contact(self, reference: str) -> Contact:
+        contact = self.book.find(reference)
+        self.book = self.book.remove(reference)
+        return contact
+
+    def rename_contact(self, reference: str, name: str) -> Contact:
+        peer_id = self.book.find(reference).peer_id
+        self.book = self.book.rename(reference, name)
+        return self.book.find(peer_id)
+
+    def _of(self, contact: Contact) -> FakePeer:
+        peer = self._peers.setdefault(contact.peer_id, FakePeer(contact))
+        peer.contact = contact
+        return peer

@@ -188,10 +188,8 @@ async def measure(rounds: int, tell: Callable[[str], None]) -> Results:
                     if recovery is None:
                         recovery = Recovery(Path(directory) / f"pair-{number}", network.client_torrc_lines)
                         await recovery.pair()
-                    steps = await recovery.round(
-                        lambda text, n=number: tell(f"{text}, round {n} of {rounds}")
-                    )
-                    for step, values in steps.items():
+                    tell(f"recovery, round {number} of {rounds}")
+                    for step, values in (await recovery.round()).items():
                         results.add(step, values)
                 except (TimeoutError, RuntimeError) as error:
                     reason = str(error) or f"no link after {STEP_SECONDS:g} s"

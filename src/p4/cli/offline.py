@@ -21,11 +21,11 @@ def open_initialised(path: Path) -> tuple[StateDirectory, Identity]:
     Raises:
         StateError: code ``not-initialised`` with the command that mends it, or what the directory says.
     """
-    from p4.assemble import open_state
+    from p4.adapters.store.state_dir import StateDirectory
 
     identity = None
     if path.exists():
-        state = open_state(path, complain)
+        state = StateDirectory(path, warn=complain)
         state.prepare()
         identity = state.load_identity()
     if identity is None:

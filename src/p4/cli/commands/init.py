@@ -18,9 +18,9 @@ __all__ = ["command"]
 def command(state_dir: Path) -> None:
     """Make this device's identity. Does nothing if there is one already."""
     from p4.adapters.clock import SystemEntropy
-    from p4.assemble import open_state
+    from p4.adapters.store.state_dir import StateDirectory
 
-    state = open_state(state_dir, complain)
+    state = StateDirectory(state_dir, warn=complain)
     state.prepare()
     identity = state.load_identity()
     if identity is None:

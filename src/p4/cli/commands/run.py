@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,6 +71,8 @@ def command(
     **given: Any,
 ) -> int:
     """Run this device's node. /help at its prompt lists what it can do."""
+    if retry_seconds is not None and not math.isfinite(retry_seconds):
+        raise InputError("--retry-seconds must be a number of seconds.")
     options = node_options(
         given,
         advertise=_advertised(given, advertise_host, advertise),

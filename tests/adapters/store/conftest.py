@@ -17,7 +17,9 @@ SMALL_DISK_BYTES = 512 * 1024
 
 
 def _mount(*arguments: str) -> None:
-    result = subprocess.run([require_program("mount"), *arguments], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [require_program("mount"), *arguments], capture_output=True, text=True, check=False
+    )
     if result.returncode:
         missing(f"this machine lets even root mount nothing: {result.stderr.strip()}")
 

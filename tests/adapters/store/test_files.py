@@ -15,7 +15,9 @@ import pytest
 from p4.adapters.store import files, filesystem
 from p4.errors import CorruptFileError, PermissionsError, StateError
 
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mode bits (see filesystem.py)")
+posix_only = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has no mode bits (see filesystem.py)"
+)
 
 
 def mode_of(path: Path) -> int:
@@ -172,7 +174,8 @@ def test_owner_rights_are_the_owners_business(tmp_path: Path) -> None:
 
 @posix_only
 @pytest.mark.parametrize(
-    ("owner", "user", "refused"), [(1000, 1000, False), (0, 1000, False), (1001, 1000, True), (1001, 0, False)]
+    ("owner", "user", "refused"),
+    [(1000, 1000, False), (0, 1000, False), (1001, 1000, True), (1001, 0, False)],
 )
 def test_files_of_another_user_are_refused_except_by_and_from_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, user: int, refused: bool

@@ -168,8 +168,7 @@ class CommitThread:
         if not database.means_corrupt(error):
             return _Outcome(error=database.explain(error, self._path))
         if self._failure is None:
-            connection.close()
-            failure = _set_aside(self._path, error)
+            failure = _set_aside(self._path, error, connection)
             with self._wake:
                 self._failure = failure
                 self._closing = True
@@ -200,9 +199,9 @@ def _attempt(connection: sqlite3.Connection, operation: _Operation) -> _Outcome:
     return _Outcome(value)
 
 
-def _set_aside(path: Path, error: sqlite3.Error) -> StateError:
+def _set_aside(path: Path, error: sqlite3.Error, connection: sqlite3.Connection) -> StateError:
     try:
-        return database.set_database_aside(path, f"turned out to be damaged ({error})")
+        return database.set_database_aside(path, f"turned out to be damaged ({error})", connection)
     except StateError as refusal:
         return refusal
 

@@ -19,6 +19,8 @@ BUSY_SECONDS = 5.0
 """How long to wait for another program that holds the database (a backup, a curious ``sqlite3``)."""
 
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_HEADER_BYTES = 100
+_MAGIC = b"SQLite format 3\0"
 _PRIMARY_CODE = 0xFF  # extended result codes carry the primary one in the low byte (sqlite.org/rescode.html)
 
 
@@ -49,12 +51,13 @@ def open_database(path: Path) -> sqlite3.Connection:
         raise explain(error, path) from error
     try:
         _check(connection, path)
+        schema.refuse_unknown(connection, path)
         _configure(connection)
         schema.migrate(connection, path)
     except sqlite3.Error as error:
-        connection.close()
         if means_corrupt(error):
-            raise set_database_aside(path, f"is damaged ({error})") from error
+            raise set_database_aside(path, f"is damaged ({error})", connection) from error
+        connection.close()
         raise explain(error, path) from error
     except BaseException:
         connection.close()
@@ -62,8 +65,30 @@ def open_database(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def set_database_aside(path: Path, problem: str) -> CorruptFileError:
-    """Move the database and its log files out of the way together; the log holds the latest commits."""
+def set_database_aside(
+    path: Path, problem: str, connection: sqlite3.Connection | None = None
+) -> CorruptFileError:
+    """Move the database and its log out of the way together; the log holds the latest commits.
+
+    Args:
+        problem: what is wrong with it, to follow "it".
+        connection: closed here. Closing folds the log into the damaged file and removes it, so where the
+            platform lets open files be renamed that is done first, and the log is kept.
+
+    Raises:
+        StateError: the files could not be moved. The connection is closed all the same.
+    """
+    if connection is None:
+        return _move(path, problem)
+    if not filesystem.RENAMES_OPEN_FILES:
+        connection.close()
+    try:
+        return _move(path, problem)
+    finally:
+        connection.close()
+
+
+def _move(path: Path, problem: str) -> CorruptFileError:
     return files.set_aside(
         path,
         problem,
@@ -128,12 +153,31 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _find_or_create(path: Path) -> None:
     log = _log_of(path)
     if path.exists():
-        if path.stat().st_size == 0:
-            raise set_database_aside(path, "is empty")
+        if problem := _header_problem(path):
+            raise set_database_aside(path, problem)
     elif log.exists() and log.stat().st_size:
         raise set_database_aside(path, "is gone, and only its log was left")
     else:
         _create(path)
+
+
+def _header_problem(path: Path) -> str:
+    """What is wrong with the first bytes, if anything (https://sqlite.org/fileformat2.html).
+
+    Looked at before SQLite does, which takes a file shorter than one page for a new database and removes
+    the log beside it, that is, the last commits.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if not header.strip(b"\0"):
+        return "holds nothing but zeros" if header else "is empty"
+    if not header.startswith(_MAGIC):
+        return "is no database"
+    page_size = int.from_bytes(header[16:18], "big")
+    if size < (65536 if page_size == 1 else page_size) or len(header) < _HEADER_BYTES:
+        return "was cut off"
+    return ""
 
 
 def _create(path: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 __all__ = [
     "HAS_MODE_BITS",
+    "RENAMES_OPEN_FILES",
     "foreign_owner",
     "give_new_name",
     "mending_command",
@@ -30,6 +31,9 @@ __all__ = [
 
 HAS_MODE_BITS = sys.platform != "win32"
 """Whether the mode bits of a file say who may read it. On Windows they do not (see above)."""
+
+RENAMES_OPEN_FILES = sys.platform != "win32"
+"""Whether a file that a program (here: SQLite) holds open can be given another name."""
 
 _SHARING_RETRIES_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 """Waits between attempts to replace a file that another program holds open on Windows."""

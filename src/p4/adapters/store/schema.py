@@ -12,7 +12,7 @@ from pathlib import Path
 
 from p4.errors import StateError
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "OLDEST_SQLITE", "migrate"]
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "OLDEST_SQLITE", "migrate", "refuse_unknown"]
 
 APPLICATION_ID = 0x50345331
 """``PRAGMA application_id`` of our databases: the bytes "P4S1". Another program's database is refused."""
@@ -60,17 +60,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
 """Migration number n (from 1) is ``MIGRATIONS[n - 1]``."""
 
 
-def migrate(
+def refuse_unknown(
     connection: sqlite3.Connection, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
-) -> None:
-    """Bring a database, new or old, to the newest form.
+) -> int:
+    """Make sure that a database is ours and not from the future; reads only.
 
-    Args:
-        connection: in autocommit mode.
+    Returns:
+        Its version, 0 for an empty one.
 
     Raises:
-        StateError: code ``newer-version`` or ``not-ours``. Nothing was changed.
-        sqlite3.Error: the database refused; the transaction was rolled back.
+        StateError: code ``newer-version`` or ``not-ours``.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -89,6 +88,22 @@ def migrate(
             path=str(path),
             code="newer-version",
         )
+    return int(version)
+
+
+def migrate(
+    connection: sqlite3.Connection, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
+) -> None:
+    """Bring a database, new or old, to the newest form.
+
+    Args:
+        connection: in autocommit mode.
+
+    Raises:
+        StateError: code ``newer-version`` or ``not-ours``. Nothing was changed.
+        sqlite3.Error: the database refused; the transaction was rolled back.
+    """
+    version = refuse_unknown(connection, path, migrations)
     for number in range(version + 1, len(migrations) + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -5,10 +5,10 @@ First what spec/ fixes (both sides depend on it), then what this implementation 
 
 from __future__ import annotations
 
-# --- specification ---------------------------------------------------------------------------------------
+# --- specification --------------------------------------------------------------------------------
 
 PROTOCOL_VERSION = 1
-"""``protocol_version`` of every envelope; version 2 announces itself inside the payload (spec/envelope.md)."""
+"""``protocol_version`` of every envelope; version 2 announces itself in the payload (spec/envelope.md)."""
 
 SIGNALING_LINE_BYTES = 64 * 1024
 """Longest signaling line including its newline; v1 reads no more (spec/signaling.md)."""
@@ -25,7 +25,7 @@ V1_REPLY_SECONDS = 25.0
 ONION_PORT = 80
 """Virtual port of every P4 onion service (spec/invite.md)."""
 
-# --- envelopes and replay --------------------------------------------------------------------------------
+# --- envelopes and replay -------------------------------------------------------------------------
 
 MAX_SKEW_MS = 24 * 60 * 60 * 1000
 """Accepted difference of clocks. As wide as v1's: a device with a wrong clock still reconnects, and
@@ -34,7 +34,7 @@ the persisted replay window, not the clock, is what stops replays."""
 REPLAY_NONCES = 4096
 """Nonces remembered per sender; beyond it the oldest go and everything as old as they is refused."""
 
-# --- signaling endpoint (design section 3) -----------------------------------------------------------------
+# --- signaling endpoint (design section 3) --------------------------------------------------------
 
 STRANGER_STREAMS = 64
 """Inbound streams that have not yet proved to be a contact; further ones are closed at once."""
@@ -54,10 +54,25 @@ BUCKET_PER_SECOND = 2.0
 REPLY_SECONDS = 30.0
 """How long we wait for the reply to an offer over a slow Tor circuit."""
 
-# --- dialling -----------------------------------------------------------------------------------------------
+WARM_REPLY_SECONDS = 8.0
+"""The same on a warm stream, whose circuit stands: silence means that it is dead."""
+
+WARM_PING_SECONDS = 60.0
+"""A warm stream that was quiet this long is tried with a ping; its opener does that."""
+
+WARM_SILENCE_SECONDS = 150.0
+"""The other end closes a warm stream on which nothing arrived for this long."""
+
+WARM_REDIAL_SECONDS = (2.0, 300.0)
+"""First and longest delay before a lost warm stream is opened again while the link is up."""
+
+# --- dialling -------------------------------------------------------------------------------------
 
 DIAL_SECONDS = 20.0
 """Own time-out of one rendezvous dial; Tor's would be 120 s."""
+
+HEDGE_SECONDS = 3.0
+"""A dial that is not through by then gets a second one beside it, with a fresh descriptor."""
 
 RETRY_FIRST_SECONDS = 0.4
 """Delay before the second attempt; doubles with each failure."""
@@ -80,16 +95,19 @@ QUIET_V1_SECONDS = (35.0, 60.0)
 HOLD_SECONDS = 1.5
 """How long the lower id lets a glaring offer wait for the answer to its own (spec/signaling.md)."""
 
+STABLE_SECONDS = 5.0
+"""A link that lived this long was a success; one that breaks sooner counts as a failed attempt."""
+
 STAGGER_SECONDS = 0.3
 """After a loss that both sides notice, the higher id waits this long for the lower one's offer."""
 
 BUSY_SECONDS = 2.0
-"""After a ``busy`` the contact's own offer should arrive; then we try again after this and up to twice this."""
+"""After a ``busy`` the contact's own offer should arrive; if not we try again after once to twice this."""
 
 WITHDRAWN_SECONDS = 5.0
 """A link whose signaling stream ended must open within this."""
 
-# --- links -----------------------------------------------------------------------------------------------------
+# --- links ----------------------------------------------------------------------------------------
 
 LINK_MESSAGE_BYTES = 64 * 1024
 """Largest data-channel message every library takes (aiortc and some browsers stop there)."""
@@ -109,13 +127,40 @@ HEARTBEAT_SECONDS = 1.0
 HEARTBEAT_MISSES = 3
 """Silent intervals after which the link counts as dead."""
 
+FIRST_PONG_SECONDS = 15.0
+"""The first answer to a ping on a new link may take this long: the round trip is not known yet."""
+
+STALL_SECONDS = 1.0
+"""A heartbeat this late means that our own process stood still: the link gets a probe, no verdict."""
+
+CHANNEL_SECONDS = 20.0
+"""A proven v2 link whose ``p4`` channel is not open by then is given up."""
+
+GOODBYE_SECONDS = 0.1
+"""A link that is closed on purpose lingers this long, so that its last frame gets out."""
+
+CLOSE_SECONDS = 0.5
+"""A node that ends waits this long for writes and farewells of a contact."""
+
 PROBE_SECONDS = 0.8
 """With another sign of death (warm stream ended) a link must answer within this, or three round trips."""
 
-# --- messages --------------------------------------------------------------------------------------------------
+# --- messages -------------------------------------------------------------------------------------
 
 TEXT_BYTES = 32 * 1024
 """Longest chat text in UTF-8: fits a data-channel message of every library with its JSON around it."""
 
 OUTBOX_MESSAGES = 100_000
 """Unacknowledged messages per contact before ``send`` refuses more."""
+
+SEND_WINDOW_MESSAGES = 2048
+"""Texts under way without acknowledgement; bounds what a receiver must keep in memory."""
+
+INBOX_UNCONSUMED = 10_000
+"""Received texts that the application has not taken; beyond it the node stops accepting more."""
+
+V1_CONFIRM_SECONDS = 2.0
+"""A text to a v1 peer counts as delivered when the channel has been empty this long (spec/link.md)."""
+
+DISK_RETRY_SECONDS = 5.0
+"""Interval at which received texts are offered again to a disk that refused them; the sender keeps them."""

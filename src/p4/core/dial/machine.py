@@ -112,6 +112,7 @@ class DialMachine:
         self._live: int | None = None
         self._retry_at: float | None = None
         self._failures = 0
+        self._proven_at = 0.0
         self._awake = False
         self._stopped = False
         self.last_failure = ""
@@ -132,6 +133,12 @@ class DialMachine:
     def attempt(self) -> int | None:
         """Generation of the attempt in progress, if any."""
         return self._attempt.generation if self._attempt else None
+
+    @property
+    def tokens(self) -> set[int]:
+        """The offers that still matter: the one being answered and the one held."""
+        tokens = {self._attempt.token} if self._attempt and self._attempt.token else set()
+        return tokens | ({self._held.offer.token} if self._held else set())
 
     @property
     def retry_at(self) -> float | None:
@@ -205,7 +212,7 @@ class DialMachine:
                 return []
             case LinkProven(generation), (Phase.OPENING | Phase.JOINING | Phase.ANSWERING):
                 # ANSWERING: the link may open before the write of the answer has returned.
-                return self._proven(generation)
+                return self._proven(generation, now)
             case AttemptFailed(_, reason, busy), _:
                 return self._attempt_failed(now, reason, busy=busy)
             case LinkLost(_, reason), _:
@@ -257,11 +264,11 @@ class DialMachine:
         self._attempt = replace(attempt, deadline=min(attempt.deadline or soon, soon))
         return []
 
-    def _proven(self, generation: int) -> list[DialEffect]:
+    def _proven(self, generation: int, now: float) -> list[DialEffect]:
         effects: list[DialEffect] = self._drop_held()
         if self._live is not None:
             effects.append(CloseLink(self._live, goodbye=False))
-        self._live, self._attempt, self._retry_at, self._failures = generation, None, None, 0
+        self._live, self._attempt, self._retry_at, self._proven_at = generation, None, None, now
         self.last_failure = ""
         return [*effects, Adopt(generation)]
 
@@ -277,6 +284,9 @@ class DialMachine:
             # Its own offer is on the way; if not, we try again a little later than it would.
             self._plan(now, limits.BUSY_SECONDS * (1 + self._jitter()))
             return []
+        return self._back_off(now)
+
+    def _back_off(self, now: float) -> list[DialEffect]:
         self._failures += 1
         delay = min(limits.RETRY_FIRST_SECONDS * 2 ** min(self._failures - 1, 16), self._retry_max)
         spread = 1 + limits.RETRY_JITTER * (2 * self._jitter() - 1)
@@ -286,8 +296,13 @@ class DialMachine:
     def _live_lost(self, event: LinkLost, now: float) -> list[DialEffect]:
         self._live = None
         self.last_failure = event.reason
+        if event.by_peer or now >= self._proven_at + limits.STABLE_SECONDS:
+            self._failures = 0
         if self._attempt is not None:
             return []
+        if self._failures or now < self._proven_at + limits.STABLE_SECONDS:
+            # A link that opens and breaks at once must not be dialled in a tight loop.
+            return self._back_off(now)
         # Both sides notice most losses together: the higher id lets the lower one's offer arrive first.
         wait_for_peer = event.by_peer or not self._lower
         self._plan(now, max(limits.STAGGER_SECONDS if wait_for_peer else 0.0, self._quiet()))

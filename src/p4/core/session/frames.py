@@ -140,9 +140,10 @@ def decode(data: bytes) -> Frame | None:
             return Pong(_fields(_TOKEN, data)[1])
         case 0x03:
             reason = _fields(_BYE_LAYOUT, data)[1]
-            if reason not in ByeReason:
-                raise FrameError(f"The goodbye has the unknown reason {reason}.", code="bad-reason")
-            return Bye(ByeReason(reason))
+            try:
+                return Bye(ByeReason(reason))
+            except ValueError:
+                raise FrameError(f"The goodbye has the unknown reason {reason}.", code="bad-reason") from None
         case 0x10:
             return Resume(*_fields(_RESUME_LAYOUT, data)[1:])
         case 0x11:

@@ -31,7 +31,7 @@ class Heartbeat:
         self.round_trip: float | None = None
         """Smoothed round trip in seconds (RFC 6298 weights), None before the first pong."""
         self._heard = now
-        self._pinged = now
+        self._pinged = now - limits.HEARTBEAT_SECONDS  # the first ping goes at once: it measures
         self._next_token = 0
         self._awaited: dict[int, float] = {}
         self._probe_until: float | None = None
@@ -39,17 +39,22 @@ class Heartbeat:
     @property
     def deadline(self) -> float:
         """When `tick` must be called next."""
-        next_ping = max(self._heard, self._pinged) + limits.HEARTBEAT_SECONDS
-        moments = [next_ping, self._heard + self._patience]
+        moments = [self._next_ping, self._heard + self._patience]
         if self._probe_until is not None:
             moments.append(self._probe_until)
         return min(moments)
 
     @property
+    def _next_ping(self) -> float:
+        quiet_since = self._pinged if self.round_trip is None else max(self._heard, self._pinged)
+        return quiet_since + limits.HEARTBEAT_SECONDS
+
+    @property
     def _patience(self) -> float:
         """Silence after which the link is dead: three intervals, more on a very slow path."""
-        slow = 3 * (self.round_trip or 0.0)
-        return limits.HEARTBEAT_MISSES * limits.HEARTBEAT_SECONDS + slow
+        if self.round_trip is None:
+            return limits.FIRST_PONG_SECONDS
+        return limits.HEARTBEAT_MISSES * limits.HEARTBEAT_SECONDS + 3 * self.round_trip
 
     def heard(self, now: float) -> None:
         """Something arrived from the far end."""
@@ -81,10 +86,14 @@ class Heartbeat:
 
     def tick(self, now: float) -> Verdict:
         """Call at `deadline` (earlier is harmless)."""
+        if now > self.deadline + limits.STALL_SECONDS:
+            self._heard = now
+            self.suspect(now)
+            return Verdict.PING
         if now >= self._heard + self._patience:
             return Verdict.DEAD
         if self._probe_until is not None and now >= self._probe_until:
             return Verdict.DEAD
-        if now >= max(self._heard, self._pinged) + limits.HEARTBEAT_SECONDS:
+        if now >= self._next_ping:
             return Verdict.PING
         return Verdict.QUIET

@@ -1,0 +1,128 @@
+"""The one place where the node meets its adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from p4.adapters.clock import SystemClock, SystemEntropy
+from p4.adapters.net.direct import DirectRendezvous
+from p4.adapters.store.sqlite import SqliteStore
+from p4.adapters.store.state_dir import StateDirectory
+from p4.adapters.tor.rendezvous import TorRendezvous
+from p4.adapters.webrtc import select_backend
+from p4.core.address import RendezvousAddress, Transport
+from p4.core.identity import KEY_BYTES
+from p4.node.events import NodeWarning
+from p4.node.node import BaseNode, NodeParts
+from p4.node.options import NodeOptions
+from p4.ports import Rendezvous, RendezvousStatus, SignalStream
+
+__all__ = ["Node", "NodeOptions", "open_state", "prepare_rendezvous_address"]
+
+
+class Node(BaseNode):
+    """A P4 node on a state directory.
+
+        async with p4.Node("~/.p4") as me:
+            laptop = me.peer("laptop")
+            await laptop.send_text("hi")        # on disk; sent as soon as there is a link
+
+    Args:
+        state_dir: holds the identity, the contacts and everything else that must survive. Created, with
+            a new identity, if there is none.
+        options: how to be reachable, which servers to use.
+    """
+
+    def __init__(self, state_dir: str | Path, options: NodeOptions | None = None) -> None:
+        super().__init__(options or NodeOptions())
+        self._state_dir = Path(state_dir)
+        self._held = ExitStack()
+
+    async def _open(self) -> NodeParts:
+        state = open_state(self._state_dir, self._warn)
+        state.prepare()
+        with ExitStack() as held:
+            held.enter_context(state.lock())
+            entropy = SystemEntropy()
+            parts = NodeParts(
+                identity=state.load_identity() or state.create_identity(entropy.token(KEY_BYTES)),
+                contacts=state.load_contacts(),
+                save_contacts=state.save_contacts,
+                store=SqliteStore(state.database_path),
+                rendezvous=_rendezvous(state, self.options),
+                backend=select_backend(self.options.link_backend, warn=self._warn),
+                clock=SystemClock(),
+                entropy=entropy,
+            )
+            self._held = held.pop_all()
+        return parts
+
+    async def _release(self) -> None:
+        self._held.close()
+
+    def _warn(self, text: str) -> None:
+        if self.options.on_warning:
+            self.options.on_warning(text)
+        self._events.emit(NodeWarning(text))
+
+
+def open_state(path: str | Path, warn: Callable[[str], None]) -> StateDirectory:
+    """The state directory at a path; nothing is touched yet."""
+    return StateDirectory(Path(path), warn=warn)
+
+
+async def prepare_rendezvous_address(state: StateDirectory, options: NodeOptions) -> RendezvousAddress:
+    """The address that invites of a node that is not running name, made first if there is none.
+
+    In onion mode Tor is started for a moment: it makes the key.
+
+    Raises:
+        AlreadyRunningError, StateError, TorError, InputError.
+    """
+    with state.lock():
+        own = _rendezvous(state, options)[0]
+        try:
+            return await own.start(_refuse, _ignore)
+        finally:
+            await own.close()
+
+
+def _rendezvous(state: StateDirectory, options: NodeOptions) -> list[Rendezvous]:
+    """Ours first; then those that only dial."""
+    advertise = None
+    if options.advertise:
+        host, port = options.advertise
+        advertise = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    direct = DirectRendezvous(options.signal_host, options.signal_port, advertise)
+    if options.transport is Transport.DIRECT:
+        return [direct]
+
+    def load_key() -> tuple[str, str] | None:
+        key = state.load_onion_key()
+        return (key.blob, key.service_id) if key else None
+
+    onion = TorRendezvous(
+        state.tor_directory,
+        load_key=load_key,
+        save_key=state.save_onion_key,
+        binary=options.onionrelay_bin,
+        torrc_lines=options.torrc_lines,
+        socks_port=options.onionrelay_socks_port,
+        control_port=options.onionrelay_control_port,
+    )
+    return [onion, direct]
+
+
+def _refuse(stream: SignalStream) -> Awaitable[None]:
+    stream.close()
+    return _nothing()
+
+
+async def _nothing() -> None:
+    pass
+
+
+def _ignore(status: RendezvousStatus) -> None:
+    pass

@@ -1,0 +1,137 @@
+"""Signed envelopes out and in: who sent a line, and whether it may be believed (spec/envelope.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from p4.core import envelope, limits
+from p4.core.contacts import Contact
+from p4.core.envelope import Verified
+from p4.core.identity import Identity, PeerId
+from p4.core.replay import ReplayWindow
+from p4.core.signaling import SignalingMessage, UnsignedFailure, parse_payload, parse_reply
+from p4.errors import EnvelopeError, SignalingError
+from p4.ports import Clock, Entropy, Store
+
+__all__ = ["Authenticated", "Authenticator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A message whose sender is certain."""
+
+    contact: Contact
+    message: SignalingMessage
+    verified: Verified
+
+
+class _Bucket:
+    """Token bucket: bursts up to a capacity, a rate for ever."""
+
+    def __init__(self, now: float) -> None:
+        self._level = float(limits.BUCKET_CAPACITY)
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        refill = (now - self._at) * limits.BUCKET_PER_SECOND
+        self._level = min(float(limits.BUCKET_CAPACITY), self._level + refill)
+        self._at = now
+        if self._level < 1:
+            return False
+        self._level -= 1
+        return True
+
+
+class Authenticator:
+    """Seals our messages and opens those of contacts.
+
+    Args:
+        find: gives the contact of an id, or None for a stranger.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        find: Callable[[PeerId], Contact | None],
+    ) -> None:
+        self._identity = identity
+        self._store = store
+        self._clock = clock
+        self._entropy = entropy
+        self._find = find
+        self._windows: dict[PeerId, ReplayWindow] = {}
+        self._buckets: dict[PeerId, _Bucket] = {}
+        self._locks: dict[PeerId, asyncio.Lock] = {}
+
+    @property
+    def me(self) -> PeerId:
+        """Our own id."""
+        return self._identity.peer_id
+
+    def new_session_id(self) -> str:
+        """A fresh id for a request: a version 4 UUID, as v1 has it."""
+        return str(UUID(bytes=self._entropy.token(16), version=4))
+
+    def seal(self, recipient: PeerId, message: SignalingMessage) -> bytes:
+        """One signed line for a contact."""
+        return envelope.seal(
+            self._identity,
+            recipient,
+            message.to_payload(),
+            timestamp_ms=self._clock.wall_ms(),
+            nonce=self._entropy.token(limits.NONCE_BYTES),
+        )
+
+    def open(self, line: bytes, contact: Contact | None = None) -> Authenticated | UnsignedFailure:
+        """Find out who sent a line. It may still be a replay: a request must be admitted before it counts.
+
+        Args:
+            contact: the far end, where it is known already; the line must be its own.
+
+        Raises:
+            EnvelopeError: stranger, malformed, forged or too old.
+            SignalingError: a contact's payload makes no sense.
+        """
+        unverified = parse_reply(line)
+        if isinstance(unverified, UnsignedFailure):
+            return unverified
+        known = self._find(unverified.sender)
+        if known is None or (contact is not None and known.peer_id != contact.peer_id):
+            raise EnvelopeError("The sender of the line is not the expected contact.", code="unknown-sender")
+        verified = unverified.verify(known.public_key, me=self.me, now_ms=self._clock.wall_ms())
+        return Authenticated(known, parse_payload(verified.payload), verified)
+
+    async def admit(self, request: Authenticated) -> None:
+        """Accept a request for the first and only time.
+
+        Replies need no admission: they count only with the session id of our own open request.
+
+        Returns:
+            Only after the replay window with this envelope is on disk.
+
+        Raises:
+            EnvelopeError: ``replayed``.
+            SignalingError: ``rate``.
+        """
+        peer_id, verified = request.contact.peer_id, request.verified
+        now = self._clock.monotonic()
+        if not self._buckets.setdefault(peer_id, _Bucket(now)).take(now):
+            raise SignalingError("The contact sends requests too fast.", code="rate")
+        async with self._locks.setdefault(peer_id, asyncio.Lock()):
+            window = self._windows.get(peer_id)
+            if window is None:
+                window = await self._store.load_replay(peer_id)
+            window = window.prune(self._clock.wall_ms()).accept(verified.nonce, verified.timestamp_ms)
+            await self._store.save_replay(peer_id, window)
+            self._windows[peer_id] = window
+
+    def forget(self, peer_id: PeerId) -> None:
+        """Drop what is kept in memory about a removed contact."""
+        for memory in (self._windows, self._buckets, self._locks):
+            memory.pop(peer_id, None)

@@ -1,0 +1,29 @@
+"""What all peers of a node share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from p4.core.signaling import Announcement
+from p4.node.authentication import Authenticator
+from p4.node.events import NodeEvent
+from p4.node.options import NodeOptions
+from p4.ports import Clock, Entropy, LinkBackend, Rendezvous, Store
+
+__all__ = ["PeerContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerContext:
+    """What a peer shares with the rest of its node."""
+
+    authenticator: Authenticator
+    announcement: Announcement
+    rendezvous: list[Rendezvous]
+    backend: LinkBackend
+    store: Store
+    clock: Clock
+    entropy: Entropy
+    options: NodeOptions
+    emit: Callable[[NodeEvent], None]

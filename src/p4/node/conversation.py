@@ -1,0 +1,178 @@
+"""One signaling stream with one contact: requests and replies in both directions (spec/signaling.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from p4.core import limits
+from p4.core.contacts import Contact
+from p4.core.signaling import (
+    FAILURE_LINE,
+    Answer,
+    Busy,
+    Cancel,
+    Offer,
+    Ping,
+    Pong,
+    SignalingMessage,
+    UnsignedFailure,
+)
+from p4.errors import P4Error, RemoteError, RendezvousError, SignalingError
+from p4.node.authentication import Authenticated, Authenticator
+from p4.ports import SignalStream
+
+__all__ = ["Conversation", "Reply", "Request"]
+
+Request = Offer | Ping | Cancel
+Reply = Answer | Pong | Busy
+
+_log = logging.getLogger(__name__)
+
+
+class Conversation:
+    """Reads a stream to its end, pairs replies with our requests, hands requests on.
+
+    Args:
+        stream: an open stream; owned from now on.
+        contact: its far end. For a stream that we dialled this is who we expect: nothing it sends is
+            believed without the contact's signature.
+        on_request: called with each authenticated request, in order.
+        on_end: called once when the stream has ended, with True if it was the far end's doing.
+    """
+
+    def __init__(
+        self,
+        stream: SignalStream,
+        contact: Contact,
+        authenticator: Authenticator,
+        *,
+        on_request: Callable[[Conversation, Authenticated], None],
+        on_end: Callable[[Conversation, bool], None],
+        dialled: bool,
+    ) -> None:
+        self.contact = contact
+        self.dialled = dialled
+        self.warm = False
+        """Both sides keep the stream open for later requests."""
+        self._stream = stream
+        self._authenticator = authenticator
+        self._on_request = on_request
+        self._on_end = on_end
+        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._write_lock = asyncio.Lock()
+        self._closed_here = False
+        self._ended = False
+        self._task = asyncio.create_task(self._read(), name=f"conversation {stream.description}")
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self._ended or self._closed_here
+
+    async def request(self, message: Offer | Ping, timeout: float) -> Reply:
+        """Send a request and wait for its reply.
+
+        Raises:
+            RendezvousError: ``stream-broken`` or ``no-reply``.
+            SignalingError: ``refused``: the far end gave the unsigned failure line.
+        """
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[message.session_id] = future
+        try:
+            async with asyncio.timeout(timeout):
+                await self.send(message)
+                return await future
+        except TimeoutError:
+            raise RendezvousError(
+                f"The contact's node did not reply within {timeout:.0f} s.", code="no-reply"
+            ) from None
+        finally:
+            self._waiting.pop(message.session_id, None)
+
+    async def send(self, message: SignalingMessage) -> None:
+        """Send a message that expects nothing back (a reply, or a cancel)."""
+        if self.ended:
+            raise RendezvousError("The signaling stream has ended.", code="stream-broken")
+        line = self._authenticator.seal(self.contact.peer_id, message)
+        async with self._write_lock:
+            await self._stream.send_line(line)
+
+    async def fail(self) -> None:
+        """Give the constant failure line and end."""
+        try:
+            async with asyncio.timeout(limits.FIRST_BYTE_SECONDS), self._write_lock:
+                await self._stream.send_line(FAILURE_LINE)
+        except (TimeoutError, P4Error):
+            pass  # the far end is gone; there is nobody to tell
+        self.close()
+
+    def close(self) -> None:
+        """End the stream at once."""
+        if not self._closed_here:
+            self._closed_here = True
+            self._stream.close()
+            self._task.cancel()
+
+    async def wait_closed(self) -> None:
+        """Wait until the reading task is over."""
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    # -- reading ------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        try:
+            while (line := await self._next_line()) is not None:
+                await self._take(line)
+        except P4Error as error:
+            _log.debug("%s: %s", self._stream.description, error.message)
+        finally:
+            self._end()
+
+    async def _next_line(self) -> bytes | None:
+        patience = limits.WARM_SILENCE_SECONDS if not self.dialled else None
+        try:
+            async with asyncio.timeout(patience):
+                return await self._stream.receive_line()
+        except TimeoutError:
+            return None
+
+    async def _take(self, line: bytes) -> None:
+        try:
+            received = self._authenticator.open(line, self.contact)
+            if isinstance(received, UnsignedFailure):
+                # Anyone on the way may have sent it: a hint that ends our open requests, nothing else.
+                refusal = SignalingError("The contact's node refused the request.", code="refused")
+                for future in self._waiting.values():
+                    _settle(future, refusal)
+                return
+            message = received.message
+            if isinstance(message, Answer | Pong | Busy):
+                if message.session_id in self._waiting:
+                    _settle(self._waiting[message.session_id], message)
+                return
+            await self._authenticator.admit(received)
+        except RemoteError as error:
+            _log.debug("%s: %s", self._stream.description, error.message)
+            await self.fail()
+            return
+        self._on_request(self, received)
+
+    def _end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._stream.close()
+        for future in self._waiting.values():
+            _settle(future, RendezvousError("The signaling stream ended.", code="stream-broken"))
+        self._on_end(self, not self._closed_here)
+
+
+def _settle(future: asyncio.Future[Reply], outcome: Reply | P4Error) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, P4Error):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -1,0 +1,92 @@
+"""The front door: inbound signaling streams until they prove to be a contact's (spec/signaling.md, Limits).
+
+Whoever has not proved anything costs one slot for a few seconds, and learns one constant line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from p4.core import limits
+from p4.core.signaling import FAILURE_LINE, Cancel, Offer, Ping, UnsignedFailure
+from p4.errors import P4Error, RemoteError
+from p4.node.authentication import Authenticated, Authenticator
+from p4.ports import SignalStream
+
+__all__ = ["Listener"]
+
+_log = logging.getLogger(__name__)
+
+
+class Listener:
+    """Takes every inbound stream and hands on those that begin with a contact's request.
+
+    Args:
+        admit: given the stream and its first request; owns the stream and returns when it has ended.
+    """
+
+    def __init__(
+        self, authenticator: Authenticator, admit: Callable[[SignalStream, Authenticated], Awaitable[None]]
+    ) -> None:
+        self._authenticator = authenticator
+        self._admit = admit
+        self._strangers: dict[int, SignalStream] = {}
+        self._count = 0
+
+    @property
+    def strangers(self) -> int:
+        """Streams that have not proved anything yet; at most ``limits.STRANGER_STREAMS``."""
+        return len(self._strangers)
+
+    async def accept(self, stream: SignalStream) -> None:
+        """Serve one inbound stream; returns when it has ended."""
+        self._count += 1
+        number = self._count
+        if len(self._strangers) >= limits.STRANGER_STREAMS:
+            # The oldest goes, not the newest: a contact speaks at once, an idle stranger does not.
+            oldest = next(iter(self._strangers))
+            self._strangers.pop(oldest).close()
+        self._strangers[number] = stream
+        try:
+            request = await self._first_request(stream)
+        except asyncio.CancelledError:
+            stream.close()
+            raise
+        finally:
+            self._strangers.pop(number, None)
+        if request is None:
+            stream.close()
+        else:
+            await self._admit(stream, request)
+
+    async def _first_request(self, stream: SignalStream) -> Authenticated | None:
+        try:
+            async with asyncio.timeout(limits.FIRST_BYTE_SECONDS):
+                line = await stream.receive_line()
+                if line is None:
+                    return None
+                try:
+                    return await self._authenticate(line)
+                except RemoteError as error:
+                    _log.debug("%s: %s", stream.description, error.message)
+                    await stream.send_line(FAILURE_LINE)
+        except RemoteError:
+            pass  # an endless line: nothing is owed
+        except (TimeoutError, P4Error) as error:
+            _log.debug("%s: gone before its first line (%s)", stream.description, type(error).__name__)
+        return None
+
+    async def _authenticate(self, line: bytes) -> Authenticated | None:
+        received = self._authenticator.open(line)
+        if isinstance(received, UnsignedFailure) or not isinstance(received.message, Offer | Ping | Cancel):
+            raise RemoteError("The first line is not a request.", code="not-a-request")
+        await self._authenticator.admit(received)
+        return received
+
+    def close(self) -> None:
+        """End every stream that has not proved anything."""
+        for stream in self._strangers.values():
+            stream.close()
+        self._strangers.clear()

@@ -1,0 +1,145 @@
+"""One contact's texts: accepted ones until they are confirmed, received ones until they are taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from p4.core import limits
+from p4.core.identity import PeerId
+from p4.errors import InputError
+from p4.ports import Clock, Entropy, InboxMessage, OutboxMessage, PeerRecord, Store
+
+__all__ = ["Mailbox"]
+
+_V1_EPOCH = b"version 1 texts\0"
+"""Inbox epoch for texts of v1 peers, which have neither epoch nor number."""
+
+
+class Mailbox:
+    """The durable queue of texts to and from one contact, whatever link carries them.
+
+    Args:
+        record: what the store knows about the contact.
+        room: waits while the application has too many received texts to take.
+        on_received: new texts, already on disk.
+        on_delivered: everything up to this number is confirmed.
+    """
+
+    def __init__(
+        self,
+        peer_id: PeerId,
+        record: PeerRecord,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        room: Callable[[], Awaitable[None]],
+        on_received: Callable[[Sequence[InboxMessage]], None],
+        on_delivered: Callable[[int], None],
+    ) -> None:
+        self._peer_id = peer_id
+        self._store = store
+        self._clock = clock
+        self._room = room
+        self._on_received = on_received
+        self._on_delivered = on_delivered
+        self.out_epoch = record.out_epoch or entropy.token(16)
+        self._out_next = record.out_next
+        self._confirmed: int | None = None
+        self.in_epoch = record.in_epoch
+        self.in_next = record.in_next
+        self._changed = asyncio.Condition()
+
+    @property
+    def queued(self) -> int:
+        """Accepted texts that are not confirmed, as far as is known without reading the disk."""
+        return 0 if self._confirmed is None else self._out_next - 1 - self._confirmed
+
+    @property
+    def confirmed(self) -> int:
+        """The highest number that the contact has confirmed."""
+        return self._confirmed or 0
+
+    async def load(self) -> None:
+        """Find out what is still unconfirmed from earlier runs. Call once, before anything else."""
+        first = await self._store.read_outbox(self._peer_id, after=0, limit=1)
+        self._confirmed = first[0].number - 1 if first else self._out_next - 1
+
+    async def send(self, text: str) -> int:
+        """Accept a text for the contact.
+
+        Returns:
+            Its number, when it is on disk.
+
+        Raises:
+            InputError: ``text-too-long`` or ``bad-text``. StateError: the disk or the quota.
+        """
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise InputError(
+                "The text contains half a character (a lone surrogate); nothing was sent.", code="bad-text"
+            ) from None
+        if size > limits.TEXT_BYTES:
+            raise InputError(
+                f"The text has {size} bytes; at most {limits.TEXT_BYTES} fit into one message. "
+                "Nothing was sent.",
+                code="text-too-long",
+            )
+        number = await self._store.append_outbox(
+            self._peer_id, text, now_ms=self._clock.wall_ms(), new_epoch=self.out_epoch
+        )
+        self._out_next = max(self._out_next, number + 1)
+        await self._notify()
+        return number
+
+    @property
+    def out_first(self) -> int:
+        """The oldest number that can still be sent; the next number if everything is confirmed."""
+        return self.confirmed + 1
+
+    async def read(self, *, after: int, limit: int) -> list[OutboxMessage]:
+        """Unconfirmed texts above a number, in order; waits until there is one."""
+        while True:
+            async with self._changed:
+                while self._out_next - 1 <= after:
+                    await self._changed.wait()
+            if batch := await self._store.read_outbox(self._peer_id, after=after, limit=limit):
+                return batch
+            # All above `after` were confirmed meanwhile: wait for a later one.
+            after = max(after, self._out_next - 1)
+
+    async def wait_window(self, number: int) -> None:
+        """Wait until so few texts are under way that this one may be sent."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: number - self.confirmed <= limits.SEND_WINDOW_MESSAGES)
+
+    async def confirm(self, through: int) -> None:
+        """The contact has everything up to this number."""
+        through = min(through, self._out_next - 1)
+        if through <= self.confirmed:
+            return
+        await self._store.acknowledge_outbox(self._peer_id, through=through)
+        self._confirmed = through
+        await self._notify()
+        self._on_delivered(through)
+
+    async def accept(self, epoch: bytes, messages: Sequence[tuple[int, str]]) -> None:
+        """Keep received texts; returns when they are on disk, and only then they may be acknowledged."""
+        await self._room()
+        new = await self._store.accept_inbox(
+            self._peer_id, epoch=epoch, messages=messages, now_ms=self._clock.wall_ms()
+        )
+        if new:
+            self.in_epoch, self.in_next = epoch, new[-1].number + 1
+            self._on_received(new)
+
+    async def accept_v1(self, text: str) -> None:
+        """Keep a text of a v1 peer, which numbers nothing."""
+        number = self.in_next if self.in_epoch == _V1_EPOCH else 1
+        await self.accept(_V1_EPOCH, [(number, text)])
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()

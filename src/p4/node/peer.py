@@ -1,0 +1,404 @@
+"""One contact of a running node: carries out what its dial machine decides."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import replace
+
+from p4.core import limits
+from p4.core.contacts import Contact
+from p4.core.dial import (
+    Abandon,
+    Adopt,
+    AnswerOffer,
+    AnswerReceived,
+    AnswerSent,
+    AttemptFailed,
+    CloseLink,
+    Decline,
+    Dial,
+    DialEffect,
+    DialEvent,
+    DialMachine,
+    DropRequested,
+    LinkLost,
+    LinkProven,
+    OfferArrived,
+    OfferSent,
+    OfferWithdrawn,
+    Stop,
+    TimePassed,
+    Wake,
+)
+from p4.core.identity import PeerId
+from p4.core.session.frames import ByeReason
+from p4.core.signaling import Cancel, Offer, Ping, Pong, check_sdp
+from p4.errors import P4Error, SignalingError
+from p4.node import dialler
+from p4.node.authentication import Authenticated
+from p4.node.context import PeerContext
+from p4.node.conversation import Conversation
+from p4.node.events import LinkDown, LinkUp, NodeWarning
+from p4.node.link_session import LinkSession
+from p4.node.mailbox import Mailbox
+from p4.node.negotiation import BusyError, InboundOffer, answer_offer, make_offer, protocol_of
+from p4.node.streams import ContactStreams
+from p4.ports import PeerRecord, SignalStream
+
+__all__ = ["Peer"]
+
+_log = logging.getLogger(__name__)
+
+
+class Peer:
+    """A contact and the connection to it. Made by the node; see `p4.Node.peer`."""
+
+    def __init__(self, contact: Contact, record: PeerRecord, mailbox: Mailbox, context: PeerContext) -> None:
+        self.contact = contact
+        self._record = record
+        self._mailbox = mailbox
+        self._context = context
+        me = context.authenticator.me
+        self.role = "initiator" if me < contact.peer_id else "responder"
+        """v1's name for the side with the lower id, which wins when both dial at once."""
+        self._machine = DialMachine(
+            me,
+            contact.peer_id,
+            protocol=record.protocol,
+            jitter=lambda: context.entropy.uniform(0.0, 1.0),
+            retry_max=context.options.retry_seconds or limits.RETRY_MAX_SECONDS,
+        )
+        self._streams = ContactStreams(
+            lambda: self.contact,
+            context.authenticator,
+            dial=lambda fresh: dialler.dial(context.rendezvous, self.contact.rendezvous, fresh=fresh),
+            on_request=self._request,
+            on_ended=self._stream_ended,
+            on_warm_lost=self._warm_lost,
+        )
+        self._sessions: dict[int, LinkSession] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._offers: dict[int, InboundOffer] = {}
+        self._tokens = 0
+        self._events: deque[DialEvent] = deque()
+        self._handling = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._goodbye = ByeReason.DROPPED
+        self._up = asyncio.Event()
+
+    # -- what an application sees -------------------------------------------------------------------
+
+    @property
+    def peer_id(self) -> PeerId:
+        """The contact's id."""
+        return self.contact.peer_id
+
+    @property
+    def name(self) -> str:
+        """The name our user gave it; may be empty."""
+        return self.contact.name
+
+    @property
+    def connected(self) -> bool:
+        """Whether a proven link is up."""
+        return self._machine.live is not None
+
+    @property
+    def protocol(self) -> int:
+        """Highest protocol seen from the contact: 0 unknown, 1 or 2."""
+        return self._machine.protocol
+
+    @property
+    def queued(self) -> int:
+        """Texts accepted and not yet confirmed by the contact."""
+        return self._mailbox.queued
+
+    @property
+    def round_trip(self) -> float | None:
+        """Smoothed round trip of the present link in seconds, where it is known."""
+        session = self._sessions.get(self._machine.live or 0)
+        return session.round_trip if session else None
+
+    @property
+    def state(self) -> str:
+        """What is going on, in a word or a short phrase."""
+        if self._machine.phase is not None:
+            return f"open, {self._machine.phase}" if self.connected else self._machine.phase.value
+        if self.connected:
+            return "open"
+        if self._machine.retry_at is not None:
+            seconds = max(0.0, self._machine.retry_at - self._context.clock.monotonic())
+            return f"retry in {seconds:.0f} s"
+        return "waiting"
+
+    @property
+    def last_failure(self) -> str:
+        """Why there is no link, as far as is known; empty while one is up."""
+        return self._machine.last_failure
+
+    async def send_text(self, text: str) -> int:
+        """Hand over a chat text; it survives restarts and is sent whenever a link is up.
+
+        Returns:
+            Its number, once it is on disk.
+
+        Raises:
+            InputError: too long or not text. StateError: the disk or the quota. Nothing was accepted.
+        """
+        return await self._mailbox.send(text)
+
+    def drop(self) -> bool:
+        """Close the present link; a new one follows by itself.
+
+        Returns:
+            False if there was none.
+        """
+        connected = self.connected
+        self._goodbye = ByeReason.DROPPED
+        self.feed(DropRequested())
+        return connected
+
+    async def wait_connected(self) -> None:
+        """Wait until a proven link is up."""
+        await self._up.wait()
+
+    # -- what the node does ---------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Learn from the store what is still queued. Once, before `wake`."""
+        await self._mailbox.load()
+
+    def wake(self) -> None:
+        """Dialling has just become possible or more promising."""
+        self.feed(Wake())
+
+    async def accept(self, stream: SignalStream, request: Authenticated) -> None:
+        """Take over an inbound stream with its first request, which is this contact's, until it ends."""
+        conversation = self._streams.accept(stream)
+        self._request(conversation, request)
+        await conversation.wait_closed()
+
+    async def close(self, goodbye: ByeReason) -> None:
+        """End everything; nothing of this peer runs afterwards."""
+        self._goodbye = goodbye
+        self.feed(Stop())
+        self._streams.close()
+        if self._timer:
+            self._timer.cancel()
+        if self._background:
+            # Writes to disk are among them.
+            await asyncio.wait(self._background, timeout=limits.CLOSE_SECONDS)
+        tasks = [*self._tasks.values(), *self._background]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- the machine ------------------------------------------------------------------------------------
+
+    def feed(self, event: DialEvent) -> None:
+        """Give the machine an event and carry out what it decides, strictly one event after the other."""
+        self._events.append(event)
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._events:
+                event = self._events.popleft()
+                effects = self._machine.handle(event, self._context.clock.monotonic())
+                _log.debug("%s: %s -> %s", self.contact.label, event, effects)
+                was_up = self._up.is_set()
+                for effect in effects:
+                    self._perform(effect)
+                for token in self._offers.keys() - self._machine.tokens:
+                    del self._offers[token]
+                self._report(event, was_up)
+        finally:
+            self._handling = False
+        self._schedule()
+
+    def _perform(self, effect: DialEffect) -> None:
+        match effect:
+            case Dial(generation, fresh):
+                self._start(generation, self._dial(generation, fresh=fresh))
+            case AnswerOffer(generation, token):
+                self._start(generation, self._answer(generation, self._offers[token]))
+            case Decline(token):
+                inbound = self._offers.pop(token)
+                self._spawn(_quietly(inbound.decline()))
+            case Abandon(generation):
+                if task := self._tasks.get(generation):
+                    task.cancel()
+                if session := self._sessions.pop(generation, None):
+                    session.close()
+            case CloseLink(generation, goodbye):
+                if session := self._sessions.pop(generation, None):
+                    session.close(self._goodbye if goodbye else None)
+            case Adopt(generation):
+                self._sessions[generation].adopt()
+
+    def _report(self, event: DialEvent, was_up: bool) -> None:
+        live = self._machine.live
+        if live is not None and not was_up:
+            self._up.set()
+            protocol = self._sessions[live].protocol
+            if protocol >= 2:
+                self._streams.keep_warm(0.5 if self.role == "initiator" else 15.0)
+            self._remember(self._machine.protocol)
+            self._context.emit(LinkUp(self.peer_id, protocol))
+        elif live is None and was_up:
+            self._up.clear()
+            self._streams.rest()
+            reason = event.reason if isinstance(event, LinkLost) else "we closed it"
+            self._remember(self._machine.protocol)
+            self._context.emit(LinkDown(self.peer_id, reason))
+
+    def _schedule(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._machine.deadline
+        if deadline is not None:
+            delay = max(0.0, deadline - self._context.clock.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self.feed, TimePassed())
+
+    # -- attempts -----------------------------------------------------------------------------------------
+
+    def _session(self, generation: int) -> LinkSession:
+        session = LinkSession(
+            generation,
+            self.contact,
+            self._context.authenticator.me,
+            backend=self._context.backend,
+            ice=self._context.options.ice,
+            mailbox=self._mailbox,
+            clock=self._context.clock,
+            observer=self,
+        )
+        self._sessions[generation] = session
+        return session
+
+    async def _dial(self, generation: int, *, fresh: bool) -> None:
+        session = self._session(generation)
+        answer = await make_offer(
+            session,
+            self._streams,
+            self._context.authenticator,
+            self._context.announcement,
+            fresh=fresh,
+            sent=lambda: self.feed(OfferSent(generation)),
+        )
+        self._notice(protocol_of(answer.p4))
+        boot = answer.p4.boot if answer.p4 else ""
+        self.feed(AnswerReceived(generation, protocol_of(answer.p4), boot))
+        await session.accept_answer(answer.sdp)
+
+    async def _answer(self, generation: int, inbound: InboundOffer) -> None:
+        self._notice(protocol_of(inbound.offer.p4))
+        try:
+            await answer_offer(self._session(generation), inbound, self._context.announcement)
+        except asyncio.CancelledError:
+            self._spawn(_quietly(inbound.decline()))
+            raise
+        self.feed(AnswerSent(generation))
+
+    def _start(self, generation: int, attempt: Coroutine[None, None, None]) -> None:
+        async def run() -> None:
+            try:
+                await attempt
+            except (P4Error, ValueError) as error:
+                # ValueError: our own description does not fit into a signaling line.
+                if self._machine.attempt == generation:
+                    if session := self._sessions.pop(generation, None):
+                        session.close()
+                    self.feed(AttemptFailed(generation, str(error), busy=isinstance(error, BusyError)))
+
+        task = asyncio.create_task(run(), name=f"attempt {generation} with {self.contact.label}")
+        self._tasks[generation] = task
+        task.add_done_callback(lambda _: self._tasks.pop(generation, None))
+        task.add_done_callback(_log_crash)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        task.add_done_callback(_log_crash)
+
+    # -- what links and streams tell ------------------------------------------------------------------------
+
+    def link_proven(self, generation: int) -> None:
+        """See `LinkObserver`."""
+        self.feed(LinkProven(generation))
+
+    def link_lost(self, generation: int, reason: str, *, by_peer: bool) -> None:
+        """See `LinkObserver`."""
+        self._sessions.pop(generation, None)
+        self.feed(LinkLost(generation, reason, by_peer=by_peer))
+
+    def _warm_lost(self) -> None:
+        if session := self._sessions.get(self._machine.live or 0):
+            session.suspect()
+
+    def _request(self, conversation: Conversation, request: Authenticated) -> None:
+        match request.message:
+            case Offer() as offer:
+                try:
+                    check_sdp(offer.sdp)
+                except SignalingError:
+                    self._spawn(conversation.fail())
+                    return
+                self._tokens += 1
+                self._offers[self._tokens] = InboundOffer(conversation, offer)
+                boot = offer.p4.boot if offer.p4 else ""
+                sent_ms = request.verified.timestamp_ms
+                self.feed(OfferArrived(self._tokens, protocol_of(offer.p4), boot, sent_ms))
+            case Ping(session_id):
+                self._spawn(_quietly(self._pong(conversation, session_id)))
+            case Cancel(session_id):
+                for token, inbound in list(self._offers.items()):
+                    if inbound.offer.session_id == session_id:
+                        self.feed(OfferWithdrawn(token))
+
+    def _stream_ended(self, conversation: Conversation) -> None:
+        for token, inbound in list(self._offers.items()):
+            if inbound.conversation is conversation:
+                self.feed(OfferWithdrawn(token))
+
+    async def _pong(self, conversation: Conversation, session_id: str) -> None:
+        await conversation.send(Pong(session_id))
+        if self.protocol >= 2:
+            conversation.warm = True
+        else:
+            conversation.close()
+
+    # -- memory ---------------------------------------------------------------------------------------
+
+    def _notice(self, protocol: int) -> None:
+        if protocol < self._record.protocol:
+            self._context.emit(
+                NodeWarning(
+                    f"{self.contact.label} spoke protocol {self._record.protocol} before and now speaks "
+                    f"{protocol}. Its software was replaced by an older one, or someone holds back what it "
+                    "announces. Messages still arrive, with fewer guarantees."
+                )
+            )
+
+    def _remember(self, protocol: int) -> None:
+        last_seen = self._context.clock.wall_ms()
+        self._record = replace(self._record, protocol=protocol, last_seen_ms=last_seen)
+        self._spawn(_quietly(self._context.store.save_peer(self.peer_id, self._record)))
+
+
+async def _quietly(work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except P4Error as error:
+        _log.debug("%s", error.message)
+
+
+def _log_crash(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("%s failed", task.get_name(), exc_info=error)

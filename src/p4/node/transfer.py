@@ -1,0 +1,234 @@
+"""Texts over one link: version 2 with acknowledgement, version 1 as well as it can (spec/link.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Protocol
+
+from p4.core import limits
+from p4.core.identity import PeerId
+from p4.core.session.frames import Ack, Frame, Resume, Text
+from p4.errors import FrameError, LinkError, StateError
+from p4.node.mailbox import Mailbox
+from p4.ports import Clock, Link
+
+__all__ = ["Transfer", "TransferV1", "TransferV2"]
+
+_log = logging.getLogger(__name__)
+_NO_EPOCH = bytes(16)
+_BATCH = 256
+
+
+class Transfer(Protocol):
+    """Moves texts over one link until it is closed."""
+
+    def close(self) -> None:
+        """Stop; what is not confirmed stays in the mailbox."""
+
+
+class _Tasks:
+    """Background tasks of a transfer; a broken link ends them quietly, anything else is the link's end.
+
+    Args:
+        failed: told once why the transfer cannot go on.
+    """
+
+    def __init__(self, failed: Callable[[str], None]) -> None:
+        self._failed = failed
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        if error := task.exception():
+            if not isinstance(error, LinkError | StateError | FrameError):
+                _log.error("a transfer failed", exc_info=error)
+            self._failed(str(error))
+
+
+class TransferV2:
+    """Numbered, acknowledged texts on the ``p4`` channel.
+
+    Args:
+        link, label: the open channel.
+        send: sends a frame on it.
+        failed: told once if the transfer cannot go on.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        label: str,
+        mailbox: Mailbox,
+        *,
+        send: Callable[[Frame], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._link = link
+        self._label = label
+        self._mailbox = mailbox
+        self._send = send
+        self._tasks = _Tasks(failed)
+        self._peer: Resume | None = None
+        self._received: list[tuple[int, str]] = []
+        self._arrived = asyncio.Event()
+        self._acknowledged = 0
+        self._ack_arrived = asyncio.Event()
+        send(Resume(mailbox.out_epoch, mailbox.out_first, mailbox.in_epoch or _NO_EPOCH, mailbox.in_next))
+
+    def handle(self, frame: Resume | Text | Ack) -> None:
+        """Take a frame of the far end.
+
+        Raises:
+            FrameError: ``out-of-turn`` or ``window``.
+        """
+        match frame:
+            case Resume():
+                if self._peer is not None:
+                    raise FrameError("A second RESUME arrived on one link.", code="out-of-turn")
+                self._peer = frame
+                if frame.in_epoch == self._mailbox.out_epoch:
+                    self._acknowledge(frame.in_next - 1)
+                self._tasks.start(self._send_texts(frame))
+                self._tasks.start(self._keep_texts(frame.out_epoch))
+                self._tasks.start(self._confirm())
+            case _ if self._peer is None:
+                raise FrameError("A frame arrived before RESUME.", code="out-of-turn")
+            case Text(number, text):
+                if len(self._received) >= 2 * limits.SEND_WINDOW_MESSAGES:
+                    raise FrameError("The contact sends beyond its window.", code="window")
+                self._received.append((number, text))
+                self._arrived.set()
+            case Ack(through):
+                self._acknowledge(through)
+
+    def close(self) -> None:
+        """Stop; what is not confirmed stays in the mailbox."""
+        self._tasks.close()
+
+    def _acknowledge(self, through: int) -> None:
+        self._acknowledged = max(self._acknowledged, through)
+        self._ack_arrived.set()
+
+    async def _confirm(self) -> None:
+        """One write to disk may cover many acknowledgements."""
+        while True:
+            await self._ack_arrived.wait()
+            self._ack_arrived.clear()
+            await self._mailbox.confirm(self._acknowledged)
+
+    async def _send_texts(self, peer: Resume) -> None:
+        sent = peer.in_next - 1 if peer.in_epoch == self._mailbox.out_epoch else 0
+        while True:
+            for message in await self._mailbox.read(after=sent, limit=_BATCH):
+                await self._mailbox.wait_window(message.number)
+                while self._link.buffered(self._label) >= limits.LINK_HIGH_WATER_BYTES:
+                    await self._link.drained(self._label)
+                self._send(Text(message.number, message.text))
+                sent = message.number
+
+    async def _keep_texts(self, epoch: bytes) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            batch, self._received = self._received, []
+            await _until_disk_takes(partial(self._mailbox.accept, epoch, batch))
+            self._send(Ack(batch[-1][0]))
+
+
+class TransferV1:
+    """Chat lines on the ``chat`` channel of a v1 peer, confirmed by the channel's silence."""
+
+    def __init__(
+        self,
+        link: Link,
+        label: str,
+        mailbox: Mailbox,
+        *,
+        me: PeerId,
+        clock: Clock,
+        failed: Callable[[str], None],
+    ) -> None:
+        self._link = link
+        self._label = label
+        self._mailbox = mailbox
+        self._me = me
+        self._clock = clock
+        self._tasks = _Tasks(failed)
+        self._received: asyncio.Queue[str] = asyncio.Queue(limits.SEND_WINDOW_MESSAGES)
+        self._sent = 0
+        self._sent_some = asyncio.Event()
+        self._tasks.start(self._send_texts())
+        self._tasks.start(self._confirm())
+        self._tasks.start(self._keep_texts())
+
+    def receive(self, text: str) -> None:
+        """Take a chat line of the far end.
+
+        Raises:
+            FrameError: ``window``: more than the disk can keep up with.
+        """
+        try:
+            self._received.put_nowait(text)
+        except asyncio.QueueFull:
+            raise FrameError("The contact sends faster than the disk can keep.", code="window") from None
+
+    def close(self) -> None:
+        """Stop; what is not confirmed stays in the mailbox."""
+        self._tasks.close()
+
+    async def _send_texts(self) -> None:
+        sent = 0
+        while True:
+            for message in await self._mailbox.read(after=sent, limit=_BATCH):
+                while self._link.buffered(self._label) >= limits.LINK_LOW_WATER_BYTES:
+                    await self._link.drained(self._label)
+                line = {
+                    "from_peer_id": self._me,
+                    "text": message.text,
+                    "timestamp": self._clock.wall_ms() // 1000,
+                    "type": "chat",
+                }
+                self._link.send(self._label, json.dumps(line, ensure_ascii=False))
+                sent = self._sent = message.number
+                self._sent_some.set()
+
+    async def _confirm(self) -> None:
+        while True:
+            await self._sent_some.wait()
+            self._sent_some.clear()
+            through = self._sent
+            await asyncio.sleep(limits.V1_CONFIRM_SECONDS)
+            if self._link.buffered(self._label):
+                self._sent_some.set()  # still queued here: look again after the same time
+            else:
+                await self._mailbox.confirm(through)
+
+    async def _keep_texts(self) -> None:
+        while True:
+            text = await self._received.get()
+            await _until_disk_takes(partial(self._mailbox.accept_v1, text))
+
+
+async def _until_disk_takes(write: Callable[[], Coroutine[None, None, None]]) -> None:
+    """A full disk must not end the link: the sender keeps what was not acknowledged, so waiting is safe."""
+    while True:
+        try:
+            return await write()
+        except StateError as error:
+            _log.warning("received texts cannot be kept yet: %s", error.message)
+            await asyncio.sleep(limits.DISK_RETRY_SECONDS)

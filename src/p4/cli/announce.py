@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from p4.cli.output import complain, log_line, say, visible
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Announcer"]
 
+_log = logging.getLogger(__name__)
+
 
 class Announcer:
     """Turns events into lines. Remembers just enough not to repeat itself."""
@@ -31,6 +34,8 @@ class Announcer:
         self._shown_status: RendezvousStatus | None = None
         self._ready = False
         self._queued: set[tuple[PeerId, int]] = set()
+        self.closing = False
+        """The node is ending: it will hand texts out again after the next start, so none is shown."""
 
     def queued(self, peer_id: PeerId, number: int) -> None:
         """A message waits for an absent peer; its delivery will be worth a line."""
@@ -51,10 +56,12 @@ class Announcer:
                 self.rendezvous(status)
             case LinkUp(peer_id):
                 log_line(f"Data channel OPEN with {peer_id}")
-            case LinkDown(peer_id):
+            case LinkDown(peer_id, reason):
+                _log.info("The link with %s ended: %s", peer_id, reason)
                 log_line(f"Data channel CLOSED with {peer_id}")
             case TextReceived(peer_id, text):
-                say(f"{peer_id}> {visible(text)}")
+                if not self.closing:
+                    say(f"{peer_id}> {visible(text)}")
             case TextDelivered(peer_id, number):
                 if (peer_id, number) in self._queued:
                     self._queued.discard((peer_id, number))

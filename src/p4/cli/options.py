@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from p4.cli.input_files import read_text
-from p4.cli.output import complain, set_verbosity
+from p4.cli.output import set_verbosity
 from p4.errors import InputError
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def node_options(
     ice: IceSettings | None = None,
     **further: Any,
 ) -> NodeOptions:
-    """A command's parsed options as the node takes them; warnings go to stderr, one line each.
+    """A command's parsed options as the node takes them.
 
     Raises:
         InputError: the --torrc-file cannot be read.
@@ -251,6 +251,5 @@ def node_options(
         onionrelay_socks_port=given["onionrelay_socks_port"] or None,
         onionrelay_control_port=given["onionrelay_control_port"] or None,
         torrc_lines=tuple(line for line in lines if line.strip() and not line.lstrip().startswith("#")),
-        on_warning=complain,
         **further,
     )

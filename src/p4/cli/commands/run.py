@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+LAST_EVENTS_SECONDS = 0.2
+
 
 @click.command("run", short_help="Run this device's node.")
 @state_dir_option
@@ -111,7 +113,7 @@ async def _serve(node: Node, *, read_commands: bool) -> None:
     from p4.cli.announce import Announcer
 
     announcer = Announcer()
-    events = node.events()
+    announcing = asyncio.create_task(_announce(node.events(), announcer))
     with ExitStack() as stack:
         try:
             log_line("Starting")
@@ -120,16 +122,18 @@ async def _serve(node: Node, *, read_commands: bool) -> None:
             if read_commands and in_background():
                 log_line("Running in the background: commands are not read")
                 read_commands = False
-            # Created in this order: the first lines are printed before the prompt is on the screen.
-            work = [asyncio.create_task(_announce(events, announcer))]
             if read_commands:
                 lines = stack.enter_context(line_source(node, lambda: _status_line(node)))
-                work.append(asyncio.create_task(_take_commands(node, lines, announcer)))
+                work = asyncio.create_task(_take_commands(node, lines, announcer))
             else:
-                work.append(asyncio.create_task(node.serve_forever()))
-            await _first_of(work)
+                work = asyncio.create_task(node.serve_forever())
+            await _first_of([work, announcing])
         finally:
+            announcer.closing = True
             await node.close()
+            # The node's last events, such as a warning that explains why it did not start.
+            await asyncio.wait([announcing], timeout=LAST_EVENTS_SECONDS)
+            announcing.cancel()
 
 
 async def _announce(events: AsyncIterator[NodeEvent], announcer: Announcer) -> None:
@@ -146,15 +150,14 @@ async def _take_commands(node: Node, lines: LineSource, announcer: Announcer) ->
 
 
 async def _first_of(work: list[asyncio.Task[None]]) -> None:
-    """Wait until one part ends, end the others, and raise what it raised."""
+    """Wait until one part ends, and raise what it raised; the first part is ended in any case."""
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         for part in done:
             part.result()
     finally:
-        for part in work:
-            part.cancel()
-        await asyncio.gather(*work, return_exceptions=True)
+        work[0].cancel()
+        await asyncio.wait([work[0]])
 
 
 def _status_line(node: Node) -> str:

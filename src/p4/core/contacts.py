@@ -70,6 +70,11 @@ class ContactBook:
         """The usable contacts."""
         return tuple(entry.contact for entry in self._entries if entry.contact is not None)
 
+    @classmethod
+    def of(cls, *contacts: Contact) -> ContactBook:
+        """A book of contacts that were validated elsewhere."""
+        return cls(tuple(_Entry({}, contact) for contact in contacts))
+
     def find(self, reference: str) -> Contact:
         """The contact that a person means.
 

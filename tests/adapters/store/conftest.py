@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.requirements import missing, require_program, require_root
 
 __all__: list[str] = []

@@ -315,7 +315,7 @@ async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 
 async def test_an_old_sqlite_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
-    with pytest.raises(StateError, match="needs 3.37.0 or newer"):
+    with pytest.raises(StateError, match=r"needs 3\.37\.0 or newer"):
         await SqliteStore(tmp_path / "p4.sqlite3").open()
     assert not list(tmp_path.iterdir())
 

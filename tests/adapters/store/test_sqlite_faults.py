@@ -50,11 +50,15 @@ async def test_a_full_disk_refuses_the_message_keeps_the_others_and_recovers(sma
     ballast.write_bytes(bytes(200 * 1024))
     store = await opened(small_disk / "p4.sqlite3")
     kept: list[str] = []
-    with pytest.raises(StateError, match=r"the disk is full.*unchanged.*Free some space") as caught:
+
+    async def fill() -> None:
         for number in range(10_000):
             text = f"{number} " + "x" * 10_000
             await append(store, text)
             kept.append(text)
+
+    with pytest.raises(StateError, match=r"the disk is full.*unchanged.*Free some space") as caught:
+        await fill()
     assert caught.value.code == "disk-full"
     assert len(kept) > 5
     assert await texts(store) == kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -101,7 +102,7 @@ class TestNames:
         ],
     )
     def test_bad(self, name: str) -> None:
-        for attempt in (lambda: book(name), lambda: book("old").rename("old", name)):
+        for attempt in (partial(book, name), partial(book("old").rename, "old", name)):
             with pytest.raises(ContactError) as caught:
                 attempt()
             assert caught.value.code == "bad-name"

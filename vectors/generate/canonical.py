@@ -41,8 +41,8 @@ def vectors() -> Iterator[Vector]:
     yield _ok(
         "float_forms",
         "floats as ECMAScript writes them",
-        '{"a":[1.0,1e2,0.000001,1e-7,1e21,123456789012345680000.0,5e-324,1.5E+300]}',
-        '{"a":[1,100,0.000001,1e-7,1e+21,123456789012345680000,5e-324,1.5e+300]}',
+        '{"a":[1.0,1e2,0.1,0.000001,1e-7,1.5E-10,5e-324,-4.50,9007199254740991.0,1234567890123.25]}',
+        '{"a":[1,100,0.1,0.000001,1e-7,1.5e-10,5e-324,-4.5,9007199254740991,1234567890123.25]}',
     )
     yield _ok("depth_32", "the deepest nesting", *['{"a":' + "[" * 31 + "]" * 31 + "}"] * 2)
 
@@ -64,6 +64,13 @@ def vectors() -> Iterator[Vector]:
     )
     yield _bad("integer_minus_2_53", "and -2^53", f'{{"a":-{2**53}}}', "bad-number", deviates=True)
     yield _bad("integer_10000_digits", "too long for int()", '{"a":' + "9" * 10000 + "}", "bad-number")
+    for name, comment, number in (
+        ("float_2_53", "a float that would be written as a refused integer", "9007199254740992.0"),
+        ("float_1e21", "a float that would be written with an exponent", "1e21"),
+    ):
+        yield _refused(
+            name, comment, text(f'{{"a":{number}}}'), "bad-number", v1_looser="the v1 core takes any float"
+        )
     yield _bad("float_overflow", "a float beyond all range", '{"a":1e999}', "bad-number")
     yield _bad("nan", "not a JSON number", '{"a":NaN}', "bad-number")
     yield _bad("infinity", "not a JSON number", '{"a":-Infinity}', "bad-number")

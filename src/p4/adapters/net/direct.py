@@ -166,7 +166,7 @@ class DirectRendezvous:
                     "under which peers reach this machine.",
                     code="bad-address",
                 )
-            return _checked(host, given_port or port), ""
+            return _checked(host, port if given_port is None else given_port), ""
         if not _is_wildcard(self._host):
             return _checked(self._host, port), ""
         outward = _outward_address(socket.AF_INET6 if ":" in self._host else socket.AF_INET)

@@ -21,14 +21,15 @@ __all__ = ["DEFAULT_STUN", "IceServerUrl", "IceSettings", "TurnServer", "parse_s
 DEFAULT_STUN = "stun:stun.l.google.com:19302"
 """The STUN server of v1: it is told our public address and nothing else."""
 
-USERNAME_CHARACTERS = 508
+USERNAME_BYTES = 508
 """Longest TURN user name: a STUN USERNAME stays below 509 bytes (RFC 8489 section 14.3)."""
 
 _URL = re.compile(
     r"(?P<scheme>[a-z]+):(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:?/@\s]+)(?::(?P<port>[^?]*))?(?:\?(?P<query>.*))?",
     re.ASCII | re.IGNORECASE,
 )
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}\.?)*", re.ASCII)
+_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
 
 Scheme = Literal["stun", "turn", "turns"]
 IceTransport = Literal["udp", "tcp"]
@@ -94,10 +95,16 @@ class TurnServer:
                 code="turn-credentials",
             )
         longest = self.username or f"{10**12}:{self.user}"
-        if len(longest.encode("utf-8", "surrogatepass")) > USERNAME_CHARACTERS or not longest.isprintable():
+        # A lone surrogate, which UTF-8 cannot carry, is not printable.
+        if len(longest.encode("utf-8", "replace")) > USERNAME_BYTES or not longest.isprintable():
             raise InputError(
                 f"The user name for the TURN server {self.url} is too long or contains control characters. "
-                f"Use at most {USERNAME_CHARACTERS} printable characters.",
+                f"Use at most {USERNAME_BYTES} bytes of printable text.",
+                code="turn-credentials",
+            )
+        if self.password and not self.password.isprintable():
+            raise InputError(
+                f"The password for the TURN server {self.url} contains control characters or is not UTF-8.",
                 code="turn-credentials",
             )
 
@@ -114,7 +121,9 @@ class TurnServer:
         """
         if self.secret:
             username = f"{int(now_seconds) + self.ttl_seconds}:{self.user}"
-            digest = hmac.new(self.secret.encode(), username.encode(), hashlib.sha1).digest()
+            digest = hmac.new(
+                self.secret.encode("utf-8", "surrogateescape"), username.encode(), hashlib.sha1
+            ).digest()
             return username, base64.b64encode(digest).decode("ascii")
         if self.username:
             return self.username, self.password

@@ -6,6 +6,8 @@ receivers, resolve and probe any number of addresses. A P4 link is one data-chan
 
 from __future__ import annotations
 
+import re
+
 from p4.errors import LinkError
 
 __all__ = ["CANDIDATES", "check_description", "complete_description"]
@@ -28,7 +30,7 @@ def check_description(sdp: str, kind: str) -> None:
     media = [line for line in lines if line.startswith("m=")]
     if not sdp.startswith("v=0") or not sdp.isascii() or "\0" in sdp:
         reason = "it is not a session description"
-    elif len(media) != 1 or not media[0].startswith("m=application ") or media[0].split()[1] == "0":
+    elif len(media) != 1 or not re.match(r"m=application [1-9]", media[0]):
         reason = "it must describe exactly one section, for data channels"
     elif not _has(lines, "a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"):
         reason = "it lacks ICE credentials or a fingerprint"

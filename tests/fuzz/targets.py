@@ -1,0 +1,142 @@
+"""What is fuzzed: each parser as a function of bytes, with seeds to start from.
+
+The one law: a parser gives a value or its own kind of error, never anything else. A target adds what else
+must hold of the value. Another parser joins by another entry of ``TARGETS``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from vectors.generate.common import ALICE, BOB, NOW_MS
+from vectors.generate.envelope import fields, signed
+from vectors.generate.invite import invite
+from vectors.generate.signaling import described, sdp
+
+from p4.core import envelope
+from p4.core.canonical import canonical_bytes, parse_object, parse_value
+from p4.core.contacts import ContactBook
+from p4.core.identity import decode_key, encode_key, is_usable_key
+from p4.core.invite import Invite
+from p4.core.signaling import parse_payload, parse_reply, sdp_fingerprint
+from p4.errors import ContactError, EnvelopeError, InputError, InviteError, RemoteError, SignalingError
+
+
+@dataclass(frozen=True)
+class Target:
+    """One parser.
+
+    Args:
+        run: parses, and asserts what must hold of the value.
+        errors: what it may raise.
+        seeds: valid inputs, to be mutated.
+    """
+
+    run: Callable[[bytes], None]
+    errors: tuple[type[Exception], ...]
+    seeds: tuple[bytes, ...]
+
+
+def canonical(data: bytes) -> None:
+    value = parse_value(data, RemoteError)
+    text = canonical_bytes(value)
+    assert canonical_bytes(parse_value(text, RemoteError)) == text
+
+
+def envelope_line(data: bytes) -> None:
+    parsed = envelope.parse(data)
+    try:
+        verified = parsed.verify(ALICE.public_key, me=parsed.recipient, now_ms=NOW_MS)
+    except EnvelopeError as error:
+        if error.code not in {"wrong-sender", "bad-time", "bad-signature"}:
+            raise AssertionError(f"unexpected code {error.code}") from error
+    else:
+        # Nobody but Alice can have signed, and the seeds are all that she signed.
+        assert verified.payload in SIGNED_PAYLOADS
+
+
+def reply_line(data: bytes) -> None:
+    parse_reply(data)
+
+
+def invite_bytes(data: bytes) -> None:
+    read = Invite.parse(data)
+    assert is_usable_key(read.public_key)
+    assert Invite.parse(read.to_text()) == read
+
+
+def invite_text(data: bytes) -> None:
+    read = Invite.parse(data.decode("utf-8", "surrogateescape"))
+    assert Invite.parse(read.to_text()) == read
+
+
+def contacts(data: bytes) -> None:
+    book, _ = ContactBook.parse(data)
+    written = book.serialise()
+    assert parse_value(written, RemoteError) == parse_value(data, RemoteError)
+    assert ContactBook.parse(written)[0].contacts == book.contacts
+
+
+def contact_reference(data: bytes) -> None:
+    book = ContactBook.parse(CONTACTS)[0]
+    contact = book.find(data.decode("utf-8", "surrogateescape"))
+    assert contact in book.contacts
+
+
+def contact_name(data: bytes) -> None:
+    name = data.decode("utf-8", "surrogateescape")
+    renamed = ContactBook.parse(CONTACTS)[0].rename(ALICE.peer_id, name)
+    assert ContactBook.parse(renamed.serialise())[0].contacts == renamed.contacts
+
+
+def payload(data: bytes) -> None:
+    message = parse_payload(parse_object(data))
+    assert parse_payload(message.to_payload()) == message
+
+
+def description(data: bytes) -> None:
+    assert len(sdp_fingerprint(data.decode("utf-8", "surrogateescape"))) == 32
+
+
+def key(data: bytes) -> None:
+    text = data.decode("utf-8", "surrogateescape")
+    assert encode_key(decode_key(text)) == text
+
+
+def dumped(*values: Any) -> tuple[bytes, ...]:
+    return tuple(json.dumps(value).encode() for value in values)
+
+
+SIGNED_PAYLOADS: list[dict[str, Any]] = [{}, {"type": "ping", "session_id": "s", "x": [1, {"é": None}]}]
+ENVELOPES = dumped(*(signed(fields(payload=content)) for content in SIGNED_PAYLOADS))
+INVITES = dumped(invite(), invite(rendezvous={"transport": "direct", "address": "::1", "port": 1}))
+BOB_ENTRY = invite(peer_id=BOB.peer_id, public_key_b64=BOB.public_key_b64, name="laptop", later=1)
+CONTACTS = json.dumps([invite(), BOB_ENTRY, {"peer_id": "broken"}, 7]).encode()
+P4 = {"v": 2, "caps": ["warm", "grease-0"], "boot": "0123456789abcdef"}
+
+TARGETS = {
+    "canonical": Target(
+        canonical, (RemoteError,), (b'{"b":[1,-2.5e-7,"\\ud83d\\ude00\\n"],"a":{"":null,"c":true}}',)
+    ),
+    "envelope": Target(envelope_line, (EnvelopeError,), ENVELOPES),
+    "reply": Target(reply_line, (EnvelopeError,), (*ENVELOPES, b'{"ok": false, "error": "refused"}')),
+    "invite": Target(
+        invite_bytes,
+        (InviteError,),
+        (*INVITES, INVITES[0].decode().encode("utf-16"), b"\xef\xbb\xbf" + INVITES[1]),
+    ),
+    "invite_text": Target(invite_text, (InviteError,), INVITES),
+    "contacts": Target(contacts, (ContactError,), (CONTACTS, b"[]")),
+    "contact_reference": Target(contact_reference, (ContactError,), (ALICE.peer_id.encode(), b"laptop")),
+    "contact_name": Target(contact_name, (InputError,), (b"laptop 2", "Küche 👩\u200d💻".encode())),
+    "payload": Target(
+        payload,
+        (RemoteError,),
+        dumped(described(p4=P4), described("answer"), {"type": "busy", "session_id": "s"}),
+    ),
+    "description": Target(description, (SignalingError,), (sdp().encode(), sdp(end="\n").encode())),
+    "key": Target(key, (ValueError,), (ALICE.public_key_b64.encode(),)),
+}

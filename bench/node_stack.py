@@ -28,7 +28,7 @@ class NodePipe(Pipe):
         self._stack = stack
         self._peer = stack.node.peer(stack.peer_id)
         self._sizes: asyncio.Queue[int] = asyncio.Queue()
-        self._messages = self._bytes = 0
+        self._messages = self._bytes = self._confirmed = 0
         self._progress = asyncio.Event()
         self._sending: set[asyncio.Task[int]] = set()
         self._failure: BaseException | None = None
@@ -47,9 +47,12 @@ class NodePipe(Pipe):
             self._failure = task.exception()
             self._progress.set()
 
-    def delivered(self) -> None:
-        self._messages -= 1
-        self._bytes -= self._sizes.get_nowait()
+    def delivered(self, through: int) -> None:
+        """Everything up to this number is confirmed; a contact added anew counts from 1."""
+        for _ in range(through - self._confirmed):
+            self._messages -= 1
+            self._bytes -= self._sizes.get_nowait()
+        self._confirmed = through
         self._progress.set()
 
     @property
@@ -108,8 +111,8 @@ class NodeStack(Stack):
                     self._up.set()
                 case TextReceived(text=text) if self._pipe is not None:
                     self._pipe.on_message(text.encode("ascii"))
-                case TextDelivered() if self._pipe is not None:
-                    self._pipe.delivered()
+                case TextDelivered(number=through) if self._pipe is not None:
+                    self._pipe.delivered(through)
                 case _:
                     pass
 

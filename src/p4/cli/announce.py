@@ -82,5 +82,8 @@ class Announcer:
             return
         self._ready = False
         if status.phase is not RendezvousPhase.STOPPED:
-            progress = f" ({status.progress} %)" if 0 < status.progress < 100 else ""
+            # Tor's own words have a percentage already.
+            progress = (
+                f" ({status.progress} %)" if 0 < status.progress < 100 and "%" not in status.text else ""
+            )
             log_line(f"{visible(status.text)}{progress}")

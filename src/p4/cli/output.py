@@ -22,7 +22,9 @@ def visible(text: str) -> str:
 
 def say(text: str) -> None:
     """Print one or more lines on stdout, at once even into a pipe."""
-    print(text, flush=True)  # noqa: T201 - this is the one place that prints
+    # One write with its line end: lines of two threads, or of two processes on one pipe, stay whole.
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def log_line(text: str) -> None:
@@ -33,7 +35,8 @@ def log_line(text: str) -> None:
 def complain(message: str) -> None:
     """Print exactly one line on stderr, beginning with ``p4: ``."""
     sentence = visible(" ".join(message.split()))
-    print(f"p4: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - as above
+    sys.stderr.write(f"p4: {sentence}\n")
+    sys.stderr.flush()
 
 
 def prepare_streams() -> None:

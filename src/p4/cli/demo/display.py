@@ -18,12 +18,15 @@ from rich.text import Text
 
 __all__ = ["Display", "LiveDisplay", "PlainDisplay", "Result", "Verdict", "make_display", "show_verdict"]
 
+NOTE_SECONDS = 1.0
+"""Progress comes in bursts; a log keeps one line of each."""
+
 
 class Verdict(StrEnum):
     """How a step went."""
 
     OK = "ok"
-    SLOW = "ok, slower than the target"
+    SLOW = "slow"
     FAILED = "failed"
 
 
@@ -69,23 +72,23 @@ def make_display(console: Console) -> Display:
 
 
 class PlainDisplay:
-    """One line when a step begins, some while it lasts, one when it ends."""
+    """One line when a step begins, at most one each second while it lasts, one when it ends."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._began = time.monotonic()
-        self._step = ""
-        self._noted = ""
+        self._noted_at = 0.0
 
     def begin(self, step: str) -> None:
         """See `Display`."""
-        self._step, self._noted = step, ""
+        self._noted_at = 0.0
         self._line(f"{step} ...")
 
     def note(self, text: str) -> None:
         """See `Display`."""
-        if text != self._noted:
-            self._noted = text
+        now = time.monotonic()
+        if now - self._noted_at >= NOTE_SECONDS:
+            self._noted_at = now
             self._line(f"    {text}")
 
     def end(self, result: Result) -> None:
@@ -130,6 +133,7 @@ class LiveDisplay:
     def end(self, result: Result) -> None:
         """See `Display`."""
         self._step = None
+        self._live.refresh()
         mark = {Verdict.OK: "[green]✓[/]", Verdict.SLOW: "[yellow]✓[/]", Verdict.FAILED: "[red]✗[/]"}
         outcome = "" if result.verdict is Verdict.OK and result.seconds is None else _outcome(result)
         shown = f"  [dim]{escape(outcome)}[/]" if outcome else ""
@@ -177,7 +181,7 @@ def show_verdict(console: Console, results: Sequence[Result], *, failed: bool, s
     if failed:
         sentence, style = "The demonstration failed.", "bold red"
     elif slow:
-        sentence = "Everything works. Some steps took longer than on an idle machine they should."
+        sentence = "Everything works. Some steps took longer than P4 wants on an idle machine."
         style = "bold yellow"
     else:
         sentence, style = "Everything works.", "bold green"

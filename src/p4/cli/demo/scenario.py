@@ -56,6 +56,7 @@ class Scenario:
         display: told about every step.
         options: further options of `p4 run` for the device.
         invite_options: further options of `p4 invite` for the device.
+        greeting: a sentence about how they found each other.
         targets: reference times and limits.
         pause_seconds: for reading, after steps.
     """
@@ -64,6 +65,7 @@ class Scenario:
     display: Display
     options: Callable[[NodeProcess], Sequence[str]]
     invite_options: Callable[[NodeProcess], Sequence[str]]
+    greeting: str = ""
     targets: Targets = field(default_factory=Targets)
     pause_seconds: float = 0.0
     results: list[Result] = field(default_factory=list)
@@ -89,7 +91,7 @@ class Scenario:
 
     async def _make_identities(self) -> None:
         laptop, phone = self.devices
-        async with self._step(f"Two devices, {laptop.name} and {phone.name}, make their identities"):
+        async with self._step(f"Two devices, {laptop.name} and {phone.name}, get identities"):
             for device in self.devices:
                 output = await run_command("init", "--state-dir", str(device.directory), note=device.note)
                 device.peer_id = output.rpartition("peer_id=")[2].strip()
@@ -97,7 +99,7 @@ class Scenario:
 
     async def _pair(self) -> None:
         laptop, phone = self.devices
-        async with self._step("They pair: each is given the other's invite, once"):
+        async with self._step("They pair: each is given the other's invite"):
             for giver, taker in ((laptop, phone), (phone, laptop)):
                 self.display.note(f"{giver.name} prints its invite")
                 invite = await run_command(
@@ -119,7 +121,7 @@ class Scenario:
     async def _first_meeting(self) -> None:
         async with self._step("First start: they find each other", limit=self.targets.cold_limit) as step:
             step.seconds = await self._start_both_until_open()
-        self.display.tell("The data goes directly between them, encrypted. Tor only carried the greeting.")
+        self.display.tell(f"Data now goes directly between them, encrypted. {self.greeting}")
         await self._pause()
 
     async def _chat(self) -> None:
@@ -140,7 +142,7 @@ class Scenario:
 
     async def _drop(self) -> None:
         laptop, phone = self.devices
-        title = "The link is cut with /drop and comes back by itself"
+        title = "The link is cut (/drop) and comes back by itself"
         async with self._step(title, target=self.targets.drop_to_open) as step:
             dropped = time.monotonic()
             await laptop.command(f"/drop {phone.name}")
@@ -183,7 +185,7 @@ class Scenario:
     async def _restart_both(self) -> None:
         async with self._step("Both are shut down in order"):
             await asyncio.gather(*(device.quit() for device in self.devices))
-        title = "Both start again, as after a night: they find each other"
+        title = "Both start again and find each other"
         async with self._step(title, target=self.targets.start_to_open) as step:
             step.seconds = await self._start_both_until_open()
 
@@ -215,7 +217,7 @@ class Scenario:
 
     def _show_line(self, device: NodeProcess) -> Callable[[str], None]:
         def show(line: str) -> None:
-            if progress := re.match(r"\[[-\d: ]+\] (.+ \(\d+ %\))$", line):
+            if progress := re.match(r"\[[-\d: ]+\] (.+\(\d+ %\)\.?)$", line):
                 self.display.note(f"{device.name}: {progress[1]}")
 
         return show

@@ -164,6 +164,7 @@ class Stage:
         return Scenario(
             devices=(laptop, phone),
             display=display,
+            greeting="" if self.way is Way.DIRECT else "Tor only carried the greeting.",
             options=options.__getitem__,
             invite_options=invite.__getitem__,
             targets=Targets(cold_limit=180.0) if self.way is Way.PUBLIC else Targets(),

@@ -23,7 +23,9 @@ def invite_of(network: SimulatedNetwork, name: str) -> Invite:
 class SimulatedNode(BaseNode):
     """The node of a host. Its contacts are kept by the test: they are known from the start."""
 
-    def __init__(self, host: SimulatedHost, contacts: ContactBook, options: NodeOptions | None = None) -> None:
+    def __init__(
+        self, host: SimulatedHost, contacts: ContactBook, options: NodeOptions | None = None
+    ) -> None:
         super().__init__(options or NodeOptions())
         self._host = host
         self._contacts = contacts

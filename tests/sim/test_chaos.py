@@ -10,10 +10,10 @@ import itertools
 import os
 
 import pytest
+from tests.sim.simulated_node import SimulatedNode, book_for
 
 from p4.node.events import TextReceived
 from p4.testing import Chaos, Conditions, SimulatedNetwork, simulate
-from tests.sim.simulated_node import SimulatedNode, book_for
 
 ALICE, BOB = "alice", "bob"
 SEEDS = 200

@@ -144,14 +144,16 @@ class DirectRendezvous:
         for host in dict.fromkeys(str(entry[4][0]) for entry in found):
             try:
                 server = await loop.create_server(
-                    lambda: _AcceptedStream(acceptor), host, port, backlog=_BACKLOG
+                    lambda: _AcceptedStream(acceptor), host, port, backlog=_BACKLOG, start_serving=False
                 )
             except OSError as error:
                 refused = error
                 if error.errno == errno.EADDRINUSE:
                     break
                 continue  # a name like localhost may mean IPv6 on a machine without it
+            # Kept before it serves: cancelled inside create_server, asyncio would lose the socket.
             self._servers.append(server)
+            await server.start_serving()
             port = server.sockets[0].getsockname()[1]
         if refused is not None and (not self._servers or refused.errno == errno.EADDRINUSE):
             raise _listen_error(self._host, port, refused) from refused

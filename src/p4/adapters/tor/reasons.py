@@ -87,6 +87,12 @@ def startup_failure(log: str, exit_code: int) -> TorError:
     reason = (
         " ".join(messages[-2:]) or log.strip()[-300:] or f"it ended with code {exit_code} and said nothing"
     )
+    if occupied := re.search(r"Could not bind to (\S+): (.*?)\.? Is Tor already running", log):
+        return TorError(
+            f"Tor cannot listen on {occupied[1]}: {occupied[2]}. Choose another port "
+            "(--onionrelay-socks-port, --onionrelay-control-port), or leave them out: P4 needs none.",
+            code="port-in-use",
+        )
     configuration = next((text for text in messages if "parse/validate config" in text), None)
     if configuration is not None:
         _, _, said = configuration.partition("config:")

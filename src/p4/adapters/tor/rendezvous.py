@@ -214,11 +214,17 @@ class TorRendezvous:
         path = workspace.onion_target
         if path is not None:
             path.unlink(missing_ok=True)
-            self._server = await loop.create_unix_server(self._acceptor.protocol, str(path))
+            self._server = await loop.create_unix_server(
+                self._acceptor.protocol, str(path), start_serving=False
+            )
             self._onion.target = f"unix:{path}"
         else:
-            self._server = await loop.create_server(self._acceptor.protocol, "127.0.0.1", 0)
+            self._server = await loop.create_server(
+                self._acceptor.protocol, "127.0.0.1", 0, start_serving=False
+            )
             self._onion.target = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        # A step of its own: cancelled inside create_server, asyncio would lose the listening socket.
+        await self._server.start_serving()
 
     async def _bring_up(self) -> None:
         """One start of Tor, up to the answer to ADD_ONION."""

@@ -1,0 +1,60 @@
+"""The specification says what the code does, where a machine can tell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from p4.core import limits
+from p4.core.invite import INVITE_BYTES, Invite
+from p4.core.sdp import SDP_LINE_CHARACTERS, SDP_LINES
+from p4.core.signaling import FAILURE_LINE
+
+SPEC = Path(__file__).resolve().parent.parent / "spec"
+
+
+def read(name: str) -> str:
+    return (SPEC / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(SPEC.glob("*.md")), ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+        assert (SPEC / target).exists(), target
+
+
+def test_the_example_invite_is_valid() -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", read("invite.md"), re.DOTALL)
+    assert Invite.parse(example).to_text() == example.rstrip("\n")
+
+
+def test_the_failure_line() -> None:
+    assert FAILURE_LINE.decode() in read("signaling.md")
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ("signaling.md", f"| line, with its newline | {limits.SIGNALING_LINE_BYTES // 1024} KiB |"),
+        ("signaling.md", f"| streams of strangers, all together | {limits.STRANGER_STREAMS};"),
+        ("signaling.md", f"| time for a stranger's first whole line | {limits.FIRST_BYTE_SECONDS:g} s |"),
+        ("signaling.md", f"| inbound streams of one contact | {limits.CONTACT_STREAMS};"),
+        (
+            "signaling.md",
+            f"a burst of {limits.BUCKET_CAPACITY}, then {limits.BUCKET_PER_SECOND:g} a second |",
+        ),
+        ("signaling.md", f"{limits.REPLY_SECONDS:g} s (version 1: {limits.V1_REPLY_SECONDS:g} s)"),
+        ("signaling.md", f"for up to {limits.HOLD_SECONDS:g} s, while its own is unanswered"),
+        ("signaling.md", f"sends a ping after {limits.WARM_PING_SECONDS:g} s of silence"),
+        ("signaling.md", f"closes the stream after {limits.WARM_SILENCE_SECONDS:g} s of silence"),
+        ("signaling.md", f"waited for {limits.WARM_REPLY_SECONDS:g} s, since"),
+        ("signaling.md", f"at most {SDP_LINES} lines of at most {SDP_LINE_CHARACTERS} characters"),
+        ("envelope.md", f"At most {limits.REPLAY_NONCES} entries"),
+        ("envelope.md", f"differ by at most {limits.MAX_SKEW_MS // 3_600_000} hours"),
+        ("invite.md", f"At most {INVITE_BYTES // 1024} KiB"),
+    ],
+)
+def test_numbers(document: str, sentence: str) -> None:
+    assert sentence in " ".join(read(document).split())

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+
+import psutil
 
 from p4.adapters.webrtc import select_backend
 from p4.core.ice import IceSettings
@@ -94,6 +97,17 @@ async def connected(names: tuple[str, str], ice: IceSettings = NO_SERVERS) -> As
         for end in (offerer, answerer):
             assert await end.next() == ChannelOpened("chat")
         yield offerer, answerer
+
+
+def own_address() -> str:
+    """An IPv4 address of this machine that candidates may name: loopback's only where there is no other."""
+    addresses = [
+        entry.address
+        for entries in psutil.net_if_addrs().values()
+        for entry in entries
+        if entry.family == socket.AF_INET and not entry.address.startswith("127.")
+    ]
+    return addresses[0] if addresses else "127.0.0.1"
 
 
 class CuttablePath:

@@ -7,6 +7,10 @@ What this adapter smooths out:
   state of the connection as well as from the channel's.
 - Operations that are running when the connection is closed end as if their task had been cancelled.
 - Generating a certificate is most of the set-up time; one is shared by all links of a process.
+- TURN servers without authentication do not work (libwebrtc gives up with error 701): they are left out
+  with a warning. Choosing aiortc for such links by ourselves would make all of them ten times slower.
+- ``turns:`` servers need a certificate of a public authority that libwebrtc was built with; neither the
+  system's trust store nor a private authority is asked. aiortc uses the system's trust store.
 - Hosts with no address but loopback's get no candidates unless that is allowed before the first
   connection (`p4.adapters.webrtc.loopback`).
 """
@@ -85,7 +89,7 @@ class WrtcBackend(LinkBackend):
                 self._warn_once(
                     turn.url,
                     f"The TURN server {turn.url} has no credentials and wrtc cannot use such a server; it is "
-                    "left out. Give it credentials, or choose the link backend aiortc.",
+                    "left out. Give it credentials, or set P4_LINK_BACKEND=aiortc.",
                 )
                 continue
             servers.append(

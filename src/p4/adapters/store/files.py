@@ -165,12 +165,13 @@ def set_aside(
     marker = time.strftime("corrupt-%Y%m%dT%H%M%SZ", time.gmtime())
     kept = _free_name(path, marker)
     try:
+        # The main file first: what a crash in between leaves behind is then plainly incomplete.
+        if path.exists():
+            filesystem.replace(path, kept)
         for companion in companions:
             if companion.exists():
                 # Same marker and number as the main file: together they can be opened again.
                 filesystem.replace(companion, kept.with_name(companion.name.replace(path.name, kept.name, 1)))
-        if path.exists():
-            filesystem.replace(path, kept)
         filesystem.sync_directory(path.parent)
     except OSError as error:
         raise state_error(error, path, "set aside the damaged") from error

@@ -59,13 +59,12 @@ def sync_file(descriptor: int) -> None:
 
 def sync_directory(path: Path) -> None:
     """Make renames, creations and removals in a directory durable; nothing to do on Windows."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        sync_file(descriptor)
-    finally:
-        os.close(descriptor)
+    if sys.platform != "win32":
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            sync_file(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def replace(source: Path, target: Path) -> None:
@@ -88,18 +87,18 @@ def give_new_name(source: Path, target: Path) -> None:
     """
     if sys.platform == "win32":
         source.rename(target)  # refuses an existing target there
-        return
-    try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        # FAT and some network file systems: the check and the move are two steps.
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
-        source.replace(target)
     else:
-        source.unlink()
+        try:
+            os.link(source, target)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            # FAT and some network file systems: the check and the move are two steps.
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+            source.replace(target)
+        else:
+            source.unlink()
 
 
 def open_to_others(status: os.stat_result) -> bool:
@@ -113,9 +112,9 @@ def foreign_owner(status: os.stat_result) -> int | None:
     Root is let through in both directions: root's files cannot be kept from root anyway, and ``sudo p4``
     on one's own directory is a mishap that must stay repairable.
     """
-    if sys.platform == "win32":
+    if sys.platform == "win32" or os.geteuid() == 0 or status.st_uid in {os.geteuid(), 0}:
         return None
-    return None if status.st_uid in {os.geteuid(), 0} or os.geteuid() == 0 else status.st_uid
+    return status.st_uid
 
 
 def mending_command(paths: Sequence[Path]) -> str:

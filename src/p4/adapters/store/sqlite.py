@@ -112,9 +112,17 @@ class SqliteStore:
                 "Nothing was queued.",
                 code="not-unicode",
             ) from error
-        return await self._write(
+        number = await self._write(
             lambda connection: statements.append_outbox(connection, peer_id, text, now_ms, new_epoch)
         )
+        if number is None:
+            raise StateError(
+                f"{limits.OUTBOX_MESSAGES} messages already wait for {peer_id}, the most that are kept. This "
+                "one was not queued; the waiting ones are safe. Try again when the contact has been online.",
+                path=str(self._path),
+                code="outbox-full",
+            )
+        return number
 
     async def read_outbox(self, peer_id: PeerId, *, after: int, limit: int) -> list[OutboxMessage]:
         """Unacknowledged messages with a number above ``after``, in order, at most ``limit``."""

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from p4.core import limits
 from p4.core.identity import PeerId
 from p4.core.replay import ReplayWindow
-from p4.errors import StateError
 from p4.ports import InboxMessage, OutboxMessage, PeerRecord
 
 __all__ = [
@@ -80,8 +79,8 @@ def save_replay(connection: sqlite3.Connection, peer_id: PeerId, window: ReplayW
 
 def append_outbox(
     connection: sqlite3.Connection, peer_id: PeerId, text: str, now_ms: int, new_epoch: bytes
-) -> int:
-    """Give the message the next number; refuse it when the peer has confirmed too little for too long."""
+) -> int | None:
+    """Give the message the next number; None if `limits.OUTBOX_MESSAGES` wait already."""
     relation = _relation(connection, peer_id)
     (number,) = connection.execute("SELECT out_next FROM relation WHERE id = ?", (relation,)).fetchone()
     (oldest,) = connection.execute(
@@ -89,12 +88,7 @@ def append_outbox(
     ).fetchone()
     # Numbers in the outbox have no holes, because only its beginning is ever removed.
     if oldest is not None and number - oldest >= limits.OUTBOX_MESSAGES:
-        raise StateError(
-            f"{limits.OUTBOX_MESSAGES} messages already wait for {peer_id}, the most that are kept. This one "
-            "was not queued; the waiting ones are safe. Try again when the contact has been online.",
-            path="",
-            code="outbox-full",
-        )
+        return None
     connection.execute(
         "UPDATE relation SET out_next = ?, out_epoch = iif(length(out_epoch) = 0, ?, out_epoch) WHERE id = ?",
         (number + 1, new_epoch, relation),
@@ -182,8 +176,9 @@ def consume_inbox(connection: sqlite3.Connection, message: InboxMessage) -> None
 
 def _relation(connection: sqlite3.Connection, peer_id: PeerId) -> int:
     """The row of a contact, made if it is not there yet."""
-    connection.execute(
-        "INSERT INTO relation (peer_id) VALUES (?) ON CONFLICT (peer_id) DO NOTHING", (peer_id,)
-    )
-    (relation,) = connection.execute("SELECT id FROM relation WHERE peer_id = ?", (peer_id,)).fetchone()
-    return int(relation)
+    row = connection.execute("SELECT id FROM relation WHERE peer_id = ?", (peer_id,)).fetchone()
+    if row is None:
+        row = connection.execute(
+            "INSERT INTO relation (peer_id) VALUES (?) RETURNING id", (peer_id,)
+        ).fetchone()
+    return int(row[0])

@@ -199,11 +199,11 @@ def source_statement(source_version: str) -> str:
         f"  tor {source_version}\n{libraries}\n"
         f"Compiler: gcc {compiler}. Configured with:\n\n"
         + "".join(f"  {switch}\n" for switch in CONFIGURE)
-        + "\nTor is under the 3-clause BSD licence. Its proof-of-work module contains Equi-X and HashX by\n"
-        "tevador (GNU LGPL, version 3), so that the program as a whole is under the GNU GPL, version 3. The\n"
-        "texts are beside this file. Whoever gives the program away must give this source as well; Debian\n"
-        "keeps every version at https://snapshot.debian.org/, and the build keeps a copy of Tor's beside\n"
-        "the wheel.\n"
+        + "\nTor is under the 3-clause BSD licence. Its proof-of-work module contains Equi-X by tevador,\n"
+        "which is under the GNU LGPL; Tor's authors put a program built with it under the GNU GPL,\n"
+        "version 3, as a whole. The texts are beside this file. Whoever gives the program away must give\n"
+        "this source as well; Debian keeps every version at https://snapshot.debian.org/, and the build\n"
+        "keeps a copy of Tor's beside the wheel.\n"
     )
 
 

@@ -21,7 +21,7 @@ CONFIGURE = (
     "--disable-system-torrc",
     "--disable-module-relay",
     "--disable-module-dirauth",
-    "--enable-gpl",  # the proof-of-work module is under the LGPL; without this switch it is left out silently
+    "--enable-gpl",  # Equi-X is under the LGPL; without this switch the module is left out silently
     "--enable-module-pow",
     "--enable-zstd",
     "--enable-lzma",

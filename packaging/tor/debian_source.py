@@ -141,7 +141,7 @@ class PrivateApt:
                 f"the distribution's package lists could not be fetched:\n{done.stderr}"
             )
         day = time.strftime("%Y-%m-%d", time.gmtime(dated[0]))
-        return f"the package lists could not be refreshed; going on with those the archive signed on {day}."
+        return f"the package lists could not be refreshed; going on with those of {day}."
 
     def upgrades(self, names: Sequence[str]) -> list[str]:
         """Which of the named packages are missing here or have a newer version."""

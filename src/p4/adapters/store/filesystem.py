@@ -112,9 +112,9 @@ def foreign_owner(status: os.stat_result) -> int | None:
     Root is let through in both directions: root's files cannot be kept from root anyway, and ``sudo p4``
     on one's own directory is a mishap that must stay repairable.
     """
-    if sys.platform == "win32" or os.geteuid() == 0 or status.st_uid in {os.geteuid(), 0}:
-        return None
-    return status.st_uid
+    if sys.platform != "win32" and os.geteuid() != 0 and status.st_uid not in {os.geteuid(), 0}:
+        return status.st_uid
+    return None
 
 
 def mending_command(paths: Sequence[Path]) -> str:

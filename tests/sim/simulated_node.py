@@ -36,7 +36,8 @@ class SimulatedNode(BaseNode):
             identity=identity_of(self._host.place),
             contacts=self._contacts,
             save_contacts=lambda book: None,
-            store=self._host.store(),
+            # A slow disk: crashes fall between commit and acknowledgement often enough to matter.
+            store=self._host.store(commit_seconds=0.15, return_seconds=0.05),
             rendezvous=[self._host.rendezvous()],
             backend=self._host.links(),
             clock=self._host.clock,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from p4.core import limits
 from p4.core.identity import PeerId
@@ -11,6 +13,9 @@ from p4.errors import InputError
 from p4.ports import Clock, Entropy, InboxMessage, OutboxMessage, PeerRecord, Store
 
 __all__ = ["Mailbox"]
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _V1_EPOCH = b"version 1 texts\0"
 """Inbox epoch for texts of v1 peers, which have neither epoch nor number."""
@@ -50,6 +55,7 @@ class Mailbox:
         self.in_epoch = record.in_epoch
         self.in_next = record.in_next
         self._changed = asyncio.Condition()
+        self._unfinished: set[asyncio.Task[Any]] = set()
 
     @property
     def queued(self) -> int:
@@ -87,12 +93,7 @@ class Mailbox:
                 "Nothing was sent.",
                 code="text-too-long",
             )
-        number = await self._store.append_outbox(
-            self._peer_id, text, now_ms=self._clock.wall_ms(), new_epoch=self.out_epoch
-        )
-        self._out_next = max(self._out_next, number + 1)
-        await self._notify()
-        return number
+        return await self._whole(self._append(text))
 
     @property
     def out_first(self) -> int:
@@ -118,27 +119,63 @@ class Mailbox:
     async def confirm(self, through: int) -> None:
         """The contact has everything up to this number."""
         through = min(through, self._out_next - 1)
-        if through <= self.confirmed:
-            return
-        await self._store.acknowledge_outbox(self._peer_id, through=through)
-        self._confirmed = through
-        await self._notify()
-        self._on_delivered(through)
+        if through > self.confirmed:
+            await self._whole(self._acknowledge(through))
 
     async def accept(self, epoch: bytes, messages: Sequence[tuple[int, str]]) -> None:
         """Keep received texts; returns when they are on disk, and only then they may be acknowledged."""
         await self._room()
+        await self._whole(self._keep(epoch, messages))
+
+    async def accept_v1(self, text: str) -> None:
+        """Keep a text of a v1 peer, which numbers nothing."""
+        number = self.in_next if self.in_epoch == _V1_EPOCH else 1
+        await self.accept(_V1_EPOCH, [(number, text)])
+
+    async def close(self) -> None:
+        """Let every write end; afterwards the store may be closed."""
+        if self._unfinished:
+            await asyncio.wait(self._unfinished)
+
+    # -- inside ---------------------------------------------------------------------------------------
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do all of it although the caller may be cancelled: what the disk has must become known here.
+
+        (A link that breaks cancels its transfer at any await, also between a commit and its consequences.)
+        """
+        task = asyncio.create_task(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._unfinished.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.debug("a write for %s failed: %s", self._peer_id, error)
+
+    async def _append(self, text: str) -> int:
+        number = await self._store.append_outbox(
+            self._peer_id, text, now_ms=self._clock.wall_ms(), new_epoch=self.out_epoch
+        )
+        self._out_next = max(self._out_next, number + 1)
+        await self._notify()
+        return number
+
+    async def _acknowledge(self, through: int) -> None:
+        await self._store.acknowledge_outbox(self._peer_id, through=through)
+        if through > self.confirmed:
+            self._confirmed = through
+            await self._notify()
+            self._on_delivered(through)
+
+    async def _keep(self, epoch: bytes, messages: Sequence[tuple[int, str]]) -> None:
         new = await self._store.accept_inbox(
             self._peer_id, epoch=epoch, messages=messages, now_ms=self._clock.wall_ms()
         )
         if new:
             self.in_epoch, self.in_next = epoch, new[-1].number + 1
             self._on_received(new)
-
-    async def accept_v1(self, text: str) -> None:
-        """Keep a text of a v1 peer, which numbers nothing."""
-        number = self.in_next if self.in_epoch == _V1_EPOCH else 1
-        await self.accept(_V1_EPOCH, [(number, text)])
 
     async def _notify(self) -> None:
         async with self._changed:

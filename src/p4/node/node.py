@@ -20,7 +20,7 @@ from p4.errors import LocalError, P4Error
 from p4.node.authentication import Authenticated, Authenticator
 from p4.node.context import PeerContext
 from p4.node.event_stream import EventHub, EventStream
-from p4.node.events import NodeEvent, NodeWarning, RendezvousChanged, TextDelivered
+from p4.node.events import NodeWarning, RendezvousChanged, TextDelivered
 from p4.node.listener import Listener
 from p4.node.mailbox import Mailbox
 from p4.node.options import NodeOptions
@@ -311,17 +311,16 @@ class BaseNode(ABC):
         self._reachable = reachable
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        async def run() -> None:
-            try:
-                await work
-            except P4Error as error:
-                _log.warning("%s", error.message)
-                self._emit_warning(error)
-
-        task = asyncio.create_task(run())
+        task = asyncio.create_task(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._background_ended)
 
-    def _emit_warning(self, error: P4Error) -> None:
-        event: NodeEvent = NodeWarning(error.message)
-        self._events.emit(event)
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, P4Error):
+            _log.warning("%s", error.message)
+            self._events.emit(NodeWarning(error.message))
+        else:
+            _log.error("background work failed", exc_info=error)

@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 
 from p4.core import limits
 from p4.core.contacts import Contact
@@ -196,6 +197,7 @@ class Peer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._mailbox.close()
 
     # -- the machine ------------------------------------------------------------------------------------
 
@@ -228,7 +230,7 @@ class Peer:
                 self._start(generation, self._answer(generation, self._offers[token]))
             case Decline(token):
                 inbound = self._offers.pop(token)
-                self._spawn(_quietly(inbound.decline()))
+                self._spawn(inbound.decline())
             case Abandon(generation):
                 if task := self._tasks.get(generation):
                     task.cancel()
@@ -301,31 +303,38 @@ class Peer:
         try:
             await answer_offer(self._session(generation), inbound, self._context.announcement)
         except asyncio.CancelledError:
-            self._spawn(_quietly(inbound.decline()))
+            self._spawn(inbound.decline())
             raise
         self.feed(AnswerSent(generation))
 
     def _start(self, generation: int, attempt: Coroutine[None, None, None]) -> None:
-        async def run() -> None:
-            try:
-                await attempt
-            except (P4Error, ValueError) as error:
-                # ValueError: our own description does not fit into a signaling line.
-                if self._machine.attempt == generation:
-                    if session := self._sessions.pop(generation, None):
-                        session.close()
-                    self.feed(AttemptFailed(generation, str(error), busy=isinstance(error, BusyError)))
-
-        task = asyncio.create_task(run(), name=f"attempt {generation} with {self.contact.label}")
+        task = asyncio.create_task(attempt, name=f"attempt {generation} with {self.contact.label}")
         self._tasks[generation] = task
-        task.add_done_callback(lambda _: self._tasks.pop(generation, None))
-        task.add_done_callback(_log_crash)
+        task.add_done_callback(partial(self._attempt_ended, generation))
+
+    def _attempt_ended(self, generation: int, task: asyncio.Task[None]) -> None:
+        del self._tasks[generation]
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        # ValueError: our own description does not fit into a signaling line.
+        if not isinstance(error, P4Error | ValueError):
+            _log.error("%s failed", task.get_name(), exc_info=error)
+        if self._machine.attempt == generation:
+            if session := self._sessions.pop(generation, None):
+                session.close()
+            self.feed(AttemptFailed(generation, str(error), busy=isinstance(error, BusyError)))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Do something in the background whose failure matters to nobody."""
         task = asyncio.create_task(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        task.add_done_callback(_log_crash)
+        task.add_done_callback(self._background_ended)
+
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            level = logging.DEBUG if isinstance(error, P4Error) else logging.ERROR
+            _log.log(level, "%s: %s", self.contact.label, error, exc_info=error)
 
     # -- what links and streams tell ------------------------------------------------------------------------
 
@@ -356,7 +365,7 @@ class Peer:
                 sent_ms = request.verified.timestamp_ms
                 self.feed(OfferArrived(self._tokens, protocol_of(offer.p4), boot, sent_ms))
             case Ping(session_id):
-                self._spawn(_quietly(self._pong(conversation, session_id)))
+                self._spawn(self._pong(conversation, session_id))
             case Cancel(session_id):
                 for token, inbound in list(self._offers.items()):
                     if inbound.offer.session_id == session_id:
@@ -389,16 +398,4 @@ class Peer:
     def _remember(self, protocol: int) -> None:
         last_seen = self._context.clock.wall_ms()
         self._record = replace(self._record, protocol=protocol, last_seen_ms=last_seen)
-        self._spawn(_quietly(self._context.store.save_peer(self.peer_id, self._record)))
-
-
-async def _quietly(work: Coroutine[None, None, None]) -> None:
-    try:
-        await work
-    except P4Error as error:
-        _log.debug("%s", error.message)
-
-
-def _log_crash(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        _log.error("%s failed", task.get_name(), exc_info=error)
+        self._spawn(self._context.store.save_peer(self.peer_id, self._record))

@@ -1,4 +1,4 @@
-"""Disks with faults, real ones where the machine allows it."""
+"""State directories, and disks with faults: real ones where the machine allows it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.adapters.store.sample_state import Warnings
 from tests.requirements import missing, require_program
 
-__all__: list[str] = []
+from p4.adapters.store.state_dir import StateDirectory
 
 SMALL_DISK_BYTES = 512 * 1024
 
@@ -69,3 +70,15 @@ class ReadOnly:
             subprocess.run(["umount", "--lazy", str(directory)], check=True)
         for directory in self._narrowed:
             directory.chmod(0o700)
+
+
+@pytest.fixture
+def told() -> Warnings:
+    return Warnings()
+
+
+@pytest.fixture
+def state(tmp_path: Path, told: Warnings) -> StateDirectory:
+    directory = StateDirectory(tmp_path / "state", warn=told.append)
+    directory.prepare()
+    return directory

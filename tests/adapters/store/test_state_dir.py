@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import stat
@@ -22,41 +21,17 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from tests.adapters.store.sample_state import FRIEND, ME, SEED, Warnings, onion_pair, write
 
 from p4.adapters.store.state_dir import StateDirectory
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.contacts import ContactBook
-from p4.core.identity import Identity
 from p4.core.invite import Invite
 from p4.errors import CorruptFileError, P4Error, PermissionsError, StateError
 
-SEED = bytes(range(32))
-ME = Identity(SEED)
-FRIEND = Identity(b"f" * 32)
 posix_only = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has no mode bits (see filesystem.py)"
 )
-
-
-class Warnings(list[str]):
-    """What the user was told."""
-
-
-@pytest.fixture
-def told() -> Warnings:
-    return Warnings()
-
-
-@pytest.fixture
-def state(tmp_path: Path, told: Warnings) -> StateDirectory:
-    directory = StateDirectory(tmp_path / "state", warn=told.append)
-    directory.prepare()
-    return directory
-
-
-def write(path: Path, data: bytes | str) -> None:
-    path.write_bytes(data.encode() if isinstance(data, str) else data)
-    path.chmod(0o600)
 
 
 def names(directory: StateDirectory) -> set[str]:
@@ -71,17 +46,6 @@ def pem(key: Ed25519PrivateKey | None = None, encryption: KeySerializationEncryp
 def contacts() -> ContactBook:
     address = RendezvousAddress(Transport.DIRECT, "192.0.2.7", 4000)
     return ContactBook().add(Invite(FRIEND.public_key, address), "friend", me=ME.peer_id)
-
-
-def onion_pair(seed: bytes) -> tuple[str, str]:
-    """A key blob as Tor gives it (RFC 8032 section 5.1.5 expansion) and its address, without Tor."""
-    digest = bytearray(hashlib.sha512(seed).digest())
-    digest[0] &= 248
-    digest[31] = digest[31] & 63 | 64
-    key = Identity(seed).public_key
-    checksum = hashlib.sha3_256(b".onion checksum" + key + b"\x03").digest()[:2]
-    service_id = base64.b32encode(key + checksum + b"\x03").decode().lower()
-    return base64.b64encode(bytes(digest)).decode(), service_id
 
 
 # --- the directory ----------------------------------------------------------------------------------
@@ -395,90 +359,6 @@ def test_entries_that_cannot_be_used_are_reported_and_stay_in_the_file(
     assert len(told) == 1
     state.save_contacts(book)
     assert bad in json.loads((state.path / "contacts.json").read_text())
-
-
-# --- onion service ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("number", range(20))
-def test_an_onion_key_and_its_address_belong_together(
-    state: StateDirectory, told: Warnings, number: int
-) -> None:
-    blob, service_id = onion_pair(bytes([number]) * 32)
-    assert state.load_onion_key() is None
-    state.save_onion_key(f"ED25519-V3:{blob}", f"{service_id}.onion")
-    key = StateDirectory(state.path).load_onion_key()
-    assert key is not None
-    assert (key.blob, key.service_id) == (blob, service_id)
-    assert blob not in repr(key)
-    assert state.onion_key_path.read_text() == blob
-    assert state.onion_id_path.read_text() == service_id
-    assert told == []
-    # The same again is no change; another one is never put in its place.
-    state.save_onion_key(blob, service_id)
-    with pytest.raises(StateError) as caught:
-        state.save_onion_key(*onion_pair(b"z" * 32))
-    assert caught.value.code == "onion-key-exists"
-    assert state.onion_key_path.read_text() == blob
-
-
-def test_an_address_of_another_key_is_not_saved(state: StateDirectory) -> None:
-    with pytest.raises(ValueError, match="does not belong"):
-        state.save_onion_key(onion_pair(SEED)[0], onion_pair(b"z" * 32)[1])
-    assert not state.tor_directory.exists()
-
-
-@pytest.mark.parametrize("data", [b"", bytes(88), b"AAAA", onion_pair(SEED)[0].encode()[:-10], b"\xff" * 88])
-def test_a_damaged_onion_key_is_kept_and_reported(state: StateDirectory, data: bytes) -> None:
-    state.save_onion_key(*onion_pair(SEED))
-    write(state.onion_key_path, data)
-    with pytest.raises(CorruptFileError, match=r"onion address.*backup.*new invite") as caught:
-        state.load_onion_key()
-    assert Path(caught.value.kept_as).read_bytes() == data
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"", bytes(56), b"short", onion_pair(b"z" * 32)[1].encode(), onion_pair(SEED)[1].encode()[:-1] + b"a"],
-)
-def test_a_damaged_or_strange_address_is_kept_with_a_warning(
-    state: StateDirectory, told: Warnings, data: bytes
-) -> None:
-    blob, service_id = onion_pair(SEED)
-    state.save_onion_key(blob, service_id)
-    write(state.onion_id_path, data)
-    key = state.load_onion_key()
-    assert key is not None
-    assert (key.blob, key.service_id) == (blob, "")
-    assert len(told) == 1
-    (kept,) = state.tor_directory.glob("onion_service_id.txt.corrupt-*")
-    assert kept.read_bytes() == data
-    # Tor names the address of the key again.
-    state.save_onion_key(blob, service_id)
-    key = state.load_onion_key()
-    assert key is not None
-    assert key.service_id == service_id
-
-
-def test_an_address_whose_key_is_gone_is_kept_with_a_warning(state: StateDirectory, told: Warnings) -> None:
-    _, service_id = onion_pair(SEED)
-    state.save_onion_key(*onion_pair(SEED))
-    state.onion_key_path.unlink()
-    assert state.load_onion_key() is None
-    assert len(told) == 1
-    assert "new invite" in told[0]
-    (kept,) = state.tor_directory.glob("onion_service_id.txt.corrupt-*")
-    assert kept.read_text() == service_id
-
-
-def test_a_key_that_is_not_clamped_is_left_to_tor(state: StateDirectory) -> None:
-    secret = bytearray(base64.b64decode(onion_pair(SEED)[0]))
-    secret[0] |= 1
-    blob = base64.b64encode(bytes(secret)).decode()
-    state.save_onion_key(blob, onion_pair(b"z" * 32)[1])
-    key = state.load_onion_key()
-    assert key is not None
-    assert key.service_id
 
 
 def test_every_error_of_this_module_is_one_of_ours(state: StateDirectory) -> None:

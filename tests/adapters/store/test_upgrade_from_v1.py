@@ -15,7 +15,7 @@ from typing import Any
 
 import p4_core  # type: ignore[import-untyped]
 import pytest
-from tests.adapters.store.test_state_dir import FRIEND, onion_pair
+from tests.adapters.store.sample_state import FRIEND, onion_pair
 
 from p4.adapters.store.sqlite import SqliteStore
 from p4.adapters.store.state_dir import StateDirectory

@@ -7,7 +7,7 @@ with the same bytes by any implementation.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import rfc8785
 
@@ -18,8 +18,6 @@ __all__ = ["MAX_DEPTH", "canonical_bytes", "parse_object", "parse_value"]
 
 MAX_DEPTH = 32
 """Objects and arrays within each other, the outermost counting as 1."""
-
-_LONGEST_INTEGER = len(str(-SAFE_INTEGER))
 
 ParseError = type[RemoteError] | type[InputError]
 
@@ -84,8 +82,11 @@ def parse_value(data: bytes, error: ParseError = RemoteError) -> object:
         raise error("The text is not valid UTF-8.", code="not-utf8") from problem
     except RecursionError as problem:
         raise error(f"The JSON is nested deeper than {MAX_DEPTH} levels.", code="too-deep") from problem
-    except ValueError as problem:
+    except json.JSONDecodeError as problem:
         raise error("The text is not valid JSON.", code="not-json") from problem
+    except ValueError as problem:
+        # Only int() is left, which refuses to read more than some thousand digits.
+        raise error("A number is beyond 2^53-1.", code="bad-number") from problem
     return value
 
 
@@ -97,54 +98,50 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return value
 
 
-def _integer(text: str) -> int:
-    # Before int(), which refuses thousands of digits with an error of its own and takes long over fewer.
-    if len(text) > _LONGEST_INTEGER:
-        raise _ProfileError("A number is beyond 2^53-1.", "bad-number")
-    return int(text)
-
-
 def _refuse_constant(name: str) -> float:
     raise _ProfileError(f"{name} is not a JSON number.", "bad-number")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique_keys, parse_int=_integer, parse_constant=_refuse_constant
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
 
 
 def _check(value: object) -> None:
-    """Refuse what RFC 8785 cannot write. Iterative: the depth of the input is not ours to choose."""
-    pending: list[tuple[object, int]] = [(value, 0)]
-    while pending:
-        item, depth = pending.pop()
-        if isinstance(item, str):
-            _check_string(item)
-        elif isinstance(item, int | float):  # bool included, always in range
-            # RFC 8785 writes whole floats like integers, so one limit for both keeps what is written
-            # readable. NaN fails the comparison too.
-            if not abs(item) <= SAFE_INTEGER:
-                raise _ProfileError("A number is beyond 2^53-1 or not finite.", "bad-number")
-        elif item is not None:
-            if depth == MAX_DEPTH:
-                raise _ProfileError(f"The JSON is nested deeper than {MAX_DEPTH} levels.", "too-deep")
-            pending.extend((child, depth + 1) for child in _children(item))
+    """Refuse what RFC 8785 cannot write. Level by level: the depth of the input is not ours to choose."""
+    level: list[object] = [value]
+    depth = 0
+    while level:
+        inner: list[object] = []
+        for item in level:
+            if isinstance(item, str):
+                _check_string(item)
+            elif isinstance(item, int | float):  # bool included, always in range
+                # RFC 8785 writes whole floats like integers, so one limit for both keeps what is written
+                # readable. NaN fails the comparison too.
+                if not -SAFE_INTEGER <= item <= SAFE_INTEGER:
+                    raise _ProfileError("A number is beyond 2^53-1 or not finite.", "bad-number")
+            elif item is not None:
+                if depth == MAX_DEPTH:
+                    raise _ProfileError(f"The JSON is nested deeper than {MAX_DEPTH} levels.", "too-deep")
+                inner.extend(_children(item))
+        level = inner
+        depth += 1
 
 
-def _children(item: object) -> Iterator[object]:
+def _children(item: object) -> Iterable[object]:
     if isinstance(item, dict):
         for key in item:
             if not isinstance(key, str):
                 raise _ProfileError("A key of an object is not a string.", "not-json")
             _check_string(key)
-        yield from item.values()
-    elif isinstance(item, list | tuple):
-        yield from item
-    else:
-        raise _ProfileError(f"A {type(item).__name__} is not a JSON value.", "not-json")
+        return item.values()
+    if isinstance(item, list | tuple):
+        return item
+    raise _ProfileError(f"A {type(item).__name__} is not a JSON value.", "not-json")
 
 
 def _check_string(text: str) -> None:
+    if text.isascii():
+        return
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from p4.core.address import RendezvousAddress
 from p4.core.canonical import parse_value
@@ -53,17 +53,24 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One element of the file: as read (kept for what we do not know), and as understood."""
+    """One element of the file: as read (kept for what we do not know), and as understood.
+
+    Args:
+        raw: the JSON value; an empty object for a contact that was not in the file.
+        contact: None if the value cannot be used.
+        name_read: the usable name in ``raw``, None for a contact that was not in the file.
+    """
 
     raw: object
     contact: Contact | None
+    name_read: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ContactBook:
     """All contacts, in the order in which they were added. Immutable: every change gives a new book."""
 
-    _entries: tuple[_Entry, ...] = field(default=())
+    _entries: tuple[_Entry, ...] = ()
 
     @property
     def contacts(self) -> tuple[Contact, ...]:
@@ -180,44 +187,22 @@ class ContactBook:
         value = parse_value(data, ContactError)
         if not isinstance(value, list):
             raise ContactError("The contacts file does not hold a list.", code="not-list")
-        book, problems = cls(), []
-        for position, raw in enumerate(value, start=1):
-            contact, problem = book._read(raw)
-            if problem:
-                problems.append(f"Entry {position} of the contacts file: {problem}")
-            book = cls((*book._entries, _Entry(raw, contact)))
-        return book, tuple(problems)
+        reader = _Reader()
+        entries = tuple(reader.read(position, raw) for position, raw in enumerate(value, start=1))
+        return cls(entries), tuple(reader.problems)
 
     def serialise(self) -> bytes:
         """The file's content: version 1's format, with every key and entry that `parse` did not know."""
-        values = [entry.raw if entry.contact is None else _to_object(entry) for entry in self._entries]
+        values = [
+            entry.raw if entry.contact is None else _to_object(entry.contact, entry)
+            for entry in self._entries
+        ]
         return (json.dumps(values, indent=2) + "\n").encode("ascii")
-
-    def _read(self, raw: object) -> tuple[Contact | None, str]:
-        if not isinstance(raw, dict):
-            return None, "it is not an object. It is kept but not used."
-        try:
-            invite = Invite.from_object(raw)
-        except InviteError as error:
-            return None, f"{error.message} The entry is kept but not used; remove it or add a new invite."
-        if any(contact.peer_id == invite.peer_id for contact in self.contacts):
-            return None, f"{invite.peer_id} is listed before. The entry is kept but not used."
-        contact = Contact(invite.peer_id, invite.public_key, invite.rendezvous)
-        name = raw.get("name")
-        if name in (None, "", contact.peer_id):
-            return contact, ""
-        if not isinstance(name, str):
-            return contact, f"the name of {contact.peer_id} is not a string. The contact is used without it."
-        try:
-            self._check_name(name, contact.peer_id)
-        except ContactError as error:
-            return contact, f"{error.message} The contact {contact.peer_id} is used without its name."
-        return replace(contact, name=name), ""
 
     def _put(self, contact: Contact) -> ContactBook:
         return ContactBook(
             tuple(
-                _Entry(entry.raw, contact)
+                replace(entry, contact=contact)
                 if entry.contact is not None and entry.contact.peer_id == contact.peer_id
                 else entry
                 for entry in self._entries
@@ -227,8 +212,9 @@ class ContactBook:
     def _check_name(self, name: str, owner: PeerId, *, new_key: bool = False) -> None:
         if problem := _name_problem(name):
             raise ContactError(f"The name {_shown(name)} cannot be used: {problem}.", code="bad-name")
+        folded = _fold(name)
         for contact in self.contacts:
-            if contact.peer_id != owner and _fold(contact.name) == _fold(name):
+            if contact.peer_id != owner and _fold(contact.name) == folded:
                 advice = (
                     "This invite has a different key. If it is the same device, set up anew, remove the old "
                     "contact first; if you did not expect that, somebody else may be posing as it."
@@ -270,17 +256,57 @@ def _entry_id(entry: _Entry) -> str | None:
     return entry.contact.peer_id if entry.contact is not None else _raw_id(entry.raw)
 
 
-def _to_object(entry: _Entry) -> dict[str, object]:
+def _to_object(contact: Contact, entry: _Entry) -> dict[str, object]:
     """The entry with what we know written over what was read, nothing else changed."""
-    contact = entry.contact
-    assert contact is not None  # noqa: S101  # serialise() asks only for usable ones
     raw = entry.raw if isinstance(entry.raw, dict) else {}
     known = Invite(contact.public_key, contact.rendezvous).to_object()
     old, new = raw.get("rendezvous"), known["rendezvous"]
     if isinstance(old, dict) and isinstance(new, dict):
         known["rendezvous"] = {**old, **new}
     value = {**raw, **known}
-    before, _ = ContactBook()._read(raw)  # noqa: SLF001  # its own class
-    if before is None or before.name != contact.name:
+    if contact.name != entry.name_read:
         value["name"] = contact.name
     return value
+
+
+class _Reader:
+    """Understands the elements of a file one after the other, and collects what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._ids: set[PeerId] = set()
+        self._names: dict[str, PeerId] = {}
+
+    def read(self, position: int, raw: object) -> _Entry:
+        contact, problem = self._contact(raw)
+        name = ""
+        if contact is not None and isinstance(raw, dict):
+            self._ids.add(contact.peer_id)
+            name, problem = self._name(raw.get("name"), contact.peer_id)
+            contact = replace(contact, name=name)
+        if problem:
+            self.problems.append(f"Entry {position} of the contacts file: {problem}")
+        return _Entry(raw, contact, name)
+
+    def _contact(self, raw: object) -> tuple[Contact | None, str]:
+        if not isinstance(raw, dict):
+            return None, "it is not an object. It is kept but not used."
+        try:
+            invite = Invite.from_object(raw)
+        except InviteError as error:
+            return None, f"{error.message} The entry is kept but not used; remove it or add a new invite."
+        if invite.peer_id in self._ids:
+            return None, f"{invite.peer_id} is listed before. The entry is kept but not used."
+        return Contact(invite.peer_id, invite.public_key, invite.rendezvous), ""
+
+    def _name(self, name: object, owner: PeerId) -> tuple[str, str]:
+        if name in (None, "", owner):
+            return "", ""
+        if not isinstance(name, str):
+            return "", f"the name of {owner} is not a string. The contact is used without it."
+        problem = _name_problem(name)
+        if not problem and (other := self._names.setdefault(_fold(name), owner)) != owner:
+            problem = f"it belongs to {other} already"
+        if problem:
+            return "", f"the name {_shown(name)} is not used for {owner}: {problem}."
+        return name, ""

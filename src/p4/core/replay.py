@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from dataclasses import dataclass, replace
 
 from p4.core import limits
@@ -21,7 +20,7 @@ class ReplayWindow:
 
     Args:
         floor_ms: everything with this timestamp or an older one is refused.
-        entries: (timestamp, nonce) of accepted envelopes above the floor, oldest first.
+        entries: (timestamp, nonce) of accepted envelopes above the floor; kept oldest first.
         capacity: most entries kept.
     """
 
@@ -31,7 +30,7 @@ class ReplayWindow:
 
     def __post_init__(self) -> None:
         # What comes from a store is brought into order rather than trusted.
-        entries = sorted({(when, nonce) for when, nonce in self.entries if when > self.floor_ms})
+        entries = sorted(entry for entry in self.entries if entry[0] > self.floor_ms)
         excess = max(0, len(entries) - self.capacity)
         if excess:
             floor_ms = entries[excess - 1][0]
@@ -53,9 +52,7 @@ class ReplayWindow:
             raise EnvelopeError("The envelope is older than what we remember.", code="replayed")
         if any(nonce == known for _, known in self.entries):
             raise EnvelopeError("The envelope was received before.", code="replayed")
-        entries = list(self.entries)
-        insort(entries, (timestamp_ms, nonce))
-        return replace(self, entries=tuple(entries))
+        return replace(self, entries=(*self.entries, (timestamp_ms, nonce)))
 
     def prune(self, now_ms: int) -> ReplayWindow:
         """Forget entries too old to be accepted by time anyway, and raise the floor to the newest of them.

@@ -1,0 +1,78 @@
+"""Bugs planted into the core: each must break at least one vector, or the vectors have a hole there."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from tests.test_vectors import PATHS, RUN, load
+
+ANY_TEXT = re.compile(r".*", re.DOTALL)
+
+MUTANTS: list[tuple[str, str, Any]] = [
+    ("signatures are not checked", "p4.core.envelope.verify_signature", lambda *_: True),
+    ("the key may be another's", "p4.core.envelope.peer_id_of", lambda _: load(PATHS[0])),
+    ("any text is a peer id", "p4.core.envelope.is_peer_id", lambda _: True),
+    ("any text is a nonce", "p4.core.envelope._NONCE", ANY_TEXT),
+    ("lines may be of any length", "p4.core.limits.SIGNALING_LINE_BYTES", 10**9),
+    ("a later version is read as ours", "p4.core.limits.PROTOCOL_VERSION", 2),
+    ("duplicate keys pass", "p4.core.canonical._DECODER", json.JSONDecoder()),
+    ("one level more", "p4.core.canonical.MAX_DEPTH", 33),
+    ("one number more", "p4.core.canonical.SAFE_INTEGER", 2**53),
+    ("surrogates pass", "p4.core.canonical._check_string", lambda _: None),
+    (
+        "a canonical form that is not sorted",
+        "p4.core.canonical.rfc8785.dumps",
+        lambda v: json.dumps(v).encode(),
+    ),
+    ("weak keys pass", "p4.core.invite.is_usable_key", lambda _: True),
+    ("order-8 points pass", "p4.core.identity._SMALL_ORDER_Y", frozenset({0, 1})),
+    ("an invite's id is not checked", "p4.core.invite.peer_id_of", lambda _: load(PATHS[0])),
+    ("invites of any size", "p4.core.invite.INVITE_BYTES", 10**9),
+    ("onion addresses are not checked", "p4.core.address._is_onion", lambda _: True),
+    ("hosts are not checked", "p4.core.address._is_host", lambda _: True),
+    ("any session id", "p4.core.signaling._SESSION_ID", ANY_TEXT),
+    ("any capability", "p4.core.signaling._CAPABILITY", ANY_TEXT),
+    ("one capability more", "p4.core.signaling._MOST_CAPABILITIES", 33),
+    ("any boot", "p4.core.signaling._BOOT", ANY_TEXT),
+    ("version 1 may announce itself", "p4.core.signaling.PROTOCOL_2", 1),
+    ("a long reason is shown", "p4.core.signaling._SHOWN_CHARACTERS", 300),
+    ("one line more", "p4.core.sdp.SDP_LINES", 401),
+    ("one character more", "p4.core.sdp.SDP_LINE_CHARACTERS", 1025),
+    ("any line", "p4.core.sdp._LINE", ANY_TEXT),
+    ("any section", "p4.core.sdp._SECTION", ANY_TEXT),
+    ("a short user fragment", "p4.core.sdp._UFRAG", re.compile("a=ice-ufrag:.*")),
+    ("a short password", "p4.core.sdp._PASSWORD", re.compile("a=ice-pwd:.*")),
+]
+
+
+def broken_vectors() -> list[str]:
+    """Vectors whose outcome is not the expected one; a crash counts."""
+    broken = []
+    for path in PATHS:
+        vector = load(path)
+        expected = vector["expect"]
+        try:
+            layer, code, value = RUN[vector["kind"], vector["operation"]](vector["input"])
+        except Exception:  # noqa: BLE001  # a mutant may fail in any way
+            broken.append(path)
+            continue
+        if (layer, code) != (expected["layer"], expected["code"]) or (
+            code == "ok" and value != expected["value"]
+        ):
+            broken.append(path)
+    return broken
+
+
+def test_without_a_bug_nothing_is_broken() -> None:
+    assert broken_vectors() == []
+
+
+@pytest.mark.parametrize(("bug", "target", "replacement"), MUTANTS, ids=[mutant[0] for mutant in MUTANTS])
+def test_a_planted_bug_breaks_a_vector(
+    bug: str, target: str, replacement: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, replacement)
+    assert broken_vectors(), f"no vector notices that {bug}"

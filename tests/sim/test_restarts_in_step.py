@@ -43,8 +43,7 @@ async def start(network: SimulatedNetwork, name: str) -> SimulatedNode:
 
 async def until_connected(nodes: list[SimulatedNode]) -> None:
     async with asyncio.timeout(BACK_SECONDS):
-        while not all(node.peers()[0].connected for node in nodes):
-            await asyncio.sleep(0.01)
+        await asyncio.gather(*(node.peers()[0].wait_connected() for node in nodes))
     # It stays: a livelock would tear it down again.
     for _ in range(50):
         await asyncio.sleep(0.1)

@@ -296,11 +296,12 @@ class DialMachine:
     def _live_lost(self, event: LinkLost, now: float) -> list[DialEffect]:
         self._live = None
         self.last_failure = event.reason
-        if event.by_peer or now >= self._proven_at + limits.STABLE_SECONDS:
+        lived = event.by_peer or now >= self._proven_at + limits.STABLE_SECONDS
+        if lived:
             self._failures = 0
         if self._attempt is not None:
             return []
-        if self._failures or now < self._proven_at + limits.STABLE_SECONDS:
+        if not lived:
             # A link that opens and breaks at once must not be dialled in a tight loop.
             return self._back_off(now)
         # Both sides notice most losses together: the higher id lets the lower one's offer arrive first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -15,6 +16,10 @@ import pytest
 from tests.cli.conftest import Run, complaint, environment, fingerprint
 from tests.cli.node_process import RunningNode
 
+from p4.adapters.store.state_dir import StateDirectory
+from p4.core.address import RendezvousAddress, Transport
+from p4.core.contacts import ContactBook
+from p4.core.identity import PeerId
 from p4.core.invite import Invite
 from p4.testing.free_ports import free_ports
 
@@ -42,24 +47,27 @@ class Device:
 
 
 @pytest.fixture
-def device(p4: Run, tmp_path: Path) -> Callable[[str], Device]:
+def device(tmp_path: Path) -> Callable[[str], Device]:
+    """Make a device. Not by `p4 init`, which has tests of its own: many processes take their time."""
+
     def make(name: str) -> Device:
-        directory = tmp_path / name
+        state = StateDirectory(tmp_path / name)
+        state.prepare()
+        identity = state.create_identity(secrets.token_bytes(32))
         (port,) = free_ports(1)
-        assert p4("init", "--state-dir", directory).returncode == 0
-        advertise = ("--mode", "direct", "--advertise", f"127.0.0.1:{port}")
-        return Device(directory, port, p4("invite", "--state-dir", directory, *advertise).stdout)
+        address = RendezvousAddress(Transport.DIRECT, "127.0.0.1", port)
+        return Device(state.path, port, Invite(identity.public_key, address).to_text())
 
     return make
 
 
 @pytest.fixture
-def pair(p4: Run, device: Callable[[str], Device]) -> tuple[Device, Device]:
+def pair(device: Callable[[str], Device]) -> tuple[Device, Device]:
     """Two devices that know each other; the first calls the second `my phone`."""
     laptop, phone = device("laptop"), device("phone")
     for taker, giver, name in ((laptop, phone, "my phone"), (phone, laptop, "")):
-        add = ("add-contact", "--state-dir", taker.directory, "--invite-json", giver.invite, "--name", name)
-        assert p4(*add).returncode == 0
+        state, me = StateDirectory(taker.directory), PeerId(taker.peer_id)
+        state.save_contacts(ContactBook().add(Invite.parse(giver.invite), name, me=me))
     return laptop, phone
 
 
@@ -170,7 +178,7 @@ def test_others_on_the_directory_are_refused_by_pid(
         assert ("/add-file" in errors[0]) == (arguments[0] == "add-contact")
     assert (pair[0].directory / "contacts.json").read_bytes() == contacts
     advertise = ("--mode", "direct", "--advertise", f"127.0.0.1:{pair[0].port}")
-    assert p4("invite", "--state-dir", pair[0].directory, *advertise).stdout == pair[0].invite
+    assert p4("invite", "--state-dir", pair[0].directory, *advertise).stdout == pair[0].invite + "\n"
     assert node.end()[0] == 0
 
 
@@ -265,7 +273,9 @@ def test_nothing_but_the_tests_files_is_open_to_others(nodes: Start, pair: tuple
 
 def test_without_a_tor_program_the_start_fails_in_one_line(p4: Run, state: Path) -> None:
     for command in (("run", "--no-stdin"), ("invite",)):
-        result = p4(command[0], "--state-dir", state, *command[1:], P4_ONIONRELAY_BIN="/no/such/tor", timeout=30)
+        result = p4(
+            command[0], "--state-dir", state, *command[1:], P4_ONIONRELAY_BIN="/no/such/tor", timeout=30
+        )
         errors = result.stderr.splitlines()
         assert result.returncode == 1
         assert len(errors) == 1

@@ -1,0 +1,216 @@
+"""The prompt on a real (pseudo) terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+from tests.cli.conftest import environment
+from tests.cli.fake_node import ANNA, BOB, FakeNode, invite_of
+
+from p4.adapters.store.state_dir import StateDirectory
+from p4.cli.terminal import PromptCompleter
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are POSIX")
+
+ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\x1b\][^\x07]*\x07")
+
+
+class Terminal:
+    """A process on a pseudo terminal of its own."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        import pty
+        import termios
+
+        self.process, self._descriptor = pty.fork()
+        if self.process == 0:
+            command = [sys.executable, "-m", "p4.cli", *arguments]
+            os.execve(command[0], command, environment(TERM="xterm"))  # noqa: S606 - a child on a terminal
+        termios.tcsetwinsize(self._descriptor, (24, 100))
+        self.raw = b""
+
+    @property
+    def text(self) -> str:
+        return ESCAPES.sub(b"", self.raw).decode("utf-8", "replace").replace("\r", "")
+
+    def read(self, seconds: float) -> bool:
+        """Take what has come; False once the terminal is closed."""
+        import select
+
+        if select.select([self._descriptor], [], [], seconds)[0]:
+            try:
+                data = os.read(self._descriptor, 65536)
+            except OSError:
+                return False
+            self.raw += data
+            if b"\x1b[6n" in data:  # "where is the cursor?", which every real terminal answers
+                self.type("\x1b[20;1R")
+            return bool(data)
+        return True
+
+    def expect(self, pattern: str, timeout: float = 20) -> None:
+        deadline = time.monotonic() + timeout
+        while not re.search(pattern, self.text):
+            assert time.monotonic() < deadline, f"no {pattern!r} in {self.text!r}"
+            assert self.read(0.1) or re.search(pattern, self.text), (
+                f"ended without {pattern!r}: {self.text!r}"
+            )
+
+    def type(self, keys: str) -> None:
+        os.write(self._descriptor, keys.encode())
+
+    def end(self, timeout: float = 5) -> tuple[int, float]:
+        """Wait for its end: exit code and seconds."""
+        began = time.monotonic()
+        while time.monotonic() < began + timeout:
+            self.read(0.02)
+            done, status = os.waitpid(self.process, os.WNOHANG)
+            if done:
+                self.process = 0
+                return os.waitstatus_to_exitcode(status), time.monotonic() - began
+        raise AssertionError(f"it did not end: {self.text[-2000:]!r}")
+
+    def close(self) -> None:
+        if self.process:
+            os.kill(self.process, signal.SIGKILL)
+            os.waitpid(self.process, 0)
+        os.close(self._descriptor)
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    """`p4 run` of a fresh device on a terminal."""
+    state = StateDirectory(tmp_path / "state")
+    state.prepare()
+    state.create_identity(secrets.token_bytes(32))
+    opened: list[Terminal] = []
+
+    def start(*options: str) -> Terminal:
+        where = ["--state-dir", str(state.path), "--mode", "direct", "--stun-server", ""]
+        opened.append(Terminal(["run", *where, *options]))
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+@posix
+def test_commands_are_typed_and_completed(prompt: Callable[..., Terminal]) -> None:
+    terminal = prompt()
+    terminal.expect("p4>")
+    terminal.expect("0 of 0 connected")  # the line of status below
+    terminal.type("/pe\t")
+    terminal.expect("/peers")
+    terminal.type("\r")
+    terminal.expect("No contacts yet")
+    terminal.type("/nonsense\r")
+    terminal.expect("p4: '/nonsense' is not a command")
+    terminal.type("/add-invite\r")
+    terminal.expect(r"\.\.\. ")
+    terminal.type(invite_of(ANNA).to_text().replace("\n", "\r") + "\r.\r")
+    terminal.expect(f"Added {ANNA.peer_id}")
+    terminal.raw = b""
+    terminal.type("/send \t")
+    terminal.expect(ANNA.peer_id)
+    terminal.type(" hello\r")
+    terminal.expect(f"Peer {ANNA.peer_id} is not connected; message 1 is saved")
+    terminal.type("\x1b[A\r")  # the line before, from the history
+    terminal.expect("message 2 is saved")
+    terminal.type("/quit\r")
+    code, seconds = terminal.end()
+    assert code == 0
+    assert seconds < 2
+    assert "Traceback" not in terminal.text
+
+
+@posix
+@pytest.mark.parametrize(("keys", "code"), [("\x03", 130), ("half a line\x03", 130), ("\x04", 0)])
+def test_ctrl_c_and_ctrl_d_end_it(prompt: Callable[..., Terminal], keys: str, code: int) -> None:
+    terminal = prompt()
+    terminal.expect("0 of 0 connected")
+    terminal.type(keys)
+    ended, seconds = terminal.end()
+    assert ended == code
+    assert seconds < 2
+    assert "Traceback" not in terminal.text
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)], ids=str
+)
+def test_signals_end_it_and_leave_the_terminal_in_order(
+    prompt: Callable[..., Terminal], number: signal.Signals, code: int
+) -> None:
+    terminal = prompt()
+    terminal.expect("0 of 0 connected")
+    os.kill(terminal.process, number)
+    ended, seconds = terminal.end()
+    assert ended == code
+    assert seconds < 2
+    # Bracketed paste is off again: prompt_toolkit has left properly.
+    assert b"\x1b[?2004l" in terminal.raw
+
+
+@posix
+def test_without_stdin_a_terminal_shows_no_prompt(prompt: Callable[..., Terminal]) -> None:
+    terminal = prompt("--no-stdin")
+    terminal.expect("Share this invite")
+    terminal.type("\x03")
+    assert terminal.end()[0] == 130
+    assert "p4>" not in terminal.text
+
+
+@posix
+def test_ctrl_c_during_the_start(prompt: Callable[..., Terminal]) -> None:
+    terminal = prompt()
+    terminal.expect("Starting")
+    terminal.type("\x03")
+    code, seconds = terminal.end()
+    assert code == 130
+    assert seconds < 2
+    assert "Traceback" not in terminal.text
+
+
+# --- completion --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("/pe", ["/peers"]),
+        ("/add-", ["/add-file", "/add-json", "/add-invite"]),
+        ("hello", []),
+        ("/send ", ['"Anna\'s laptop"', ANNA.peer_id, BOB.peer_id]),
+        ("/drop Ann", ['"Anna\'s laptop"']),
+        ('/drop "Ann', ['"Anna\'s laptop"']),
+        (f"/rename {BOB.peer_id[:3]}", [BOB.peer_id]),
+        ("/send nobody", []),
+        ("/peers ", []),
+    ],
+)
+def test_commands_and_contacts_are_completed(typed: str, expected: list[str]) -> None:
+    node = FakeNode()
+    node.add_contact(invite_of(ANNA), "Anna's laptop")
+    node.add_contact(invite_of(BOB))
+    found = PromptCompleter(node).get_completions(Document(typed), CompleteEvent())
+    assert [completion.text for completion in found] == expected
+
+
+def test_paths_are_completed(tmp_path: Path) -> None:
+    (tmp_path / "my invite.json").touch()
+    completer = PromptCompleter(FakeNode())
+    for typed in (f"/add-file {tmp_path}/my", f'/add-file "{tmp_path}/my'):
+        found = list(completer.get_completions(Document(typed), CompleteEvent()))
+        assert [completion.text for completion in found] == [" invite.json"]

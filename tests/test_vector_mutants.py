@@ -9,15 +9,26 @@ from typing import Any
 import pytest
 from tests.test_vectors import PATHS, RUN, load
 
+
+class _EqualToAll:
+    """Stands for a comparison that was left out."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+EQUAL_TO_ALL = _EqualToAll()
 ANY_TEXT = re.compile(r".*", re.DOTALL)
 
 MUTANTS: list[tuple[str, str, Any]] = [
     ("signatures are not checked", "p4.core.envelope.verify_signature", lambda *_: True),
-    ("the key may be another's", "p4.core.envelope.peer_id_of", lambda _: load(PATHS[0])),
+    ("the key may be another's", "p4.core.envelope.peer_id_of", lambda _: EQUAL_TO_ALL),
     ("any text is a peer id", "p4.core.envelope.is_peer_id", lambda _: True),
     ("any text is a nonce", "p4.core.envelope._NONCE", ANY_TEXT),
     ("lines may be of any length", "p4.core.limits.SIGNALING_LINE_BYTES", 10**9),
-    ("a later version is read as ours", "p4.core.limits.PROTOCOL_VERSION", 2),
     ("duplicate keys pass", "p4.core.canonical._DECODER", json.JSONDecoder()),
     ("one level more", "p4.core.canonical.MAX_DEPTH", 33),
     ("one number more", "p4.core.canonical.SAFE_INTEGER", 2**53),
@@ -29,7 +40,7 @@ MUTANTS: list[tuple[str, str, Any]] = [
     ),
     ("weak keys pass", "p4.core.invite.is_usable_key", lambda _: True),
     ("order-8 points pass", "p4.core.identity._SMALL_ORDER_Y", frozenset({0, 1})),
-    ("an invite's id is not checked", "p4.core.invite.peer_id_of", lambda _: load(PATHS[0])),
+    ("an invite's id is not checked", "p4.core.invite.peer_id_of", lambda _: EQUAL_TO_ALL),
     ("invites of any size", "p4.core.invite.INVITE_BYTES", 10**9),
     ("onion addresses are not checked", "p4.core.address._is_onion", lambda _: True),
     ("hosts are not checked", "p4.core.address._is_host", lambda _: True),

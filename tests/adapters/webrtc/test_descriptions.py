@@ -7,10 +7,11 @@ import random
 import re
 
 import pytest
-from tests.adapters.webrtc.harness import NO_SERVERS, two_ends
+from tests.adapters.webrtc.harness import COMBINATIONS, NO_SERVERS, two_ends
 
-from p4.adapters.webrtc.sdp import CANDIDATES, check_description, complete_description
+from p4.adapters.webrtc.sdp import CANDIDATES, complete_description, usable_description
 from p4.errors import LinkError
+from p4.ports import ChannelOpened
 
 BACKENDS = ["wrtc", "aiortc"]
 backends = pytest.mark.parametrize("name", BACKENDS)
@@ -59,12 +60,39 @@ BAD = {
 @pytest.mark.parametrize("what", BAD)
 def test_what_is_no_data_channel_description_never_reaches_a_library(what: str) -> None:
     with pytest.raises(LinkError) as refusal:
-        check_description(BAD[what], "offer")
+        usable_description(BAD[what], "offer")
     assert refusal.value.code == "bad-sdp"
 
 
 def test_a_description_for_data_channels_is_let_through() -> None:
-    check_description(GOOD, "offer")
+    assert usable_description(GOOD, "offer") == GOOD
+    assert usable_description(GOOD.replace("\r\n", "\n"), "answer") == GOOD
+
+
+@pytest.mark.parametrize("host", ["4d3c2b1a.local", "tracker.example", "127.1", "0x7f000001", "::g", ""])
+def test_a_candidate_that_names_a_host_is_left_out(host: str) -> None:
+    """A library would look the name up, and so tell a name server of the peer's choice about us."""
+    named = f"a=candidate:2 1 udp 2130706431 {host} 9 typ host\r\n"
+    assert usable_description(GOOD + named, "offer") == GOOD
+    end = "a=end-of-candidates\r\n"
+    assert usable_description(GOOD + named + end, "offer") == GOOD + end
+    alone = re.sub(r"a=candidate.*\r\n", "", GOOD)
+    assert usable_description(alone + named + end, "offer") == alone
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "fd00::2", "fe80::1"])
+def test_a_candidate_with_an_address_is_kept(host: str) -> None:
+    sdp = GOOD + f"a=candidate:2 1 udp 2130706431 {host} 9 typ host\r\n"
+    assert usable_description(sdp, "offer") == sdp
+
+
+@pytest.mark.parametrize("names", COMBINATIONS, ids="-".join)
+async def test_an_end_that_hides_its_addresses_is_found_by_its_packets(names: tuple[str, str]) -> None:
+    async with two_ends(names) as (offerer, answerer):
+        offer = re.sub(r"\S+( \d+ typ host)", r"hidden.local\1", await offerer.link.offer("chat"))
+        assert offer.count("hidden.local") == offer.count("a=candidate:")
+        await offerer.link.accept_answer(await answerer.link.answer(offer))
+        assert await offerer.next() == await answerer.next() == ChannelOpened("chat")
 
 
 def test_a_final_description_ends_with_the_end_of_candidates_once() -> None:

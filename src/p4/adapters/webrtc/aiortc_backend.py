@@ -26,7 +26,7 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 
 from p4.adapters.webrtc.aiortc_gathering import TurnLogin, gather_through
 from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, DataChannel
-from p4.adapters.webrtc.sdp import check_description, complete_description
+from p4.adapters.webrtc.sdp import complete_description, usable_description
 from p4.core import limits
 from p4.core.ice import IceSettings, parse_stun_url
 from p4.errors import LinkError
@@ -118,7 +118,7 @@ class AiortcLink(ChannelLink):
 
     async def answer(self, offer_sdp: str) -> str:
         """See `p4.ports.Link.answer`."""
-        check_description(offer_sdp, "offer")
+        offer_sdp = usable_description(offer_sdp, "offer")
         with _mapping("bad-sdp", "The other side's offer cannot be used"):
             connection = self._connect()
             await connection.setRemoteDescription(aiortc.RTCSessionDescription(offer_sdp, "offer"))
@@ -127,7 +127,7 @@ class AiortcLink(ChannelLink):
 
     async def accept_answer(self, answer_sdp: str) -> None:
         """See `p4.ports.Link.accept_answer`."""
-        check_description(answer_sdp, "answer")
+        answer_sdp = usable_description(answer_sdp, "answer")
         with _mapping("bad-sdp", "The other side's answer cannot be used"):
             await self._live().setRemoteDescription(aiortc.RTCSessionDescription(answer_sdp, "answer"))
 
@@ -236,6 +236,7 @@ _LIBRARY_ERRORS = (
     AttributeError,
     LookupError,
     OSError,
+    RuntimeError,
     TypeError,
     ValueError,
 )

@@ -1,43 +1,59 @@
 """What a session description must look like before a library sees it.
 
 A peer's SDP comes from outside, and the libraries would do more than we want with it: create audio
-receivers, resolve and probe any number of addresses. A P4 link is one data-channel section.
+receivers, look up host names, probe any number of addresses. A P4 link is one data-channel section with
+IP addresses in it.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from p4.errors import LinkError
 
-__all__ = ["CANDIDATES", "check_description", "complete_description"]
+__all__ = ["CANDIDATES", "complete_description", "usable_description"]
 
 CANDIDATES = 100
 """Most candidates in a description. Each is an address that we shall send packets to."""
 
 
-def check_description(sdp: str, kind: str) -> None:
-    """Accept only one section, for data channels, with ICE credentials and a fingerprint.
+def usable_description(sdp: str, kind: str) -> str:
+    """Accept one section, for data channels, with ICE credentials and a fingerprint; leave out host names.
+
+    Browsers may hide their own addresses behind names that only multicast DNS resolves, and a peer
+    could put any name there to learn who asks its name server. Both ends check each other's addresses
+    anyway, so that a browser is found by the address its packets come from.
 
     Args:
         sdp: the peer's description.
         kind: ``offer`` or ``answer``, for the message.
+
+    Returns:
+        What may be given to a library.
 
     Raises:
         LinkError: code ``bad-sdp``.
     """
     lines = sdp.splitlines()
     media = [line for line in lines if line.startswith("m=")]
+    candidates = [line for line in lines if line.startswith("a=candidate:")]
     if not sdp.startswith("v=0") or not sdp.isascii() or "\0" in sdp:
         reason = "it is not a session description"
     elif len(media) != 1 or not re.match(r"m=application [1-9]", media[0]):
         reason = "it must describe exactly one section, for data channels"
     elif not _has(lines, "a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"):
         reason = "it lacks ICE credentials or a fingerprint"
-    elif sum(line.startswith("a=candidate:") for line in lines) > CANDIDATES:
+    elif len(candidates) > CANDIDATES:
         reason = f"it names more than {CANDIDATES} candidates"
     else:
-        return
+        named = {line for line in candidates if not _is_address(line)}
+        if named:
+            lines = [line for line in lines if line not in named]
+        if named >= set(candidates):
+            # aioice takes the end of no candidates for the end of the whole connection.
+            lines = [line for line in lines if line != "a=end-of-candidates"]
+        return "\r\n".join([*lines, ""])
     raise LinkError(f"The other side's {kind} cannot be used: {reason}.", code="bad-sdp")
 
 
@@ -62,3 +78,12 @@ def complete_description(sdp: str) -> str:
 
 def _has(lines: list[str], *prefixes: str) -> bool:
     return all(any(line.startswith(prefix) for line in lines) for prefix in prefixes)
+
+
+def _is_address(candidate: str) -> bool:
+    words = candidate.split()
+    try:
+        ipaddress.ip_address(words[4])
+    except (IndexError, ValueError):
+        return False
+    return True

@@ -28,7 +28,7 @@ from webrtc.models.events import Event, MessageEvent, RTCDataChannelEvent
 
 from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, DataChannel
 from p4.adapters.webrtc.loopback import loopback_needed
-from p4.adapters.webrtc.sdp import check_description, complete_description
+from p4.adapters.webrtc.sdp import complete_description, usable_description
 from p4.core import limits
 from p4.core.ice import IceSettings
 from p4.errors import LinkError
@@ -140,7 +140,7 @@ class WrtcLink(ChannelLink):
 
     async def answer(self, offer_sdp: str) -> str:
         """See `p4.ports.Link.answer`."""
-        check_description(offer_sdp, "offer")
+        offer_sdp = usable_description(offer_sdp, "offer")
         with self._mapping("gathering-failed", "The answer could not be made"):
             connection = await self._connect()
         with self._mapping("bad-sdp", "The other side's offer cannot be used"):
@@ -150,7 +150,7 @@ class WrtcLink(ChannelLink):
 
     async def accept_answer(self, answer_sdp: str) -> None:
         """See `p4.ports.Link.accept_answer`."""
-        check_description(answer_sdp, "answer")
+        answer_sdp = usable_description(answer_sdp, "answer")
         with self._mapping("bad-sdp", "The other side's answer cannot be used"):
             await self._live().set_remote_description(_description(webrtc.RTCSdpType.answer, answer_sdp))
 

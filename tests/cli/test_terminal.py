@@ -117,7 +117,7 @@ def test_commands_are_typed_and_completed(prompt: Callable[..., Terminal]) -> No
     terminal.type("/nonsense\r")
     terminal.expect("p4: '/nonsense' is not a command")
     terminal.type("/add-invite\r")
-    terminal.expect(r"\.\.\. ")
+    terminal.expect(r"\.\.\.\s")
     terminal.type(invite_of(ANNA).to_text().replace("\n", "\r") + "\r.\r")
     terminal.expect(f"Added {ANNA.peer_id}")
     terminal.raw = b""

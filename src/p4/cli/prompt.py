@@ -181,7 +181,7 @@ class CommandPrompt:
 
     async def _add_invite(self, _rest: str) -> None:
         self._pasted = []
-        say("Paste the invite, then a line with a single . (nothing before it: never mind).")
+        say("Paste the invite, then a line with a single . (a . alone gives up).")
 
     def _take_pasted(self, line: str) -> None:
         assert self._pasted is not None  # noqa: S101 - the caller has looked

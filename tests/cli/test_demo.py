@@ -1,0 +1,225 @@
+"""The demonstration, and that it leaves nothing behind however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+from tests.cli.conftest import environment
+from tests.requirements import require_program
+
+from p4.cli.commands import demo
+from p4.cli.demo.display import LiveDisplay, PlainDisplay, Result, Verdict, show_verdict
+from p4.cli.demo.process import NodeProcess
+from p4.cli.demo.scenario import Scenario, StepFailedError, Targets
+
+
+def start(directory: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "p4.cli", "demo", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(TMPDIR=str(directory), TEMP=str(directory), COLUMNS="100", **more),
+    )
+
+
+def left_over(directory: Path) -> list[str]:
+    """Processes that mention the directory, and files in it."""
+    processes = []
+    for process in psutil.process_iter(["cmdline", "pid"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if str(directory) in command and process.pid != os.getpid():
+            processes.append(command)
+    return processes + [str(path) for path in directory.iterdir()]
+
+
+def rows(output: str) -> dict[str, str]:
+    """The last table: step to result."""
+    table = output[output.index("What happened") :]
+    return {
+        cells[0].strip(): cells[-1].strip()
+        for line in table.splitlines()
+        if len(cells := re.split("[│┃]", line)) == 4
+    }
+
+
+@pytest.fixture
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a short path: unix sockets go below it."""
+    return tmp_path_factory.mktemp("d")
+
+
+def test_the_whole_story_without_tor(short: Path) -> None:
+    process = start(short, "--direct")
+    out, err = process.communicate(timeout=110)
+    assert process.returncode == 0, out + err
+    assert err == ""
+    results = rows(out)
+    assert len(results) >= 12
+    assert set(results.values()) - {"result"} <= {"ok", "slow"}
+    assert "Everything works." in out
+    assert "\x1b" not in out
+    assert left_over(short) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(330)
+def test_the_whole_story_over_a_private_tor_network(short: Path) -> None:
+    require_program("tor")
+    require_program("tor-gencert")
+    process = start(short)
+    out, err = process.communicate(timeout=310)
+    assert process.returncode == 0, out + err
+    assert "A private Tor network starts on this machine" in rows(out)
+    assert set(rows(out).values()) - {"result"} <= {"ok", "slow"}
+    assert left_over(short) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "moment", ["Its relays introduce themselves", "prints its invite", "waiting for the link"]
+)
+def test_ctrl_c_leaves_nothing_of_the_private_network(short: Path, moment: str) -> None:
+    require_program("tor")
+    require_program("tor-gencert")
+    interrupted_at(short, moment)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("moment", ["get identities", "waiting for the link", "to notice"])
+def test_ctrl_c_leaves_nothing(short: Path, moment: str) -> None:
+    interrupted_at(short, moment, "--direct")
+
+
+def interrupted_at(directory: Path, moment: str, *arguments: str) -> None:
+    process = start(directory, *arguments)
+    assert process.stdout is not None
+    while not re.search(moment, line := process.stdout.readline()):
+        assert line, "it ended before that"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=15)
+    assert process.returncode == 130
+    assert err == ""
+    assert left_over(directory) == []
+
+
+def test_a_failure_shows_the_logs_and_keeps_them(short: Path) -> None:
+    process = start(short, "--onionrelay-bin", "/no/such/tor", "--direct", P4_LINK_BACKEND="nonsense")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err == ""
+    assert "Traceback" not in out
+    assert "failed" in rows(out).values()
+    assert "The demonstration failed." in out
+    assert "The last lines of laptop's log" in out
+    (kept,) = short.iterdir()
+    assert str(kept) in out
+    assert sorted(path.name for path in kept.iterdir()) == ["laptop.log", "phone.log"]
+
+
+@pytest.mark.slow
+def test_everything_is_kept_on_request(short: Path) -> None:
+    process = start(short, "--direct", "--keep", str(short / "kept"))
+    out, _ = process.communicate(timeout=110)
+    assert process.returncode == 0
+    (kept,) = (short / "kept").iterdir()
+    assert str(kept) in out
+    assert {"laptop", "phone", "laptop.log", "phone.log"} <= {path.name for path in kept.iterdir()}
+    log = (kept / "laptop.log").read_text()
+    assert "--- killed ---" in log
+    assert "Data channel OPEN" in log
+
+
+# --- the parts ----------------------------------------------------------------------------------------------
+
+
+class SilentDisplay:
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+
+    def begin(self, step: str) -> None: ...
+    def note(self, text: str) -> None: ...
+    def tell(self, text: str) -> None: ...
+    def close(self) -> None: ...
+
+    def end(self, result: Result) -> None:
+        self.results.append(result)
+
+
+async def test_a_step_that_never_ends_fails_by_its_limit(tmp_path: Path) -> None:
+    """A pair that does not know each other starts, but never meets."""
+    devices = (
+        NodeProcess("laptop", tmp_path / "a", tmp_path / "a.log"),
+        NodeProcess("phone", tmp_path / "b", tmp_path / "b.log"),
+    )
+    display = SilentDisplay()
+    scenario = Scenario(
+        devices,
+        display,
+        options=lambda _device: ["--mode", "direct", "--stun-server", ""],
+        invite_options=lambda _device: [],
+        targets=Targets(cold_limit=2.0),
+    )
+    try:
+        await scenario._make_identities()
+        with pytest.raises(StepFailedError):
+            await scenario._first_meeting()
+    finally:
+        await asyncio.gather(*(device.clean_up() for device in devices))
+    assert [result.verdict for result in display.results] == [Verdict.OK, Verdict.FAILED]
+    assert not any(device.running for device in devices)
+
+
+async def test_a_node_that_ends_is_noticed_at_once(tmp_path: Path) -> None:
+    device = NodeProcess("laptop", tmp_path / "none", tmp_path / "a.log")
+    await device.start(["--no-stdin"])
+    began = time.monotonic()
+    with pytest.raises(Exception, match="ended by itself"):
+        await device.wait_for("Data channel OPEN", since=0)
+    assert time.monotonic() - began < 10
+    assert "p4 init" in (tmp_path / "a.log").read_text()
+    await device.clean_up()
+
+
+RESULTS = [
+    Result("first", Verdict.OK),
+    Result("second", Verdict.SLOW, 2.5, 1.5),
+    Result("third", Verdict.FAILED, None, 3.0, "It did [not] work."),
+]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_every_result_is_shown(terminal: bool) -> None:
+    with Path(os.devnull).open("w") as nowhere:
+        console = Console(file=nowhere, force_terminal=terminal, width=100, record=True, no_color=True)
+        display = LiveDisplay(console) if terminal else PlainDisplay(console)
+        for result in RESULTS:
+            display.begin(result.step)
+            display.note("waiting [for] something")
+            display.end(result)
+        display.tell("[a sentence]")
+        display.close()
+        show_verdict(console, RESULTS, failed=True, seconds=3)
+    text = console.export_text()
+    assert "[a sentence]" in text
+    assert "It did [not] work." in text
+    assert rows(text) == {"step": "result", "first": "ok", "second": "slow", "third": "failed"}
+    assert "The demonstration failed." in text
+
+
+def test_the_limits_are_ordered() -> None:
+    """Ending by force must not come before an orderly end of two nodes and the network."""
+    assert demo.END_SECONDS >= 5
+    assert Targets().step_limit >= 60
+    assert demo.LIMIT_SECONDS < demo.PUBLIC_LIMIT_SECONDS

@@ -89,8 +89,10 @@ class V1Peer:
         """Label of every data channel that a peer opened towards us, and of every one that we opened."""
         self.strange: list[object] = []
         """Every message on a channel that is not exactly a hello or a chat line of version 1."""
-        self.errors: list[str] = []
-        """The text of every error reply we gave."""
+        self.requests: list[str] = []
+        """Type of every verified request that came in."""
+        self.surplus: list[bytes] = []
+        """What came after the one request line of a connection."""
         self._retry_seconds = retry_seconds
         self._reply_seconds = reply_seconds
         self._polls = polls
@@ -243,6 +245,8 @@ class V1Peer:
         try:
             writer.write(await self._reply(reader))
             await writer.drain()
+            if reader._buffer:  # type: ignore[attr-defined]
+                self.surplus.append(bytes(reader._buffer))  # type: ignore[attr-defined]
         except ConnectionError:
             pass
         finally:
@@ -254,10 +258,11 @@ class V1Peer:
             sender, payload = self._verify(await asyncio.wait_for(reader.readline(), 25))
             return self._seal(sender, await self._answer(sender, payload))
         except Exception as error:  # noqa: BLE001 - v1's habit: the text of any exception goes to anyone
-            self.errors.append(str(error))
+            self.say(f"refused: {error}")
             return json.dumps({"ok": False, "error": str(error)}).encode() + b"\n"
 
     async def _answer(self, sender: str, payload: Json) -> Json:
+        self.requests.append(payload["type"])
         if payload["type"] == "ping":
             return {"type": "pong", "session_id": payload["session_id"]}
         if payload["type"] != "offer":

@@ -93,7 +93,7 @@ async def test_texts_that_arrived_just_before_it_left_are_kept(
         await acknowledged(v1, us.node.peer_id)
         v1.drop(us.node.peer_id)
         await connected(us, v1, 2)
-        await us.saw(p4.TextReceived, 100, timeout=5)
+        await us.saw(p4.TextReceived, 100, timeout=2)
         assert us.texts() == sent
 
 

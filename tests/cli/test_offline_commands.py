@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import stat
 import sys
@@ -11,10 +13,10 @@ import pytest
 from tests.cli.conftest import Run, complaint, fingerprint
 from tests.cli.fake_node import ANNA, BOB, invite_of
 
+from p4.adapters.store.state_dir import StateDirectory
 from p4.core.address import RendezvousAddress, Transport
+from p4.core.identity import Identity
 from p4.core.invite import Invite
-
-ONION = "duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad"
 
 
 def id_of(state: Path) -> str:
@@ -135,6 +137,29 @@ def test_a_direct_invite(p4: Run, state: Path) -> None:
     assert invite.peer_id == id_of(state)
     assert invite.rendezvous == RendezvousAddress(Transport.DIRECT, "2001:db8::1", 4000)
     assert result.stdout == invite.to_text() + "\n"
+    assert fingerprint(state) == before
+
+
+def onion_key(seed: bytes) -> tuple[str, str]:
+    """Tor's key blob and service id (rend-spec-v3, ENCODING-ONION-ADDRESS) of an Ed25519 seed."""
+    expanded = bytearray(hashlib.sha512(seed).digest())
+    expanded[0] &= 248
+    expanded[31] = (expanded[31] & 63) | 64
+    public_key = Identity(seed).public_key
+    checksum = hashlib.sha3_256(b".onion checksum" + public_key + b"\x03").digest()[:2]
+    service_id = base64.b32encode(public_key + checksum + b"\x03").decode().lower()
+    return base64.b64encode(expanded).decode(), service_id
+
+
+def test_an_onion_invite_needs_no_tor_once_the_address_is_known(p4: Run, state: Path) -> None:
+    """Also while a node runs on the directory: it is only read."""
+    blob, service_id = onion_key(b"k" * 32)
+    StateDirectory(state).save_onion_key(blob, service_id)
+    before = fingerprint(state)
+    result = p4("invite", "--state-dir", state, P4_ONIONRELAY_BIN="/no/such/tor")
+    assert (result.returncode, result.stderr) == (0, "")
+    invite = Invite.parse(result.stdout)
+    assert invite.rendezvous == RendezvousAddress(Transport.ONION, f"{service_id}.onion", 80)
     assert fingerprint(state) == before
 
 

@@ -71,8 +71,14 @@ WARM_REDIAL_SECONDS = (2.0, 300.0)
 DIAL_SECONDS = 20.0
 """Own time-out of one rendezvous dial; Tor's would be 120 s."""
 
-HEDGE_SECONDS = 3.0
-"""A dial that is not through by then gets a second one beside it, with a fresh descriptor."""
+HEDGE_SECONDS = (1.0, 1.0, 1.5, 3.0)
+"""A dial that is not through gets another beside it, with a fresh descriptor, after each of these.
+
+Until a restarted onion service has published, dials run into its dead introduction points and may hang
+there for seconds, while one that starts a moment later gets through at once."""
+
+HEDGED_DIALS = 8
+"""Second and further dials under way in the whole node: Tor builds at most 32 circuits at once."""
 
 RETRY_FIRST_SECONDS = 0.4
 """Delay before the second attempt; doubles with each failure."""
@@ -124,8 +130,8 @@ GATHER_SECONDS = 2.0
 HEARTBEAT_SECONDS = 1.0
 """Interval of pings on a v2 link while nothing else arrives."""
 
-HEARTBEAT_MISSES = 3
-"""Silent intervals after which the link counts as dead."""
+HEARTBEAT_MISSES = 2.5
+"""Silent intervals after which the link counts as dead: the second unanswered ping has had half a second."""
 
 FIRST_PONG_SECONDS = 15.0
 """The first answer to a ping on a new link may take this long: the round trip is not known yet."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from p4.core.signaling import Announcement
 from p4.node.authentication import Authenticator
+from p4.node.dialler import Dialler
 from p4.node.events import NodeEvent
 from p4.node.options import NodeOptions
-from p4.ports import Clock, Entropy, LinkBackend, Rendezvous, Store
+from p4.ports import Clock, Entropy, LinkBackend, Store
 
 __all__ = ["PeerContext"]
 
@@ -20,7 +21,7 @@ class PeerContext:
 
     authenticator: Authenticator
     announcement: Announcement
-    rendezvous: list[Rendezvous]
+    dialler: Dialler
     backend: LinkBackend
     store: Store
     clock: Clock

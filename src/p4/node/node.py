@@ -19,6 +19,7 @@ from p4.core.signaling import WARM, Announcement
 from p4.errors import LocalError, P4Error
 from p4.node.authentication import Authenticated, Authenticator
 from p4.node.context import PeerContext
+from p4.node.dialler import Dialler
 from p4.node.event_stream import EventHub, EventStream
 from p4.node.events import NodeWarning, RendezvousChanged, TextDelivered
 from p4.node.listener import Listener
@@ -122,7 +123,7 @@ class BaseNode(ABC):
         self._context = PeerContext(
             authenticator,
             Announcement.ours(frozenset({WARM}), parts.entropy.token(8).hex()),
-            list(parts.rendezvous),
+            Dialler(parts.rendezvous),
             parts.backend,
             parts.store,
             parts.clock,

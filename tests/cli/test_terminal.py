@@ -24,17 +24,27 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are
 
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 
+BACKGROUND = """
+import subprocess, sys
+job = subprocess.Popen(sys.argv[1:], process_group=0)  # not the terminal's foreground group, as with &
+sys.stdin.readline()
+job.terminate()
+sys.exit(job.wait(10))
+"""
+
 
 class Terminal:
     """A process on a pseudo terminal of its own."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: list[str], *, background: bool = False) -> None:
         import pty
         import termios
 
         self.process, self._descriptor = pty.fork()
         if self.process == 0:
             command = [sys.executable, "-m", "p4.cli", *arguments]
+            if background:
+                command = [sys.executable, "-c", BACKGROUND, *command]
             os.execve(command[0], command, environment(TERM="xterm"))  # noqa: S606 - a child on a terminal
         termios.tcsetwinsize(self._descriptor, (24, 100))
         self.raw = b""
@@ -95,9 +105,9 @@ def prompt(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
     state.create_identity(secrets.token_bytes(32))
     opened: list[Terminal] = []
 
-    def start(*options: str) -> Terminal:
+    def start(*options: str, background: bool = False) -> Terminal:
         where = ["--state-dir", str(state.path), "--mode", "direct", "--stun-server", ""]
-        opened.append(Terminal(["run", *where, *options]))
+        opened.append(Terminal(["run", *where, *options], background=background))
         return opened[-1]
 
     yield start
@@ -181,6 +191,16 @@ def test_ctrl_c_during_the_start(prompt: Callable[..., Terminal]) -> None:
     assert code == 130
     assert seconds < 2
     assert "Traceback" not in terminal.text
+
+
+@posix
+def test_in_the_background_it_runs_on_without_commands(prompt: Callable[..., Terminal]) -> None:
+    """Reading the terminal would stop it (SIGTTIN)."""
+    terminal = prompt(background=True)
+    terminal.expect("commands are not read")
+    terminal.type("\r")
+    assert terminal.end()[0] == 0
+    assert "p4>" not in terminal.text
 
 
 # --- completion --------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ def read_bytes(path: Path, *, largest_bytes: int) -> bytes:
     """
     try:
         if str(path) == "-":
+            if sys.stdin is None:
+                raise InputError("There is no standard input to read from.", code="unreadable")
             data = sys.stdin.buffer.read(largest_bytes + 1)
         else:
             with path.expanduser().open("rb") as file:

@@ -39,24 +39,29 @@ class PlainLines:
     A thread, because a regular file or a Windows pipe cannot be waited for on an event loop; a daemon, and
     on the bare descriptor, because a thread that waits inside ``sys.stdin`` would keep the interpreter from
     ending.
+
+    Args:
+        descriptor: what to read; None for nothing at all (a process started without a stdin).
     """
 
-    def __init__(self, descriptor: int = 0) -> None:
-        self._descriptor = descriptor
+    def __init__(self, descriptor: int | None) -> None:
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._read, name="p4-stdin", daemon=True).start()
+        if descriptor is None:
+            self._lines.put_nowait(None)
+            return
+        threading.Thread(target=self._read, args=(descriptor,), name="p4-stdin", daemon=True).start()
 
     async def next_line(self, prompt: str) -> str | None:
         """See `LineSource`."""
         return await self._lines.get()
 
-    def _read(self) -> None:
+    def _read(self, descriptor: int) -> None:
         unfinished = b""
         too_long = False
         while True:
             try:
-                data = os.read(self._descriptor, READ_BYTES)
+                data = os.read(descriptor, READ_BYTES)
             except OSError:
                 # Closed, or a terminal that has gone away: there is nothing more to read.
                 data = b""
@@ -121,4 +126,5 @@ def line_source(node: PromptNode, status: Callable[[], str]) -> Iterator[LineSou
         with terminal_lines(node, status) as lines:
             yield lines
     else:
-        yield PlainLines()
+        # Not simply 0: in a process started without stdin that number is some other file's.
+        yield PlainLines(None if sys.stdin is None else sys.stdin.fileno())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import time
+from pathlib import Path
 from typing import TextIO
 
 __all__ = ["complain", "log_line", "prepare_streams", "say", "set_verbosity", "visible"]
@@ -40,9 +42,16 @@ def complain(message: str) -> None:
 
 
 def prepare_streams() -> None:
-    """Let stdout and stderr take any character, whatever the locale: show it escaped if it must be."""
+    """Let stdout and stderr take any character, whatever the locale: show it escaped if it must be.
+
+    A process may be started without them (a service, ``>&-``); what it says then goes nowhere.
+    """
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as above
     for stream in (sys.stdout, sys.stderr):
-        # Absent or replaced streams (a Windows service, a test) have no such method and no such problem.
+        # A test's replacement has no such method and no such problem.
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")

@@ -103,7 +103,7 @@ def in_background() -> bool:
 
     Reading it would stop the whole process until it is brought to the foreground (SIGTTIN).
     """
-    if not hasattr(os, "tcgetpgrp"):
+    if sys.platform == "win32":
         return False
     try:
         return os.isatty(0) and os.tcgetpgrp(0) != os.getpgrp()

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from p4.cli.output import complain
@@ -103,12 +103,10 @@ def in_background() -> bool:
 
     Reading it would stop the whole process until it is brought to the foreground (SIGTTIN).
     """
-    if sys.platform == "win32":
-        return False
-    try:
-        return os.isatty(0) and os.tcgetpgrp(0) != os.getpgrp()
-    except OSError:
-        return False
+    if sys.platform != "win32":
+        with suppress(OSError):  # a terminal that is not the one we belong to
+            return os.isatty(0) and os.tcgetpgrp(0) != os.getpgrp()
+    return False
 
 
 @contextmanager

@@ -191,7 +191,7 @@ class LinkSession:
         elif message.get("type") == "chat" and isinstance(self._transfer, TransferV1):
             line = message.get("text")
             if isinstance(line, str):
-                self._transfer.receive(line)
+                self._mailbox.receive_v1(line)
 
     def _hello(self, sender: object) -> None:
         if sender != self._contact.peer_id:

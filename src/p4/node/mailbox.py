@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from p4.core import limits
 from p4.core.identity import PeerId
-from p4.errors import InputError
+from p4.errors import FrameError, InputError, StateError
 from p4.ports import Clock, Entropy, InboxMessage, OutboxMessage, PeerRecord, Store
 
 __all__ = ["Mailbox"]
@@ -56,6 +56,8 @@ class Mailbox:
         self.in_next = record.in_next
         self._changed = asyncio.Condition()
         self._unfinished: set[asyncio.Task[Any]] = set()
+        self._v1_received: list[str] = []
+        self._v1_writer: asyncio.Task[None] | None = None
 
     @property
     def queued(self) -> int:
@@ -127,15 +129,38 @@ class Mailbox:
         await self._room()
         await self._whole(self._keep(epoch, messages))
 
-    async def accept_v1(self, text: str) -> None:
-        """Keep a text of a v1 peer, which numbers nothing."""
-        number = self.in_next if self.in_epoch == _V1_EPOCH else 1
-        await self.accept(_V1_EPOCH, [(number, text)])
+    def receive_v1(self, text: str) -> None:
+        """Take a text of a v1 peer. Nobody will send it again, so it is written although the link ends.
+
+        Raises:
+            FrameError: ``window``: more than the disk can keep up with.
+        """
+        if len(self._v1_received) >= limits.SEND_WINDOW_MESSAGES:
+            raise FrameError("The contact sends faster than the disk can keep.", code="window")
+        self._v1_received.append(text)
+        if self._v1_writer is None or self._v1_writer.done():
+            self._v1_writer = self._track(self._write_v1())
+
+    async def _write_v1(self) -> None:
+        while self._v1_received:
+            await self._room()
+            batch, self._v1_received = self._v1_received, []
+            first = self.in_next if self.in_epoch == _V1_EPOCH else 1
+            numbered = [(first + index, text) for index, text in enumerate(batch)]
+            while True:
+                try:
+                    await self._keep(_V1_EPOCH, numbered)
+                    break
+                except StateError as error:
+                    _log.warning("texts of a v1 peer cannot be kept yet: %s", error.message)
+                    await asyncio.sleep(limits.DISK_RETRY_SECONDS)
 
     async def close(self) -> None:
-        """Let every write end; afterwards the store may be closed."""
+        """Let every write end, if it can; afterwards the store may be closed."""
         if self._unfinished:
-            await asyncio.wait(self._unfinished)
+            _, stuck = await asyncio.wait(self._unfinished, timeout=limits.CLOSE_SECONDS)
+            for task in stuck:
+                task.cancel()
 
     # -- inside ---------------------------------------------------------------------------------------
 
@@ -144,10 +169,13 @@ class Mailbox:
 
         (A link that breaks cancels its transfer at any await, also between a commit and its consequences.)
         """
+        return await asyncio.shield(self._track(work))
+
+    def _track(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
         self._unfinished.add(task)
         task.add_done_callback(self._finished)
-        return await asyncio.shield(task)
+        return task
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._unfinished.discard(task)

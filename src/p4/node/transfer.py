@@ -169,23 +169,10 @@ class TransferV1:
         self._me = me
         self._clock = clock
         self._tasks = _Tasks(failed)
-        self._received: asyncio.Queue[str] = asyncio.Queue(limits.SEND_WINDOW_MESSAGES)
         self._sent = 0
         self._sent_some = asyncio.Event()
         self._tasks.start(self._send_texts())
         self._tasks.start(self._confirm())
-        self._tasks.start(self._keep_texts())
-
-    def receive(self, text: str) -> None:
-        """Take a chat line of the far end.
-
-        Raises:
-            FrameError: ``window``: more than the disk can keep up with.
-        """
-        try:
-            self._received.put_nowait(text)
-        except asyncio.QueueFull:
-            raise FrameError("The contact sends faster than the disk can keep.", code="window") from None
 
     def close(self) -> None:
         """Stop; what is not confirmed stays in the mailbox."""
@@ -217,11 +204,6 @@ class TransferV1:
                 self._sent_some.set()  # still queued here: look again after the same time
             else:
                 await self._mailbox.confirm(through)
-
-    async def _keep_texts(self) -> None:
-        while True:
-            text = await self._received.get()
-            await _until_disk_takes(partial(self._mailbox.accept_v1, text))
 
 
 async def _until_disk_takes(write: Callable[[], Coroutine[None, None, None]]) -> None:

@@ -76,16 +76,11 @@ async def acknowledged(v1: V1Peer, peer_id: str) -> None:
         await asyncio.sleep(0.002)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="TransferV1.close cancels the task that writes what has arrived; remove when it does not",
-)
 @both_roles
-@both_backends
-async def test_texts_that_arrived_just_before_it_left_are_kept(
-    tmp_path: Path, role: str, link_backend: str
-) -> None:
-    async with meeting(tmp_path, role, link_backend) as (us, v1, _):
+async def test_texts_that_arrived_just_before_it_left_are_kept(tmp_path: Path, role: str) -> None:
+    # Only with aiortc: libwebrtc itself drops what it has received and not yet handed over when the far
+    # end closes the connection, and v1 has no acknowledgement that would tell.
+    async with meeting(tmp_path, role, "aiortc") as (us, v1, _):
         await connected(us, v1)
         sent = [f"line {number}" for number in range(100)]
         for text in sent:

@@ -148,6 +148,9 @@ class Rendezvous(Protocol):
     async def dial(self, address: RendezvousAddress, *, timeout: float, fresh: bool = False) -> SignalStream:
         """Open a stream to a peer's signaling address.
 
+        An adapter for which something stale can hold up a dial joins further attempts itself, so that
+        the peer's restart costs moments and not time-outs.
+
         Args:
             address: an address of this rendezvous' transport.
             timeout: seconds until the attempt is abandoned, whatever the layers below believe.
@@ -229,7 +232,8 @@ class Link(Protocol):
 
         Raises:
             LinkError: code ``not-open`` (no such open channel), ``too-large`` (over 64 KiB, the most
-                that every library takes) or ``buffer-full``. The message was not queued.
+                that every library takes), ``not-text`` (half of a surrogate pair) or ``buffer-full``.
+                The message was not queued.
         """
 
     def buffered(self, label: str) -> int:

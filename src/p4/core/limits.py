@@ -71,15 +71,6 @@ WARM_REDIAL_SECONDS = (2.0, 300.0)
 DIAL_SECONDS = 20.0
 """Own time-out of one rendezvous dial; Tor's would be 120 s."""
 
-HEDGE_SECONDS = (1.0, 1.0, 1.5, 3.0)
-"""A dial that is not through gets another beside it, with a fresh descriptor, after each of these.
-
-Until a restarted onion service has published, dials run into its dead introduction points and may hang
-there for seconds, while one that starts a moment later gets through at once."""
-
-HEDGED_DIALS = 8
-"""Second and further dials under way in the whole node: Tor builds at most 32 circuits at once."""
-
 RETRY_FIRST_SECONDS = 0.4
 """Delay before the second attempt; doubles with each failure."""
 

@@ -120,14 +120,15 @@ class Authenticator:
             SignalingError: ``rate``.
         """
         peer_id, verified = request.contact.peer_id, request.verified
-        now = self._clock.monotonic()
-        if not self._buckets.setdefault(peer_id, _Bucket(now)).take(now):
-            raise SignalingError("The contact sends requests too fast.", code="rate")
         async with self._locks.setdefault(peer_id, asyncio.Lock()):
             window = self._windows.get(peer_id)
             if window is None:
                 window = await self._store.load_replay(peer_id)
             window = window.prune(self._clock.wall_ms()).accept(verified.nonce, verified.timestamp_ms)
+            # Only now: whoever repeats a contact's old lines must not use up what the contact may send.
+            now = self._clock.monotonic()
+            if not self._buckets.setdefault(peer_id, _Bucket(now)).take(now):
+                raise SignalingError("The contact sends requests too fast.", code="rate")
             await self._store.save_replay(peer_id, window)
             self._windows[peer_id] = window
 

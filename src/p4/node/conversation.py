@@ -90,14 +90,28 @@ class Conversation:
             ) from None
         finally:
             self._waiting.pop(message.session_id, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # seen, also if this task was cancelled in the same turn
 
     async def send(self, message: SignalingMessage) -> None:
-        """Send a message that expects nothing back (a reply, or a cancel)."""
+        """Send a message that expects nothing back (a reply, or a cancel).
+
+        Raises:
+            RendezvousError: ``stream-broken``, also if the far end reads nothing for long.
+            ValueError: the message does not fit into a line.
+        """
         if self.ended:
             raise RendezvousError("The signaling stream has ended.", code="stream-broken")
         line = self._authenticator.seal(self.contact.peer_id, message)
-        async with self._write_lock:
-            await self._stream.send_line(line)
+        try:
+            async with asyncio.timeout(limits.WARM_REPLY_SECONDS), self._write_lock:
+                await self._stream.send_line(line)
+        except TimeoutError:
+            # Without this a far end that asks and never reads would pile up our replies for ever.
+            self.close()
+            raise RendezvousError(
+                "The signaling stream takes no more lines.", code="stream-broken"
+            ) from None
 
     async def fail(self) -> None:
         """Give the constant failure line and end."""
@@ -112,8 +126,8 @@ class Conversation:
         """End the stream at once."""
         if not self._closed_here:
             self._closed_here = True
-            self._stream.close()
             self._task.cancel()
+            self._end()  # not left to the task: it may not have begun
 
     async def wait_closed(self) -> None:
         """Wait until the reading task is over."""
@@ -146,6 +160,7 @@ class Conversation:
                 refusal = SignalingError("The contact's node refused the request.", code="refused")
                 for future in self._waiting.values():
                     _settle(future, refusal)
+                self.close()
                 return
             message = received.message
             if isinstance(message, Answer | Pong | Busy):

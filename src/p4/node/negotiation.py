@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from p4.core import limits
 from p4.core.signaling import WARM, Announcement, Answer, Busy, Cancel, Offer, check_sdp
-from p4.errors import LinkError, P4Error, RendezvousError, SignalingError
+from p4.errors import P4Error, RendezvousError, SignalingError
 from p4.node.authentication import Authenticator
 from p4.node.conversation import Conversation
 from p4.node.link_session import LinkSession
@@ -119,19 +119,16 @@ async def _withdraw(conversation: Conversation, offer: Offer) -> None:
 
 
 async def answer_offer(session: LinkSession, inbound: InboundOffer, announcement: Announcement) -> None:
-    """Answer a contact's offer.
+    """Answer a contact's offer. If this raises, the caller replies in another way.
 
     Raises:
         LinkError: its description is refused by the link library, or nothing was gathered.
         RendezvousError: the answer could not be sent.
+        ValueError: our description does not fit into a signaling line.
     """
     offer, conversation = inbound.offer, inbound.conversation
     protocol = session.protocol = protocol_of(offer.p4)
-    try:
-        sdp = await session.answer(offer.sdp)
-    except LinkError:
-        await conversation.fail()
-        raise
+    sdp = await session.answer(offer.sdp)
     # Towards v1 nothing that v1 does not know.
     ours = announcement if protocol >= 2 else None
     await conversation.send(Answer(offer.session_id, sdp, ours))

@@ -37,8 +37,9 @@ from p4.core.dial import (
 from p4.core.identity import PeerId
 from p4.core.session.frames import ByeReason
 from p4.core.signaling import Cancel, Offer, Ping, Pong, check_sdp
-from p4.errors import P4Error, SignalingError
+from p4.errors import LinkError, LocalError, P4Error, SignalingError
 from p4.node.authentication import Authenticated
+from p4.node.background import BackgroundTasks
 from p4.node.context import PeerContext
 from p4.node.conversation import Conversation
 from p4.node.events import LinkDown, LinkUp, NodeWarning
@@ -80,8 +81,8 @@ class Peer:
             on_warm_lost=self._warm_lost,
         )
         self._sessions: dict[int, LinkSession] = {}
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._background: set[asyncio.Task[None]] = set()
+        self._attempts: dict[int, asyncio.Task[None]] = {}
+        self._background = BackgroundTasks(self._background_failed)
         self._offers: dict[int, InboundOffer] = {}
         self._tokens = 0
         self._events: deque[DialEvent] = deque()
@@ -89,6 +90,9 @@ class Peer:
         self._timer: asyncio.TimerHandle | None = None
         self._goodbye = ByeReason.DROPPED
         self._up = asyncio.Event()
+        self._served = 0
+        self._fall_noticed = False
+        self._closed = False
 
     # -- what an application sees -------------------------------------------------------------------
 
@@ -147,8 +151,14 @@ class Peer:
             Its number, once it is on disk.
 
         Raises:
-            InputError: too long or not text. StateError: the disk or the quota. Nothing was accepted.
+            InputError: too long or not text. StateError: the disk or the quota. LocalError: the contact was
+            removed or the node has ended. Nothing was accepted.
         """
+        if self._closed:
+            raise LocalError(
+                f"{self.contact.label} was removed or the node has ended. The text was not accepted.",
+                code="closed",
+            )
         return await self._mailbox.send(text)
 
     def drop(self) -> bool:
@@ -185,18 +195,16 @@ class Peer:
     async def close(self, goodbye: ByeReason) -> None:
         """End everything; nothing of this peer runs afterwards."""
         self._goodbye = goodbye
+        self._closed = True
         self.feed(Stop())
         self._streams.close()
-        if self._timer:
-            self._timer.cancel()
-        if self._background:
-            # Writes to disk are among them.
-            await asyncio.wait(self._background, timeout=limits.CLOSE_SECONDS)
-        tasks = [*self._tasks.values(), *self._background]
-        for task in tasks:
+        for task in self._attempts.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._mailbox.close()
+        await asyncio.gather(
+            *(asyncio.wait([task], timeout=limits.CLOSE_SECONDS) for task in self._attempts.values()),
+            self._background.close(limits.CLOSE_SECONDS),
+            self._mailbox.close(),
+        )
 
     # -- the machine ------------------------------------------------------------------------------------
 
@@ -211,12 +219,11 @@ class Peer:
                 event = self._events.popleft()
                 effects = self._machine.handle(event, self._context.clock.monotonic())
                 _log.debug("%s: %s -> %s", self.contact.label, event, effects)
-                was_up = self._up.is_set()
                 for effect in effects:
                     self._perform(effect)
                 for token in self._offers.keys() - self._machine.tokens:
                     del self._offers[token]
-                self._report(event, was_up)
+                self._report(event)
         finally:
             self._handling = False
         self._schedule()
@@ -226,12 +233,13 @@ class Peer:
             case Dial(generation, fresh):
                 self._start(generation, self._dial(generation, fresh=fresh))
             case AnswerOffer(generation, token):
-                self._start(generation, self._answer(generation, self._offers[token]))
+                inbound = self._offers[token]
+                self._start(generation, self._answer(generation, inbound), inbound)
             case Decline(token):
                 inbound = self._offers.pop(token)
-                self._spawn(inbound.decline())
+                self._background.spawn(inbound.decline())
             case Abandon(generation):
-                if task := self._tasks.get(generation):
+                if task := self._attempts.get(generation):
                     task.cancel()
                 if session := self._sessions.pop(generation, None):
                     session.close()
@@ -241,15 +249,18 @@ class Peer:
             case Adopt(generation):
                 self._sessions[generation].adopt()
 
-    def _report(self, event: DialEvent, was_up: bool) -> None:
-        live = self._machine.live
-        if live is not None and not was_up:
-            self._up.set()
-            protocol = self._sessions[live].protocol
-            if protocol >= 2:
+    def _report(self, event: DialEvent) -> None:
+        live, was_up = self._machine.live, self._up.is_set()
+        # No session: it broke while it was adopted, and its LinkLost is the next event.
+        session = self._sessions.get(live) if live is not None else None
+        if live is not None and session is not None and live != self._served:
+            self._served = live
+            if session.protocol >= 2:
                 self._streams.keep_warm(0.5 if self.role == "initiator" else 15.0)
             self._remember(self._machine.protocol)
-            self._context.emit(LinkUp(self.peer_id, protocol))
+            if not was_up:
+                self._up.set()
+                self._context.emit(LinkUp(self.peer_id, session.protocol))
         elif live is None and was_up:
             self._up.clear()
             self._streams.rest()
@@ -299,22 +310,28 @@ class Peer:
 
     async def _answer(self, generation: int, inbound: InboundOffer) -> None:
         self._notice(protocol_of(inbound.offer.p4))
-        try:
-            await answer_offer(self._session(generation), inbound, self._context.announcement)
-        except asyncio.CancelledError:
-            self._spawn(inbound.decline())
-            raise
+        await answer_offer(self._session(generation), inbound, self._context.announcement)
         self.feed(AnswerSent(generation))
 
-    def _start(self, generation: int, attempt: Coroutine[None, None, None]) -> None:
+    def _start(
+        self, generation: int, attempt: Coroutine[None, None, None], inbound: InboundOffer | None = None
+    ) -> None:
         task = asyncio.create_task(attempt, name=f"attempt {generation} with {self.contact.label}")
-        self._tasks[generation] = task
-        task.add_done_callback(partial(self._attempt_ended, generation))
+        self._attempts[generation] = task
+        task.add_done_callback(partial(self._attempt_ended, generation, inbound))
 
-    def _attempt_ended(self, generation: int, task: asyncio.Task[None]) -> None:
-        del self._tasks[generation]
-        if task.cancelled() or (error := task.exception()) is None:
+    def _attempt_ended(
+        self, generation: int, inbound: InboundOffer | None, task: asyncio.Task[None]
+    ) -> None:
+        del self._attempts[generation]
+        # A library that gives up may end what it was doing as if we had cancelled it.
+        error = task.exception() if not task.cancelled() else LinkError("The attempt was cut off.")
+        if error is None:
             return
+        if inbound is not None:
+            # Also when the task never came to run: an offer without a reply keeps the contact waiting.
+            work = inbound.decline() if task.cancelled() else inbound.conversation.fail()
+            self._background.spawn(work)
         # ValueError: our own description does not fit into a signaling line.
         if not isinstance(error, P4Error | ValueError):
             _log.error("%s failed", task.get_name(), exc_info=error)
@@ -323,17 +340,9 @@ class Peer:
                 session.close()
             self.feed(AttemptFailed(generation, str(error), busy=isinstance(error, BusyError)))
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Do something in the background whose failure matters to nobody."""
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background_ended)
-
-    def _background_ended(self, task: asyncio.Task[None]) -> None:
-        self._background.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            level = logging.DEBUG if isinstance(error, P4Error) else logging.ERROR
-            _log.log(level, "%s: %s", self.contact.label, error, exc_info=error)
+    def _background_failed(self, error: BaseException) -> None:
+        level = logging.DEBUG if isinstance(error, P4Error) else logging.ERROR
+        _log.log(level, "%s: %s", self.contact.label, error, exc_info=error)
 
     # -- what links and streams tell ------------------------------------------------------------------------
 
@@ -344,6 +353,8 @@ class Peer:
     def link_lost(self, generation: int, reason: str, *, by_peer: bool) -> None:
         """See `LinkObserver`."""
         self._sessions.pop(generation, None)
+        if task := self._attempts.get(generation):
+            task.cancel()  # it would wait for an answer that is of no use any more
         self.feed(LinkLost(generation, reason, by_peer=by_peer))
 
     def _warm_lost(self) -> None:
@@ -356,7 +367,7 @@ class Peer:
                 try:
                     check_sdp(offer.sdp)
                 except SignalingError:
-                    self._spawn(conversation.fail())
+                    self._background.spawn(conversation.fail())
                     return
                 self._tokens += 1
                 self._offers[self._tokens] = InboundOffer(conversation, offer)
@@ -364,7 +375,7 @@ class Peer:
                 sent_ms = request.verified.timestamp_ms
                 self.feed(OfferArrived(self._tokens, protocol_of(offer.p4), boot, sent_ms))
             case Ping(session_id):
-                self._spawn(self._pong(conversation, session_id))
+                self._background.spawn(self._pong(conversation, session_id))
             case Cancel(session_id):
                 for token, inbound in list(self._offers.items()):
                     if inbound.offer.session_id == session_id:
@@ -385,7 +396,8 @@ class Peer:
     # -- memory ---------------------------------------------------------------------------------------
 
     def _notice(self, protocol: int) -> None:
-        if protocol < self._record.protocol:
+        fell = protocol < self._record.protocol
+        if fell and not self._fall_noticed:
             self._context.emit(
                 NodeWarning(
                     f"{self.contact.label} spoke protocol {self._record.protocol} before and now speaks "
@@ -393,8 +405,9 @@ class Peer:
                     "announces. Messages still arrive, with fewer guarantees."
                 )
             )
+        self._fall_noticed = fell
 
     def _remember(self, protocol: int) -> None:
         last_seen = self._context.clock.wall_ms()
         self._record = replace(self._record, protocol=protocol, last_seen_ms=last_seen)
-        self._spawn(self._context.store.save_peer(self.peer_id, self._record))
+        self._background.spawn(self._context.store.save_peer(self.peer_id, self._record))

@@ -74,6 +74,7 @@ class ContactStreams:
         """The link is down: leave opening streams to the dialling."""
         if self._keeper:
             self._keeper.cancel()
+            self._keeper = None
 
     def close(self) -> None:
         """End everything."""
@@ -139,7 +140,8 @@ class ContactStreams:
         request = Ping(self._authenticator.new_session_id())
         try:
             reply = await conversation.request(request, limits.REPLY_SECONDS)
-        except P4Error:
+        except BaseException:
+            # Also if cancelled: nobody else would ever close a stream that has not become warm.
             conversation.close()
             raise
         if not isinstance(reply, Pong):

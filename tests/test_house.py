@@ -202,6 +202,22 @@ def test_the_readme_names_targets_and_files_that_exist() -> None:
             assert (page.parent / link).exists(), f"{page.relative_to(ROOT)}: {link}"
 
 
+def test_the_readme_shows_code_that_exists() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        compile(block, "README.md", "exec")
+        for name in re.findall(r"\bp4\.([A-Za-z_]+)", block):
+            assert name in PUBLIC_NAMES, f"p4.{name}"
+        for name in re.findall(r"\bme\.([a-z_]+)\(", block):
+            assert callable(getattr(p4.Node, name)), f"Node.{name}"
+        for name in re.findall(r"\bphone\.([a-z_]+)\(", block):
+            assert callable(getattr(p4.Peer, name)), f"Peer.{name}"
+    commands = set(re.findall(r"^p4 ([a-z-]+)", text, re.MULTILINE))
+    assert {"init", "invite", "add-contact", "run"} <= commands
+    for command in commands:
+        assert (ROOT / f"src/p4/cli/commands/{command.replace('-', '_')}.py").is_file(), command
+
+
 def test_every_distribution_package_has_its_reason() -> None:
     for file in tracked("scripts/apt-packages*"):
         for line in file.read_text("utf-8").splitlines():

@@ -44,8 +44,7 @@ bench: ## Our node beside each raw library, TCP and TLS, and its recovery times 
 	@$(BIN)/python -m bench $(ARGS)
 
 tor-wheel: ## Builds the minimal Tor client and its wheel from the distribution's source package.
-	@scripts/setup check
-	@packaging/tor/build
+	@packaging/tor/build $(ARGS)
 
 lock: ## Writes requirements/*.lock anew from pyproject.toml.
 	@scripts/setup check

@@ -26,7 +26,7 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Pong, st.integers(0, 2**32 - 1)),
     st.builds(Bye, st.sampled_from(ByeReason)),
     st.builds(Resume, EPOCHS, NUMBERS, EPOCHS, NUMBERS),
-    st.builds(Text, NUMBERS, st.text(st.characters(codec="utf-8"), max_size=200)),
+    st.builds(Text, st.integers(1, 2**53 - 1), st.text(st.characters(codec="utf-8"), max_size=200)),
     st.builds(Ack, NUMBERS),
 )
 
@@ -60,7 +60,9 @@ def test_any_bytes_are_a_frame_ignorable_or_an_error(data: bytes) -> None:
         (b"\x03\x09", "bad-reason"),
         (b"\x10" + bytes(47), "bad-length"),
         (b"\x11" + bytes(7), "bad-length"),
-        (b"\x11" + bytes(8) + b"\xff", "bad-text"),
+        (b"\x11" + bytes(8) + b"x", "bad-number"),
+        (b"\x11" + (2**53).to_bytes(8, "big") + b"x", "bad-number"),
+        (b"\x11" + bytes(7) + b"\1\xff", "bad-text"),
         (b"\x11" + bytes(8) + b"x" * (limits.TEXT_BYTES + 1), "bad-length"),
         (b"\x7f", "unknown-type"),
     ],

@@ -126,7 +126,8 @@ def decode(data: bytes) -> Frame | None:
         None for a type that may be ignored.
 
     Raises:
-        FrameError: ``empty``, ``bad-length``, ``bad-text``, ``bad-reason`` or ``unknown-type``.
+        FrameError: ``empty``, ``bad-length``, ``bad-number``, ``bad-text``, ``bad-reason`` or
+            ``unknown-type``.
     """
     if not data:
         raise FrameError("An empty frame arrived.", code="empty")
@@ -165,8 +166,11 @@ def _fields(layout: struct.Struct, data: bytes) -> tuple[Any, ...]:
 def _text(data: bytes) -> Text:
     if not _NUMBER.size <= len(data) <= _NUMBER.size + limits.TEXT_BYTES:
         raise FrameError(f"A text frame has {len(data)} bytes.", code="bad-length")
+    number = _NUMBER.unpack(data[: _NUMBER.size])[1]
+    if not 1 <= number <= limits.SAFE_INTEGER:
+        raise FrameError(f"A text has the number {number}.", code="bad-number")
     try:
         text = data[_NUMBER.size :].decode()
     except UnicodeDecodeError as error:
         raise FrameError("A text frame is not UTF-8.", code="bad-text") from error
-    return Text(_NUMBER.unpack(data[: _NUMBER.size])[1], text)
+    return Text(number, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +18,7 @@ from p4.core.identity import KEY_BYTES
 from p4.node.events import NodeWarning
 from p4.node.node import BaseNode, NodeParts
 from p4.node.options import NodeOptions
-from p4.ports import Rendezvous, RendezvousStatus, SignalStream
+from p4.ports import LinkBackend, Rendezvous, RendezvousStatus, SignalStream
 
 __all__ = ["Node", "NodeOptions", "open_state", "prepare_rendezvous_address"]
 
@@ -52,7 +53,7 @@ class Node(BaseNode):
                 save_contacts=state.save_contacts,
                 store=SqliteStore(state.database_path),
                 rendezvous=_rendezvous(state, self.options),
-                backend=select_backend(self.options.link_backend, warn=self._warn),
+                load_backend=self._load_backend,
                 clock=SystemClock(),
                 entropy=entropy,
             )
@@ -61,6 +62,10 @@ class Node(BaseNode):
 
     async def _release(self) -> None:
         self._held.close()
+
+    async def _load_backend(self) -> LinkBackend:
+        # In a thread: the import takes 0.2 s, in which Tor can already start.
+        return await asyncio.to_thread(select_backend, self.options.link_backend, warn=self._warn)
 
     def _warn(self, text: str) -> None:
         if self.options.on_warning:

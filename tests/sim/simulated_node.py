@@ -9,6 +9,7 @@ from p4.core.identity import Identity
 from p4.core.invite import Invite
 from p4.node.node import BaseNode, NodeParts
 from p4.node.options import NodeOptions
+from p4.ports import LinkBackend
 from p4.testing import SimulatedHost, SimulatedNetwork
 
 
@@ -39,10 +40,13 @@ class SimulatedNode(BaseNode):
             # A slow disk: crashes fall between commit and acknowledgement often enough to matter.
             store=self._host.store(commit_seconds=0.15, return_seconds=0.05),
             rendezvous=[self._host.rendezvous()],
-            backend=self._host.links(),
+            load_backend=self._load_backend,
             clock=self._host.clock,
             entropy=self._host.entropy,
         )
+
+    async def _load_backend(self) -> LinkBackend:
+        return self._host.links()
 
     async def _release(self) -> None:
         self.released = True

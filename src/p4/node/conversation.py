@@ -109,9 +109,7 @@ class Conversation:
         except TimeoutError:
             # Without this a far end that asks and never reads would pile up our replies for ever.
             self.close()
-            raise RendezvousError(
-                "The signaling stream takes no more lines.", code="stream-broken"
-            ) from None
+            raise RendezvousError("The signaling stream takes no more lines.", code="stream-broken") from None
 
     async def fail(self) -> None:
         """Give the constant failure line and end."""

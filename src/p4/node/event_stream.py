@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from weakref import ref
 
 from p4.core import limits
+from p4.core.identity import PeerId
 from p4.node.events import NodeEvent, TextReceived
 from p4.ports import InboxMessage
 
@@ -17,7 +19,8 @@ class EventStream:
     """An endless iterator over a node's events; ends when the node closes.
 
     A `TextReceived` counts as taken when the application asks for the event after it. If the process
-    dies before that, the text comes again after the next start.
+    dies before that, the text comes again after the next start; if the stream is left before that, the
+    next stream gets it. A stream that is no longer used may just be dropped.
     """
 
     def __init__(self, hub: EventHub) -> None:
@@ -33,7 +36,10 @@ class EventStream:
         if self._taken is not None:
             taken, self._taken = self._taken, None
             self._hub.consumed(taken)
-        item = None if self._ended and self._queue.empty() else await self._queue.get()
+        if self._ended and self._queue.empty():
+            raise StopAsyncIteration
+        with self._hub.waiting(self):
+            item = await self._queue.get()
         if item is None:
             self._ended = True
             raise StopAsyncIteration
@@ -55,7 +61,7 @@ class EventStream:
 
 
 class EventHub:
-    """Every event to every stream; texts wait for the first stream if there is none.
+    """Every event to every stream; texts that were not taken also to streams opened later.
 
     Args:
         consume: told that the application has taken a text.
@@ -63,9 +69,10 @@ class EventHub:
 
     def __init__(self, consume: Callable[[InboxMessage], None]) -> None:
         self._consume = consume
-        self._streams: list[EventStream] = []
-        self._unclaimed: deque[InboxMessage] = deque()
-        self._pending: set[tuple[str, bytes, int]] = set()
+        # Weak: the stream of an abandoned `async for` must not collect events for ever.
+        self._streams: list[ref[EventStream]] = []
+        self._waiting: dict[EventStream, int] = {}
+        self._pending: dict[tuple[str, bytes, int], InboxMessage] = {}
         self._closed = False
         self._room = asyncio.Event()
         self._room.set()
@@ -80,45 +87,67 @@ class EventHub:
         if self._closed:
             stream._end()  # noqa: SLF001 - the two classes are one mechanism
             return stream
-        self._streams.append(stream)
-        while self._unclaimed:
-            self._put_text(stream, self._unclaimed.popleft())
+        self._streams.append(ref(stream))
+        for message in self._pending.values():
+            self._put_text(stream, message)
         return stream
+
+    @contextmanager
+    def waiting(self, stream: EventStream) -> Iterator[None]:
+        """Keep a stream alive while its reader waits: an unreferenced task would vanish with it."""
+        self._waiting[stream] = self._waiting.get(stream, 0) + 1
+        try:
+            yield
+        finally:
+            self._waiting[stream] -= 1
+            if not self._waiting[stream]:
+                del self._waiting[stream]
 
     def leave(self, stream: EventStream) -> None:
         """Send no more events to this stream."""
-        if stream in self._streams:
-            self._streams.remove(stream)
+        self._streams = [known for known in self._streams if known() not in (stream, None)]
 
     def emit(self, event: NodeEvent) -> None:
         """Send an event to every stream."""
-        for stream in self._streams:
+        for stream in self._open_streams():
             stream._put(event, None)  # noqa: SLF001 - as above
 
     def text(self, message: InboxMessage) -> None:
-        """Send a received text, which is on disk, to every stream, or keep it for the first."""
-        self._pending.add(_key(message))
+        """Send a received text, which is on disk, to every stream, and keep it until it is taken."""
+        self._pending[_key(message)] = message
         if len(self._pending) >= limits.INBOX_UNCONSUMED:
             self._room.clear()
-        if not self._streams:
-            self._unclaimed.append(message)
-        for stream in self._streams:
+        for stream in self._open_streams():
             self._put_text(stream, message)
 
     def consumed(self, message: InboxMessage) -> None:
         """The application has taken a text."""
-        if _key(message) in self._pending:
-            self._pending.discard(_key(message))
-            if len(self._pending) <= limits.INBOX_UNCONSUMED // 2:
-                self._room.set()
+        if self._pending.pop(_key(message), None) is not None:
+            self._make_room()
             self._consume(message)
+
+    def forget(self, peer_id: PeerId) -> None:
+        """The contact was removed, and its texts with it."""
+        for key in [key for key in self._pending if key[0] == peer_id]:
+            del self._pending[key]
+        self._make_room()
 
     def close(self) -> None:
         """End every stream after what it has been sent."""
         self._closed = True
-        for stream in self._streams:
+        for stream in self._open_streams():
             stream._end()  # noqa: SLF001 - as above
         self._streams.clear()
+
+    def _make_room(self) -> None:
+        if len(self._pending) <= limits.INBOX_UNCONSUMED // 2:
+            self._room.set()
+
+    def _open_streams(self) -> list[EventStream]:
+        streams = [stream for known in self._streams if (stream := known()) is not None]
+        if len(streams) < len(self._streams):
+            self._streams = [ref(stream) for stream in streams]
+        return streams
 
     @staticmethod
     def _put_text(stream: EventStream, message: InboxMessage) -> None:

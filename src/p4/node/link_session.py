@@ -100,8 +100,14 @@ class LinkSession:
         return self._heartbeat.round_trip if self._heartbeat else None
 
     def adopt(self) -> None:
-        """This is the contact's link from now on: carry texts."""
+        """This is the contact's link from now on: carry texts. If it breaks here the observer is told."""
         self._adopted = True
+        try:
+            self._carry()
+        except (FrameError, LinkError) as error:
+            self._lose(error.message)
+
+    def _carry(self) -> None:
         if self.protocol < 2:
             self._transfer = TransferV1(
                 self._link, CHAT, self._mailbox, me=self._me, clock=self._clock, failed=self._lose
@@ -191,7 +197,8 @@ class LinkSession:
         elif message.get("type") == "chat" and isinstance(self._transfer, TransferV1):
             line = message.get("text")
             if isinstance(line, str):
-                self._mailbox.receive_v1(line)
+                # JSON can name half a character (a lone surrogate), which nothing can store or show.
+                self._mailbox.receive_v1(line.encode(errors="replace").decode())
 
     def _hello(self, sender: object) -> None:
         if sender != self._contact.peer_id:
@@ -212,13 +219,14 @@ class LinkSession:
         if self._heartbeat is None:
             self._heartbeat = Heartbeat(self._clock.monotonic())
             self._watch()
-        if self._adopted and self._transfer is None:
+        if self._adopted and self._transfer is None and not self._closed:
             self._transfer = TransferV2(
                 self._link, CONTROL, self._mailbox, send=self._send, failed=self._lose
             )
             early, self._early = self._early, []
             for data in early:
-                self._control_message(data)
+                if not self._closed:
+                    self._control_message(data)
 
     def _control_message(self, data: bytes) -> None:
         if self._transfer is None:

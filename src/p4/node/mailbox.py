@@ -108,10 +108,11 @@ class Mailbox:
             async with self._changed:
                 while self._out_next - 1 <= after:
                     await self._changed.wait()
+                newest = self._out_next - 1
             if batch := await self._store.read_outbox(self._peer_id, after=after, limit=limit):
                 return batch
             # All above `after` were confirmed meanwhile: wait for a later one.
-            after = max(after, self._out_next - 1)
+            after = max(after, newest)
 
     async def wait_window(self, number: int) -> None:
         """Wait until so few texts are under way that this one may be sent."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -16,8 +17,9 @@ from p4.core.identity import Identity, PeerId
 from p4.core.invite import Invite
 from p4.core.session.frames import ByeReason
 from p4.core.signaling import WARM, Announcement
-from p4.errors import LocalError, P4Error
+from p4.errors import ContactError, LocalError, P4Error
 from p4.node.authentication import Authenticated, Authenticator
+from p4.node.background import BackgroundTasks
 from p4.node.context import PeerContext
 from p4.node.dialler import Dialler
 from p4.node.event_stream import EventHub, EventStream
@@ -55,7 +57,7 @@ class NodeParts:
         save_contacts: writes the book to disk before it returns.
         store: durable memory, not yet open.
         rendezvous: the first is started and named in invites; the others only dial.
-        backend: makes links.
+        load_backend: imports the library that makes links, which takes a while; called once.
     """
 
     identity: Identity
@@ -63,7 +65,7 @@ class NodeParts:
     save_contacts: Callable[[ContactBook], None]
     store: Store
     rendezvous: Sequence[Rendezvous]
-    backend: LinkBackend
+    load_backend: Callable[[], Awaitable[LinkBackend]]
     clock: Clock
     entropy: Entropy
 
@@ -80,10 +82,15 @@ class BaseNode(ABC):
         self._parts: NodeParts | None = None
         self._context: PeerContext | None = None
         self._listener: Listener | None = None
+        self._backend: LinkBackend | None = None
+        self._loaded = asyncio.Event()
         self._book = ContactBook()
         self._peers: dict[PeerId, Peer] = {}
+        self._forgetting: set[PeerId] = set()
         self._invite: Invite | None = None
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = BackgroundTasks(self._background_failed)
+        self._starting: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
         self._reachable = False
 
@@ -104,69 +111,112 @@ class BaseNode(ABC):
             When invites can be made and contacts are being dialled; being reachable takes longer.
 
         Raises:
-            StateError, TorError, InputError, LocalError: it cannot run, and nothing of it is running.
+            StateError, TorError, InputError, LocalError: it cannot run (or was closed meanwhile), and nothing
+                of it is running.
         """
-        if self._parts is not None or self._closed.is_set():
+        if self._parts is not None or self._closing:
             raise LocalError("A node is started once. Make a new Node to start again.", code="started")
         self._parts = parts = await self._open()
+        self._starting = asyncio.create_task(self._bring_up(parts), name="node starts")
         try:
-            await self._bring_up(parts)
+            await self._starting
         except BaseException:
-            await self.close()
+            interrupted = self._starting.cancelled() and self._ending is not None
+            with suppress(P4Error):  # what went wrong first is what a person needs to know
+                await self.close()
+            if interrupted:
+                raise LocalError("The node was closed while it started.", code="closed") from None
             raise
 
     async def _bring_up(self, parts: NodeParts) -> None:
-        await parts.store.open()
         authenticator = Authenticator(
             parts.identity, parts.store, parts.clock, parts.entropy, self._find_contact
         )
+        self._listener = Listener(authenticator, self._admit)
+        # Tor takes longest: everything else is read while it starts.
+        starting = asyncio.create_task(parts.rendezvous[0].start(self._accept, self._observe))
+        try:
+            await self._load(parts, authenticator)
+            address = await starting
+        except BaseException:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            raise
+        self._invite = Invite(parts.identity.public_key, address)
+        for peer in self._peers.values():
+            peer.wake()
+
+    async def _load(self, parts: NodeParts, authenticator: Authenticator) -> None:
+        backend, _ = await asyncio.gather(parts.load_backend(), parts.store.open())
+        self._backend = backend
         self._context = PeerContext(
             authenticator,
             Announcement.ours(frozenset({WARM}), parts.entropy.token(8).hex()),
             Dialler(parts.rendezvous),
-            parts.backend,
+            backend,
             parts.store,
             parts.clock,
             parts.entropy,
             self.options,
             self._events.emit,
         )
-        self._book = parts.contacts
         records = await parts.store.load_peers()
+        # Book and peers appear in one moment: whoever looks while the node starts finds them in agreement.
+        self._book = parts.contacts
         for contact in self._book.contacts:
-            await self._add_peer(contact, records.get(contact.peer_id, PeerRecord()))
+            self._make_peer(contact, records.get(contact.peer_id, PeerRecord()))
+        for peer in list(self._peers.values()):
+            await peer.load()
         for message in await parts.store.read_inbox():
             self._events.text(message)
-        self._listener = Listener(authenticator, self._admit)
-        own = parts.rendezvous[0]
-        address = await own.start(self._listener.accept, self._observe)
-        self._invite = Invite(parts.identity.public_key, address)
-        for peer in self._peers.values():
-            peer.wake()
+        self._loaded.set()
+
+    async def _accept(self, stream: SignalStream) -> None:
+        await self._loaded.wait()
+        assert self._listener is not None  # noqa: S101 - made before anything is accepted
+        await self._listener.accept(stream)
 
     async def close(self) -> None:
-        """End the node: links say goodbye, nothing of it keeps running. Takes at most 2 s."""
-        if self._closed.is_set():
-            return
-        self._closed.set()
-        parts = self._parts
-        if parts is not None:
-            if self._listener:
-                self._listener.close()
-            connected = any(peer.connected for peer in self._peers.values())
-            await asyncio.gather(*(peer.close(ByeReason.SHUTDOWN) for peer in self._peers.values()))
-            if connected:
-                await asyncio.sleep(limits.GOODBYE_SECONDS)
-            await asyncio.gather(
-                parts.backend.close(), *(rendezvous.close() for rendezvous in parts.rendezvous)
-            )
-            await asyncio.gather(*self._background, return_exceptions=True)
-            await parts.store.close()
-            await self._release()
-        self._events.close()
+        """End the node: links say goodbye, nothing of it keeps running. Takes at most 2 s.
+
+        Everybody who calls it waits for the same end, which goes on if a caller gives up.
+
+        Raises:
+            StateError: the store could not be closed well; everything else has ended all the same.
+        """
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(), name="node ends")
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
+        async with AsyncExitStack() as ending:  # each step is taken even if one before it raised
+            ending.callback(self._closed.set)
+            ending.callback(self._events.close)
+            if self._parts is not None:
+                ending.push_async_callback(self._release)
+                ending.push_async_callback(self._parts.store.close)
+                ending.push_async_callback(self._end_adapters, self._parts)
+                ending.push_async_callback(self._end_peers)
+            if self._starting is not None and not self._starting.done():
+                self._starting.cancel()
+                await asyncio.wait([self._starting], timeout=limits.CLOSE_SECONDS)
+
+    async def _end_peers(self) -> None:
+        if self._listener:
+            self._listener.close()
+        peers = list(self._peers.values())
+        farewell = limits.GOODBYE_SECONDS if any(peer.connected for peer in peers) else 0
+        await _all_of(asyncio.sleep(farewell), *(peer.close(ByeReason.SHUTDOWN) for peer in peers))
+
+    async def _end_adapters(self, parts: NodeParts) -> None:
+        await _all_of(
+            *(rendezvous.close() for rendezvous in parts.rendezvous),
+            *([self._backend.close()] if self._backend else []),
+            self._background.close(limits.CLOSE_SECONDS),
+        )
 
     async def serve_forever(self) -> None:
-        """Wait until the node is closed."""
+        """Wait until the node has ended."""
         await self._closed.wait()
 
     async def __aenter__(self) -> Self:
@@ -216,13 +266,19 @@ class BaseNode(ABC):
         Raises:
             InviteError, ContactError: refused, nothing was changed. StateError: not written.
         """
+        if invite.peer_id in self._forgetting:
+            raise ContactError(
+                f"{invite.peer_id} is being removed at this moment. Nothing was changed; add it again when "
+                "that is done.",
+                code="being-removed",
+            )
         book = self._book.add(invite, name, me=self.peer_id)
         self._save(book)
         contact = book.find(invite.peer_id)
         peer = self._peers.get(contact.peer_id)
         if peer is None:
             peer = self._make_peer(contact, PeerRecord())
-            self._spawn(self._wake_when_loaded(peer))
+            self._background.spawn(self._wake_when_loaded(peer))
         else:
             peer.contact = contact
             peer.wake()
@@ -231,10 +287,16 @@ class BaseNode(ABC):
     async def remove_contact(self, reference: str) -> Contact:
         """Forget a device: its link ends and its queued texts are deleted. Raises ContactError."""
         contact = self._book.find(reference)
-        self._save(self._book.remove(contact.peer_id))
-        await self._peers.pop(contact.peer_id).close(ByeReason.REMOVED)
-        self._need_context.authenticator.forget(contact.peer_id)
-        await self._running.store.forget_peer(contact.peer_id)
+        peer_id = contact.peer_id
+        self._save(self._book.remove(peer_id))
+        self._forgetting.add(peer_id)
+        try:
+            await self._peers.pop(peer_id).close(ByeReason.REMOVED)
+            self._need_context.authenticator.forget(peer_id)
+            self._events.forget(peer_id)
+            await self._running.store.forget_peer(peer_id)
+        finally:
+            self._forgetting.discard(peer_id)
         return contact
 
     def rename_contact(self, reference: str, name: str) -> Contact:
@@ -245,6 +307,10 @@ class BaseNode(ABC):
         return contact
 
     # -- inside ---------------------------------------------------------------------------------------
+
+    @property
+    def _closing(self) -> bool:
+        return self._ending is not None
 
     @property
     def _running(self) -> NodeParts:
@@ -259,15 +325,15 @@ class BaseNode(ABC):
         return self._context
 
     def _save(self, book: ContactBook) -> None:
+        if self._context is None or self._closing:
+            # The state directory is not ours yet, or not any more.
+            raise LocalError("The node is not running. Nothing was changed.", code="not-running")
         self._running.save_contacts(book)
         self._book = book
 
     def _find_contact(self, peer_id: PeerId) -> Contact | None:
         peer = self._peers.get(peer_id)
         return peer.contact if peer else None
-
-    async def _add_peer(self, contact: Contact, record: PeerRecord) -> None:
-        await self._make_peer(contact, record).load()
 
     def _make_peer(self, contact: Contact, record: PeerRecord) -> Peer:
         parts, peer_id = self._running, contact.peer_id
@@ -285,20 +351,22 @@ class BaseNode(ABC):
         return peer
 
     async def _wake_when_loaded(self, peer: Peer) -> None:
-        await peer.load()
-        peer.wake()
+        try:
+            await peer.load()
+        finally:
+            peer.wake()
 
     def _received(self, messages: Sequence[InboxMessage]) -> None:
         for message in messages:
             self._events.text(message)
 
     def _consume(self, message: InboxMessage) -> None:
-        if self._parts and not self._closed.is_set():
-            self._spawn(self._parts.store.consume_inbox(message))
+        if self._parts and not self._closing:
+            self._background.spawn(self._parts.store.consume_inbox(message))
 
     async def _admit(self, stream: SignalStream, request: Authenticated) -> None:
         peer = self._peers.get(request.contact.peer_id)
-        if peer is None or self._closed.is_set():
+        if peer is None or self._closing:
             stream.close()
         else:
             await peer.accept(stream, request)
@@ -306,22 +374,21 @@ class BaseNode(ABC):
     def _observe(self, status: RendezvousStatus) -> None:
         self._events.emit(RendezvousChanged(status))
         reachable = status.phase in {RendezvousPhase.PUBLISHING, RendezvousPhase.READY}
-        if reachable and not self._reachable:
+        if reachable and not self._reachable and self._loaded.is_set():
             for peer in self._peers.values():
                 peer.wake()
         self._reachable = reachable
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background_ended)
-
-    def _background_ended(self, task: asyncio.Task[None]) -> None:
-        self._background.discard(task)
-        if task.cancelled() or (error := task.exception()) is None:
-            return
+    def _background_failed(self, error: BaseException) -> None:
         if isinstance(error, P4Error):
             _log.warning("%s", error.message)
             self._events.emit(NodeWarning(error.message))
         else:
             _log.error("background work failed", exc_info=error)
+
+
+async def _all_of(*work: Awaitable[None]) -> None:
+    """Wait for all; one that fails must not keep the others from ending, so it is only logged."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            _log.error("while the node ended", exc_info=outcome)

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Coroutine
-from dataclasses import replace
 from functools import partial
 
 from p4.core import limits
@@ -40,9 +39,10 @@ from p4.core.signaling import Cancel, Offer, Ping, Pong, check_sdp
 from p4.errors import LinkError, LocalError, P4Error, SignalingError
 from p4.node.authentication import Authenticated
 from p4.node.background import BackgroundTasks
+from p4.node.contact_history import ContactHistory
 from p4.node.context import PeerContext
 from p4.node.conversation import Conversation
-from p4.node.events import LinkDown, LinkUp, NodeWarning
+from p4.node.events import LinkDown, LinkUp
 from p4.node.link_session import LinkSession
 from p4.node.mailbox import Mailbox
 from p4.node.negotiation import BusyError, InboundOffer, answer_offer, make_offer, protocol_of
@@ -59,7 +59,6 @@ class Peer:
 
     def __init__(self, contact: Contact, record: PeerRecord, mailbox: Mailbox, context: PeerContext) -> None:
         self.contact = contact
-        self._record = record
         self._mailbox = mailbox
         self._context = context
         me = context.authenticator.me
@@ -83,6 +82,7 @@ class Peer:
         self._sessions: dict[int, LinkSession] = {}
         self._attempts: dict[int, asyncio.Task[None]] = {}
         self._background = BackgroundTasks(self._background_failed)
+        self._history = ContactHistory(lambda: self.contact, record, context, self._background)
         self._offers: dict[int, InboundOffer] = {}
         self._tokens = 0
         self._events: deque[DialEvent] = deque()
@@ -91,7 +91,6 @@ class Peer:
         self._goodbye = ByeReason.DROPPED
         self._up = asyncio.Event()
         self._served = 0
-        self._fall_noticed = False
         self._closed = False
 
     # -- what an application sees -------------------------------------------------------------------
@@ -257,7 +256,7 @@ class Peer:
             self._served = live
             if session.protocol >= 2:
                 self._streams.keep_warm(0.5 if self.role == "initiator" else 15.0)
-            self._remember(self._machine.protocol)
+            self._history.seen(self._machine.protocol)
             if not was_up:
                 self._up.set()
                 self._context.emit(LinkUp(self.peer_id, session.protocol))
@@ -265,7 +264,7 @@ class Peer:
             self._up.clear()
             self._streams.rest()
             reason = event.reason if isinstance(event, LinkLost) else "we closed it"
-            self._remember(self._machine.protocol)
+            self._history.seen(self._machine.protocol)
             self._context.emit(LinkDown(self.peer_id, reason))
 
     def _schedule(self) -> None:
@@ -303,13 +302,13 @@ class Peer:
             fresh=fresh,
             sent=lambda: self.feed(OfferSent(generation)),
         )
-        self._notice(protocol_of(answer.p4))
+        self._history.notice(protocol_of(answer.p4))
         boot = answer.p4.boot if answer.p4 else ""
         self.feed(AnswerReceived(generation, protocol_of(answer.p4), boot))
         await session.accept_answer(answer.sdp)
 
     async def _answer(self, generation: int, inbound: InboundOffer) -> None:
-        self._notice(protocol_of(inbound.offer.p4))
+        self._history.notice(protocol_of(inbound.offer.p4))
         await answer_offer(self._session(generation), inbound, self._context.announcement)
         self.feed(AnswerSent(generation))
 
@@ -320,9 +319,7 @@ class Peer:
         self._attempts[generation] = task
         task.add_done_callback(partial(self._attempt_ended, generation, inbound))
 
-    def _attempt_ended(
-        self, generation: int, inbound: InboundOffer | None, task: asyncio.Task[None]
-    ) -> None:
+    def _attempt_ended(self, generation: int, inbound: InboundOffer | None, task: asyncio.Task[None]) -> None:
         del self._attempts[generation]
         # A library that gives up may end what it was doing as if we had cancelled it.
         error = task.exception() if not task.cancelled() else LinkError("The attempt was cut off.")
@@ -392,22 +389,3 @@ class Peer:
             conversation.warm = True
         else:
             conversation.close()
-
-    # -- memory ---------------------------------------------------------------------------------------
-
-    def _notice(self, protocol: int) -> None:
-        fell = protocol < self._record.protocol
-        if fell and not self._fall_noticed:
-            self._context.emit(
-                NodeWarning(
-                    f"{self.contact.label} spoke protocol {self._record.protocol} before and now speaks "
-                    f"{protocol}. Its software was replaced by an older one, or someone holds back what it "
-                    "announces. Messages still arrive, with fewer guarantees."
-                )
-            )
-        self._fall_noticed = fell
-
-    def _remember(self, protocol: int) -> None:
-        last_seen = self._context.clock.wall_ms()
-        self._record = replace(self._record, protocol=protocol, last_seen_ms=last_seen)
-        self._background.spawn(self._context.store.save_peer(self.peer_id, self._record))

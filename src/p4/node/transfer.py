@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from p4.core import limits
 from p4.core.identity import PeerId
@@ -19,6 +19,7 @@ from p4.ports import Clock, Link
 __all__ = ["Transfer", "TransferV1", "TransferV2"]
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 _NO_EPOCH = bytes(16)
 _BATCH = 256
 
@@ -129,12 +130,12 @@ class TransferV2:
         while True:
             await self._ack_arrived.wait()
             self._ack_arrived.clear()
-            await self._mailbox.confirm(self._acknowledged)
+            await _until_disk_works(lambda: self._mailbox.confirm(self._acknowledged))
 
     async def _send_texts(self, peer: Resume) -> None:
         sent = peer.in_next - 1 if peer.in_epoch == self._mailbox.out_epoch else 0
         while True:
-            for message in await self._mailbox.read(after=sent, limit=_BATCH):
+            for message in await _until_disk_works(partial(self._mailbox.read, after=sent, limit=_BATCH)):
                 await self._mailbox.wait_window(message.number)
                 while self._link.buffered(self._label) >= limits.LINK_HIGH_WATER_BYTES:
                     await self._link.drained(self._label)
@@ -146,7 +147,7 @@ class TransferV2:
             await self._arrived.wait()
             self._arrived.clear()
             batch, self._received = self._received, []
-            await _until_disk_takes(partial(self._mailbox.accept, epoch, batch))
+            await _until_disk_works(partial(self._mailbox.accept, epoch, batch))
             self._send(Ack(batch[-1][0]))
 
 
@@ -181,18 +182,27 @@ class TransferV1:
     async def _send_texts(self) -> None:
         sent = 0
         while True:
-            for message in await self._mailbox.read(after=sent, limit=_BATCH):
+            for message in await _until_disk_works(partial(self._mailbox.read, after=sent, limit=_BATCH)):
                 while self._link.buffered(self._label) >= limits.LINK_LOW_WATER_BYTES:
                     await self._link.drained(self._label)
-                line = {
-                    "from_peer_id": self._me,
-                    "text": message.text,
-                    "timestamp": self._clock.wall_ms() // 1000,
-                    "type": "chat",
-                }
-                self._link.send(self._label, json.dumps(line, ensure_ascii=False))
+                for line in self._lines(message.text):
+                    self._link.send(self._label, line)
                 sent = self._sent = message.number
                 self._sent_some.set()
+
+    def _lines(self, text: str) -> list[str]:
+        """The chat line of a text; several if JSON's escapes make it longer than a message may be."""
+        line = {
+            "from_peer_id": self._me,
+            "text": text,
+            "timestamp": self._clock.wall_ms() // 1000,
+            "type": "chat",
+        }
+        encoded = json.dumps(line, ensure_ascii=False)
+        if len(encoded.encode()) <= limits.LINK_MESSAGE_BYTES:
+            return [encoded]
+        half = len(text) // 2
+        return [*self._lines(text[:half]), *self._lines(text[half:])]
 
     async def _confirm(self) -> None:
         while True:
@@ -203,14 +213,14 @@ class TransferV1:
             if self._link.buffered(self._label):
                 self._sent_some.set()  # still queued here: look again after the same time
             else:
-                await self._mailbox.confirm(through)
+                await _until_disk_works(partial(self._mailbox.confirm, through))
 
 
-async def _until_disk_takes(write: Callable[[], Coroutine[None, None, None]]) -> None:
-    """A full disk must not end the link: the sender keeps what was not acknowledged, so waiting is safe."""
+async def _until_disk_works(operation: Callable[[], Coroutine[None, None, _T]]) -> _T:
+    """A full disk must not end the link: senders keep what is not acknowledged, so waiting is safe."""
     while True:
         try:
-            return await write()
+            return await operation()
         except StateError as error:
-            _log.warning("received texts cannot be kept yet: %s", error.message)
+            _log.warning("the disk does not work, trying again: %s", error.message)
             await asyncio.sleep(limits.DISK_RETRY_SECONDS)

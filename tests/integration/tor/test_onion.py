@@ -145,6 +145,19 @@ async def test_a_cancelled_dial_harms_nothing(pair: Pair) -> None:
     assert await one.ask(other.address, b"still") == b"echo still"
 
 
+async def test_after_a_change_of_network_the_same_address_answers_again(pair: Pair) -> None:
+    one, other = pair
+    await one.reach(RendezvousPhase.READY)
+    stream = await other.rendezvous.dial(one.address, timeout=20)
+    tor = one.tor()
+    await one.rendezvous.network_changed()
+    assert await asyncio.wait_for(stream.receive_line(), 10) is None
+    stream.close()
+    assert await ask_until_answered(one, other.address, b"out", seconds=30) == b"echo out"
+    assert await ask_until_answered(other, one.address, b"in", seconds=30) == b"echo in"
+    assert one.tor().pid == tor.pid
+
+
 async def test_no_network_is_told_as_the_reason(tmp_path: Path) -> None:
     """A Tor whose only authority refuses connections: what a firewall looks like."""
     port = 1

@@ -8,6 +8,7 @@ import signal
 import stat
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -256,12 +257,16 @@ async def test_tor_ends_with_its_killed_node(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [("drop",), ("freeze",), ("drop", "freeze")], ids="+".join)
 async def test_an_orphan_never_blocks_the_next_start(tmp_path: Path, options: tuple[str, ...]) -> None:
     orphan = await killed_owner(tmp_path, *options)
-    assert orphan.is_running()
-    begun = time.monotonic()
-    async with OnionNode(tmp_path, OFFLINE) as node:
-        assert time.monotonic() - begun < 3
-        assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
-        assert node.tor().pid != orphan.pid
+    try:
+        assert orphan.is_running()
+        begun = time.monotonic()
+        async with OnionNode(tmp_path, OFFLINE) as node:
+            assert time.monotonic() - begun < 3
+            assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+            assert node.tor().pid != orphan.pid
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            orphan.kill()
 
 
 async def test_another_program_that_reads_our_torrc_is_no_orphan(tmp_path: Path) -> None:

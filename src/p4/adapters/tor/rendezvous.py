@@ -159,6 +159,17 @@ class TorRendezvous:
                 ) from error
             raise
 
+    async def network_changed(self) -> None:
+        """Tell Tor that this machine's address or route changed.
+
+        Tor does not notice for minutes that its connections are dead. Switching its network off and on
+        closes them all, streams included, and it connects anew at once. Our address stays the same.
+        """
+        if self._tor is not None:
+            with contextlib.suppress(TorError):  # the supervisor sees to a Tor that does not answer
+                await self._tor.control.command("SETCONF", "DisableNetwork=1")
+                await self._tor.control.command("SETCONF", "DisableNetwork=0")
+
     async def close(self) -> None:
         """End Tor, stop listening and end every inbound stream. Takes at most 1.5 s."""
         supervisor, self._supervisor = self._supervisor, None

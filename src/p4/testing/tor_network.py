@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import shutil
 import signal
@@ -32,21 +31,9 @@ import psutil
 from p4.adapters.tor.binary import find_program
 from p4.errors import TorError
 from p4.testing.free_ports import free_ports
+from p4.testing.tor_relay import DISTRIBUTE_SECONDS, SETTLE_SECONDS, VOTE_SECONDS, Relay, relay_torrc
 
 __all__ = ["NetworkUsage", "PrivateTorNetwork"]
-
-_INITIAL_INTERVAL = 10
-"""Seconds between votes until the first consensus stands; Tor's smallest is 5."""
-
-_INTERVAL = 300
-"""Seconds between votes afterwards. Clients that are not in testing mode refuse anything shorter."""
-
-_SETTLE_SECONDS = 3
-"""From starting the relays to the first vote. A relay that has not published by then is missing from
-the consensus for a whole `_INTERVAL`."""
-
-_VOTE_SECONDS, _DISTRIBUTE_SECONDS = 2, 2
-"""Tor's smallest delays around the first vote."""
 
 _NUDGE_SECONDS = 2.0
 """Relays that asked for the consensus before there was one wait in a back-off; SIGHUP resets it."""
@@ -56,9 +43,6 @@ _ATTEMPT_SECONDS = 40.0
 
 _STOP_SECONDS = 3.0
 """From the polite signal to the final one."""
-
-_STARTUP_LOG = "startup.log"
-"""What Tor says before it has read its configuration, and all it says about a wrong one."""
 
 _USABLE = frozenset({"Running", "Guard", "HSDir", "Fast", "V2Dir"})
 """Flags that each relay must have before clients can use it for everything."""
@@ -76,22 +60,6 @@ class NetworkUsage:
 
     def __str__(self) -> str:
         return f"{self.processes} processes, {self.resident_mib:.0f} MiB, {self.cpu_seconds:.1f} s CPU"
-
-
-@dataclass(slots=True)
-class _Relay:
-    nickname: str
-    directory: Path
-    or_port: int
-    directory_port: int
-    """0 for a relay that is no authority."""
-    v3_identity: str = ""
-    fingerprint: str = ""
-    process: asyncio.subprocess.Process | None = None
-
-    @property
-    def log(self) -> Path:
-        return self.directory / "notice.log"
 
 
 class PrivateTorNetwork:
@@ -128,7 +96,7 @@ class PrivateTorNetwork:
         self._progress = progress
         self._attempts = attempts
         self._directory: Path | None = None
-        self._relays: list[_Relay] = []
+        self._relays: list[Relay] = []
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -211,16 +179,13 @@ class PrivateTorNetwork:
             is_authority = index < self._authority_count
             nickname = f"authority{index}" if is_authority else f"relay{index}"
             or_port, directory_port = ports[2 * index], ports[2 * index + 1] if is_authority else 0
-            self._relays.append(_Relay(nickname, self._directory / nickname, or_port, directory_port))
+            self._relays.append(Relay(nickname, self._directory / nickname, or_port, directory_port))
         self._progress(f"Making the keys of a private Tor network{again}", 0.02)
         await asyncio.gather(*(self._make_keys(relay, tor, gencert) for relay in self._relays))
-        # Votes happen at multiples of the interval since midnight UTC, plus this offset: place the first
-        # one when every relay has published.
-        first_vote = time.time() + _SETTLE_SECONDS + _VOTE_SECONDS + _DISTRIBUTE_SECONDS + 1
-        offset = int(first_vote) % _INITIAL_INTERVAL
+        # When every relay has published.
+        first_vote = time.time() + SETTLE_SECONDS + VOTE_SECONDS + DISTRIBUTE_SECONDS + 1
         for relay in self._relays:
-            (relay.directory / "torrc").write_text("\n".join(self._torrc(relay, offset)) + "\n", "utf-8")
-            relay.process = await _launch(tor, relay.directory)
+            await relay.launch(tor, relay_torrc(relay, self._authority_lines(), first_vote=first_vote))
         display = asyncio.create_task(self._show_waiting(again))
         try:
             await self._wait_for_consensus()
@@ -237,7 +202,7 @@ class PrivateTorNetwork:
         self._given_directory.mkdir(mode=0o700, parents=True)
         return self._given_directory
 
-    async def _make_keys(self, relay: _Relay, tor: str, gencert: str) -> None:
+    async def _make_keys(self, relay: Relay, tor: str, gencert: str) -> None:
         keys = relay.directory / "keys"
         keys.mkdir(mode=0o700, parents=True)
         relay.directory.chmod(0o700)
@@ -271,69 +236,11 @@ class PrivateTorNetwork:
         relay.fingerprint = listed.strip().splitlines()[-1].partition(" ")[2].replace(" ", "")
 
     def _authority_lines(self) -> list[str]:
-        return [
-            f"DirAuthority {relay.nickname} orport={relay.or_port} no-v2 v3ident={relay.v3_identity} "
-            f"127.0.0.1:{relay.directory_port} {relay.fingerprint}"
-            for relay in self._relays
-            if relay.directory_port
-        ]
-
-    def _torrc(self, relay: _Relay, offset: int) -> list[str]:
-        lines = [
-            "TestingTorNetwork 1",
-            *self._authority_lines(),
-            f"DataDirectory {relay.directory}",
-            f"Log notice file {relay.log}",
-            f"Nickname {relay.nickname}",
-            "Address 127.0.0.1",
-            f"ORPort 127.0.0.1:{relay.or_port} IPv4Only",
-            "SocksPort 0",
-            "ExitRelay 0",
-            "ExitPolicy reject *:*",
-            "AssumeReachable 1",
-            "ShutdownWaitLength 0",
-            f"__OwningControllerProcess {os.getpid()}",  # the last resort against a killed test run
-            "NumCPUs 1",
-            f"GeoIPFile {os.devnull}",  # tables of countries: 0.2 s and 30 MB for each relay
-            f"GeoIPv6File {os.devnull}",
-            "MaxMemInQueues 512 MB",  # with less, Tor kills circuits: compressing a consensus takes 100 MB
-            "AvoidDiskWrites 1",
-            "ContactInfo nobody@localhost.invalid",
-            "PublishHidServDescriptors 0",
-            "PathsNeededToBuildCircuits 0.25",
-            "FetchDirInfoEarly 1",
-            "FetchDirInfoExtraEarly 1",
-            "DormantCanceledByStartup 1",
-        ]
-        if relay.directory_port:
-            later = max(2, min(_INTERVAL // 5, 20))
-            lines += [
-                "AuthoritativeDirectory 1",
-                "V3AuthoritativeDirectory 1",
-                f"DirPort 127.0.0.1:{relay.directory_port}",
-                f"TestingV3AuthInitialVotingInterval {_INITIAL_INTERVAL}",
-                f"TestingV3AuthVotingStartOffset {offset}",
-                f"TestingV3AuthInitialVoteDelay {_VOTE_SECONDS}",
-                f"TestingV3AuthInitialDistDelay {_DISTRIBUTE_SECONDS}",
-                f"V3AuthVotingInterval {_INTERVAL}",
-                f"V3AuthVoteDelay {later}",
-                f"V3AuthDistDelay {later}",
-                "V3AuthNIntervalsValid 60",
-                "TestingDirAuthVoteExit *",
-                "TestingDirAuthVoteGuard *",
-                "TestingDirAuthVoteHSDir *",
-                "TestingMinExitFlagThreshold 0",
-                "MinUptimeHidServDirectoryV2 0",
-                "AuthDirMaxServersPerAddr 0",
-                "AuthDirTestReachability 0",
-                "AuthDirSharedRandomness 0",  # the ring of onion directories then never turns
-                "ConsensusParams cc_alg=2 bwweightscale=10000",
-            ]
-        return lines
+        return [relay.authority_line for relay in self._relays if relay.directory_port]
 
     async def _show_waiting(self, again: str) -> None:
         """Most of the start is waiting for the vote; its time is known."""
-        begun, seconds = time.monotonic(), _SETTLE_SECONDS + _VOTE_SECONDS + _DISTRIBUTE_SECONDS + 3
+        begun, seconds = time.monotonic(), SETTLE_SECONDS + VOTE_SECONDS + DISTRIBUTE_SECONDS + 3
         while (passed := time.monotonic() - begun) < seconds:
             self._progress(f"Its relays introduce themselves{again}", 0.1 + 0.65 * passed / seconds)
             await asyncio.sleep(0.25)
@@ -362,13 +269,13 @@ class PrivateTorNetwork:
                     if relay.process is not None and sys.platform != "win32":
                         relay.process.send_signal(signal.SIGHUP)
             await asyncio.sleep(0.1)
-            waiting = [relay for relay in waiting if "Bootstrapped 100%" not in _read(relay.log)]
+            waiting = [relay for relay in waiting if not relay.bootstrapped]
 
     def _check_alive(self) -> None:
         for relay in self._relays:
             if relay.process is not None and relay.process.returncode is not None:
                 raise TorError(
-                    f"{relay.nickname} ended with code {relay.process.returncode}: {_tail(relay)}",
+                    f"{relay.nickname} ended with code {relay.process.returncode}: {relay.last_words()}",
                     code="network-failed",
                 )
 
@@ -378,7 +285,7 @@ class PrivateTorNetwork:
         if isinstance(error, subprocess.CalledProcessError):
             return f"{error.cmd[0]} failed: {(error.stderr or b'').decode('utf-8', 'replace')[-500:]}"
         return f"It was not ready after {_ATTEMPT_SECONDS:g} s. " + " | ".join(
-            f"{relay.nickname}: {_tail(relay)}" for relay in self._relays
+            f"{relay.nickname}: {relay.last_words()}" for relay in self._relays
         )
 
     async def _stop(self) -> None:
@@ -398,18 +305,6 @@ class PrivateTorNetwork:
         if self._directory is not None and self._given_directory is None:
             shutil.rmtree(self._directory, ignore_errors=True)
         self._directory = None
-
-
-async def _launch(tor: str, directory: Path) -> asyncio.subprocess.Process:
-    with (directory / _STARTUP_LOG).open("wb") as output:
-        return await asyncio.create_subprocess_exec(
-            tor,
-            *("-f", str(directory / "torrc"), "--defaults-torrc", str(directory / "none")),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in the terminal is for us; we end the relays in order
-        )
 
 
 async def _run(command: Iterable[str], stdin: bytes = b"") -> str:
@@ -446,15 +341,3 @@ async def _fetch_consensus(port: int) -> str:
     finally:
         writer.close()
     return answer.decode("utf-8", "replace")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
-
-
-def _tail(relay: _Relay) -> str:
-    text = _read(relay.log) or _read(relay.directory / _STARTUP_LOG)
-    return " / ".join(text.splitlines()[-3:])[-400:] or "its log is empty"

@@ -1,0 +1,120 @@
+"""Nodes on the simulated network, and contacts and strangers whose every line the test decides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tests.sim.simulated_node import SimulatedNode, book_for, identity_of
+
+from p4.core import envelope, limits
+from p4.core.envelope import parse
+from p4.core.identity import PeerId
+from p4.core.signaling import (
+    WARM,
+    Announcement,
+    Offer,
+    Ping,
+    SignalingMessage,
+    parse_payload,
+)
+from p4.ports import LinkEvent, SignalStream
+from p4.testing import Conditions, SimulatedNetwork
+
+__all__ = ["ANNOUNCEMENT", "HIGHER", "LOWER", "QUICK", "Puppet", "id_of", "linked", "start", "until"]
+
+QUICK = Conditions(
+    latency=(0.01, 0.01),
+    dial=(0.05, 0.05),
+    publish=(0.0, 0.0),
+    link_latency=(0.005, 0.005),
+    link_gathering=(0.001, 0.001),
+    link_setup=(0.02, 0.02),
+    dead_dial_hangs=0.0,
+)
+ANNOUNCEMENT = Announcement.ours(frozenset({WARM}), "00" * 8)
+
+
+def id_of(name: str) -> PeerId:
+    return identity_of(name).peer_id
+
+
+LOWER, HIGHER = sorted(("alice", "bob"), key=id_of)
+
+
+async def start(network: SimulatedNetwork, name: str, *contacts: str) -> SimulatedNode:
+    node = SimulatedNode(network.host(name), book_for(network, name, list(contacts)))
+    await network.host(name).run(node.start())
+    return node
+
+
+async def linked(network: SimulatedNetwork) -> tuple[SimulatedNode, SimulatedNode]:
+    """Two nodes with a link: the one with the lower id first."""
+    lower, higher = await asyncio.gather(start(network, LOWER, HIGHER), start(network, HIGHER, LOWER))
+    async with asyncio.timeout(30):
+        await lower.peers()[0].wait_connected()
+        await higher.peers()[0].wait_connected()
+    return lower, higher
+
+
+async def until(condition: Callable[[], bool], *, seconds: float = 30.0) -> float:
+    """Wait (virtual time) until something is so; gives the seconds it took."""
+    began = asyncio.get_running_loop().time()
+    while not condition():
+        assert asyncio.get_running_loop().time() < began + seconds, "it never came to be"
+        await asyncio.sleep(0.01)
+    return asyncio.get_running_loop().time() - began
+
+
+class Puppet:
+    """A device whose lines the test chooses. A contact of the node if the node has it in its book."""
+
+    def __init__(self, network: SimulatedNetwork, name: str) -> None:
+        self.network = network
+        self.name = name
+        self.host = network.host(name)
+        self.identity = identity_of(name)
+        self.rendezvous = self.host.rendezvous()
+        self.inbound: asyncio.Queue[SignalStream] = asyncio.Queue()
+        self.link_events: list[LinkEvent] = []
+        self.link = self.host.links().create(None, self.link_events.append)  # type: ignore[arg-type]
+        self._nonces = 0
+
+    async def start(self) -> Puppet:
+        await self.rendezvous.start(self._accept, lambda status: None)
+        return self
+
+    async def _accept(self, stream: SignalStream) -> None:
+        self.inbound.put_nowait(stream)
+        await asyncio.get_running_loop().create_future()
+
+    async def dial(self, name: str) -> SignalStream:
+        return await self.rendezvous.dial(self.network.host(name).address(), timeout=20)
+
+    def seal(self, recipient: str, message: SignalingMessage, *, as_name: str | None = None) -> bytes:
+        """A fresh signed line; ``as_name`` claims another sender (with a signature that is not its own)."""
+        self._nonces += 1
+        line = envelope.seal(
+            self.identity,
+            id_of(recipient),
+            message.to_payload(),
+            timestamp_ms=self.host.clock.wall_ms(),
+            nonce=self._nonces.to_bytes(limits.NONCE_BYTES, "big"),
+        )
+        return line if as_name is None else line.replace(id_of(self.name).encode(), id_of(as_name).encode())
+
+    async def offer(self, *, announcement: Announcement | None = ANNOUNCEMENT, sid: str = "o1") -> Offer:
+        return Offer(sid, await self.link.offer("chat"), announcement)
+
+    async def reply(self, stream: SignalStream) -> SignalingMessage | bytes | None:
+        """The next line: a message if it is signed, else its bytes; None for the end."""
+        line = await stream.receive_line()
+        if line is None or b"signature_b64" not in line:
+            return line
+        return parse_payload(parse(line).payload)
+
+    async def ping(self, name: str, sid: str = "p1") -> SignalingMessage | bytes | None:
+        """Dial, ping, and give what comes back."""
+        stream = await self.dial(name)
+        await stream.send_line(self.seal(name, Ping(sid)))
+        return await self.reply(stream)

@@ -95,7 +95,6 @@ def main() -> int:
     facts = machine.facts()
     stacks, recovered = asyncio.run(_measure(options))
     report = _report(facts, stacks, recovered)
-    print("\n".join(report))
     groups = {"stacks": stacks, "recovery": recovered}
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(
@@ -108,6 +107,7 @@ def main() -> int:
     if options.markdown:
         heading = "Written by `make bench`. Compare the rows of one table, not times of different machines."
         options.markdown.write_text("\n".join(["# Benchmarks", "", heading, "", *report, ""]), "utf-8")
+    print("\n".join(report))
     failures = [failure for group in groups.values() if group for failure in group.failures]
     for failure in failures:
         print(f"not measured: {failure}", file=sys.stderr)

@@ -59,7 +59,8 @@ class ScriptedTor:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialler_module, "_JOIN_SECONDS", (0.1, 0.2))
+    monkeypatch.setattr(dialler_module, "_PACE_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(dialler_module, "_JOIN_PACES", (1, 2))
 
 
 async def test_a_hanging_dial_is_joined_by_one_on_other_circuits_and_then_dropped() -> None:

@@ -26,9 +26,14 @@ __all__ = ["OnionDialler"]
 _FETCH_SECONDS = 3.0
 """Longest wait for a new descriptor before a fresh attempt; it takes one circuit of Tor."""
 
-_JOIN_SECONDS = (1.0, 2.0, 3.5, 6.5)
-"""After these seconds without an answer a further attempt joins. Until a restarted service has published,
-attempts run into its dead introduction points; one that starts a moment later gets through at once."""
+_JOIN_PACES = (1, 2, 3, 5)
+"""After these multiples of the network's pace without an answer a further attempt joins. Until a restarted
+service has published, attempts run into its dead introduction points; one that starts a moment later gets
+through at once."""
+
+_PACE_SECONDS = (0.7, 3.0)
+"""Least and most pace. On the public network a healthy dial takes some 3 to 7 s: joining it sooner than a few
+seconds would only burden Tor."""
 
 _JOINED_ATTEMPTS = 8
 """Second and further attempts under way for all contacts together: Tor builds at most 32 circuits at once."""
@@ -50,6 +55,9 @@ class OnionDialler:
         socks: Tor's SOCKS port.
         bootstrapped: whether Tor knows the network; before, there is nothing stale to replace.
     """
+
+    pace = 1.0
+    """Seconds that Tor took to bootstrap: how quickly this network builds circuits. Set when known."""
 
     def __init__(self, control: ControlConnection, socks: Endpoint, bootstrapped: Callable[[], bool]) -> None:
         self._control = control
@@ -87,15 +95,17 @@ class OnionDialler:
     async def _race(self, address: RendezvousAddress, *, fresh: bool) -> LineStream:
         """The first attempt that succeeds; or, when none is under way any more, the last one's error."""
         loop = asyncio.get_running_loop()
-        joins = [loop.time() + seconds for seconds in _JOIN_SECONDS]
+        begun, paces = loop.time(), list(_JOIN_PACES)
         attempts = {loop.create_task(self._attempt(address, fresh=fresh))}
         joined = 0
         try:
             while True:
-                wait = max(0.0, joins[0] - loop.time()) if joins else None
+                least, most = _PACE_SECONDS
+                pace = min(max(self.pace, least), most)
+                wait = max(0.0, begun + paces[0] * pace - loop.time()) if paces else None
                 done, _ = await asyncio.wait(attempts, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
                 if not done:
-                    joins.pop(0)
+                    paces.pop(0)
                     if self._joined >= _JOINED_ATTEMPTS:
                         continue
                     joined += 1

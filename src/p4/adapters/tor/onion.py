@@ -92,6 +92,15 @@ class OnionService:
             )
         self._address = address
 
+    async def republish(self, control: ControlConnection) -> None:
+        """Take the service away and add it again: Tor makes new introduction points and a new descriptor.
+
+        Raises:
+            TorError, StateError: as `publish`.
+        """
+        await control.command("DEL_ONION", self.service_id)
+        await self.publish(control)
+
     def _error(self, sentence: str, code: str) -> StateError:
         return StateError(
             f"{sentence} Put back the key and id files in {self._directory} from a backup, or move both "

@@ -83,6 +83,8 @@ class TorRendezvous:
         self._dialler: OnionDialler | None = None
         self._progress: Progress | None = None
         self._supervisor: asyncio.Task[None] | None = None
+        self._republishing: asyncio.Task[None] | None = None
+        self._launched_at = 0.0
         self._status = _STOPPED
         self._observe: Callable[[RendezvousStatus], None] = lambda status: None
 
@@ -213,6 +215,7 @@ class TorRendezvous:
         assert self._program is not None  # noqa: S101 - set by start()
         assert self._workspace is not None  # noqa: S101
         await end_orphans(self._workspace)
+        self._launched_at = asyncio.get_running_loop().time()
         early: list[Reply] = []
         self._progress, self._dialler = None, None
         tor = await TorProcess.launch(
@@ -229,6 +232,8 @@ class TorRendezvous:
         for event in early:
             progress.handle(event)
         self._dialler = OnionDialler(tor.control, tor.socks, lambda: progress.bootstrapped)
+        if progress.bootstrapped:
+            self._bootstrapped(tor, self._dialler)
         self._tor, self._progress = tor, progress
         self._set_status(progress.status())
 
@@ -237,8 +242,24 @@ class TorRendezvous:
             early.append(event)
             return
         self._dialler.handle(event)
+        bootstrapped = self._progress.bootstrapped
         self._progress.handle(event)
+        if self._progress.bootstrapped and not bootstrapped and self._tor is not None:
+            self._bootstrapped(self._tor, self._dialler)
         self._set_status(self._progress.status())
+
+    def _bootstrapped(self, tor: TorProcess, dialler: OnionDialler) -> None:
+        """Circuits can be built: have Tor build those of our service now.
+
+        It looks after its services once a second, counted from the moment the first one was added; added
+        anew when circuits can be built, ours is published about a second sooner.
+        """
+        dialler.pace = asyncio.get_running_loop().time() - self._launched_at
+        self._republishing = asyncio.create_task(self._republish(tor))
+
+    async def _republish(self, tor: TorProcess) -> None:
+        with contextlib.suppress(P4Error):  # the supervisor sees to a Tor that does not answer
+            await self._onion.republish(tor.control)
 
     async def _supervise(self) -> None:
         """Start Tor again whenever it ends, for as long as we are not closed."""
@@ -276,6 +297,8 @@ class TorRendezvous:
 
     async def _halt(self) -> None:
         tor, self._tor = self._tor, None
+        if self._republishing is not None:
+            self._republishing.cancel()
         if tor is not None:
             await tor.halt()
 

@@ -11,7 +11,7 @@ from p4.core import limits
 from p4.core.dial import Phase
 from p4.core.signaling import Answer, Busy, Cancel, Offer
 from p4.node.events import LinkDown
-from p4.ports import ChannelOpened
+from p4.ports import ChannelOpened, SignalStream
 from p4.testing import SimulatedNetwork, simulate
 
 
@@ -150,3 +150,34 @@ def test_both_dropping_at_once_end_with_one_link() -> None:
 
 async def drop(node: object) -> None:
     node.peers()[0].drop()  # type: ignore[attr-defined]
+
+
+def test_an_sdp_is_offered_once() -> None:
+    """Two answers to one SDP: the handshake of the one that is given up spoils the other's."""
+
+    async def scenario(network: SimulatedNetwork) -> None:
+        node = await start(network, LOWER, HIGHER)
+        contact = await Puppet(network, HIGHER).start()
+        far = await asyncio.wait_for(contact.inbound.get(), 90)
+        first = await contact.reply(far)
+        assert isinstance(first, Offer)
+        answer = await contact.link.answer(first.sdp)
+        await far.send_line(contact.seal(LOWER, Answer(first.session_id, answer, ANNOUNCEMENT)))
+        await until(lambda: node.peers()[0]._streams.warm is not None)
+        offers = [first]
+        await until(lambda: ChannelOpened("chat") in contact.link_events)
+        contact.link.close()
+        offers.append(await next_offer(contact, far))  # on the warm stream, which then swallows it
+        offers.append(await next_offer(contact, await asyncio.wait_for(contact.inbound.get(), 90)))
+        assert len({offer.sdp for offer in offers}) == len({offer.session_id for offer in offers}) == 3
+        await node.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
+async def next_offer(contact: Puppet, stream: SignalStream) -> Offer:
+    while True:
+        message = await asyncio.wait_for(contact.reply(stream), 90)
+        assert message is not None
+        if isinstance(message, Offer):
+            return message

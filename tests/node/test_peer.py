@@ -264,6 +264,27 @@ def test_a_rendezvous_that_was_down_brings_the_contact_back_at_once() -> None:
     simulate(scenario, conditions=QUICK)
 
 
+def test_a_cancel_on_a_stream_that_was_given_up_leaves_the_offer_that_was_sent_again() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        node = await start(network, HIGHER, LOWER)
+        bob = await Puppet(network, LOWER).start()
+        old, new = await bob.dial(HIGHER), await bob.dial(HIGHER)
+        offer = await bob.offer()
+        for stream in (old, new):
+            await stream.send_line(bob.seal(HIGHER, offer))
+            await asyncio.sleep(0.001)
+        await old.send_line(bob.seal(HIGHER, Cancel(offer.session_id)))
+        old.close()
+        answer = await bob.reply(new)
+        assert isinstance(answer, Answer)
+        await bob.link.accept_answer(answer.sdp)
+        await asyncio.sleep(limits.WITHDRAWN_SECONDS + 1)
+        assert node.peers()[0]._machine.phase is Phase.JOINING
+        await node.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
 def test_a_cancel_withdraws_the_offer_it_names_and_no_other() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         node = await start(network, HIGHER, LOWER)

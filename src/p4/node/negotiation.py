@@ -52,10 +52,10 @@ async def make_offer(
 ) -> Answer:
     """Offer a link to the contact and wait for the answer.
 
-    The warm stream is used if there is one; if it turns out to be dead the offer goes over a new one.
+    The warm stream is used if there is one; if it turns out to be dead the next attempt opens a new one.
 
     Args:
-        sent: called just before the offer is written for the first time.
+        sent: called just before the offer is written.
 
     Returns:
         The answer; ``session.protocol`` is set. The caller gives it to the session.
@@ -76,11 +76,10 @@ async def make_offer(
             timeout = limits.WARM_REPLY_SECONDS if warm else limits.REPLY_SECONDS
             reply = await _request(conversation, offer, timeout)
         except RendezvousError:
+            # Not this offer again on another stream: if both reach the contact it makes two links for one
+            # of ours, and the handshake of the first, which it gives up, spoils that of the second.
             conversation.close()
-            if not warm:
-                raise
-            conversation = await streams.open(fresh=False)
-            reply = await _request(conversation, offer, limits.REPLY_SECONDS)
+            raise
         check_sdp(reply.sdp)
     except BaseException:
         # Cancelled or failed: without a warm stream, its end tells the contact that the offer is void.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 
 from p4.core import limits
@@ -374,14 +374,15 @@ class Peer:
             case Ping(session_id):
                 self._background.spawn(self._pong(conversation, session_id))
             case Cancel(session_id):
-                for token, inbound in list(self._offers.items()):
-                    if inbound.offer.session_id == session_id:
-                        self.feed(OfferWithdrawn(token))
+                # Only what came this way: the same offer may have been sent again on another stream.
+                self._withdraw(lambda o: o.conversation is conversation and o.offer.session_id == session_id)
 
     def _stream_ended(self, conversation: Conversation) -> None:
-        for token, inbound in list(self._offers.items()):
-            if inbound.conversation is conversation:
-                self.feed(OfferWithdrawn(token))
+        self._withdraw(lambda o: o.conversation is conversation)
+
+    def _withdraw(self, withdrawn: Callable[[InboundOffer], bool]) -> None:
+        for token in [token for token, inbound in self._offers.items() if withdrawn(inbound)]:
+            self.feed(OfferWithdrawn(token))
 
     async def _pong(self, conversation: Conversation, session_id: str) -> None:
         await conversation.send(Pong(session_id))

@@ -64,8 +64,13 @@ class Node(BaseNode):
         self._held.close()
 
     async def _load_backend(self) -> LinkBackend:
+        loop = asyncio.get_running_loop()
+
+        def warn(text: str) -> None:
+            loop.call_soon_threadsafe(self._warn, text)
+
         # In a thread: the import takes 0.2 s, in which Tor can already start.
-        return await asyncio.to_thread(select_backend, self.options.link_backend, warn=self._warn)
+        return await asyncio.to_thread(select_backend, self.options.link_backend, warn=warn)
 
     def _warn(self, text: str) -> None:
         if self.options.on_warning:

@@ -22,7 +22,9 @@ from p4.core.signaling import FAILURE_LINE, Ping
 
 STRANGERS = 1000
 SPARE_DESCRIPTORS = 60
-"""Beside the strangers' own: links, the store, streams of contacts, and what the kernel lets in at once."""
+"""Beside the strangers' own: links, the store, streams of contacts."""
+AT_ONCE = 128
+"""Connections that one turn of the loop accepts (the listener's backlog) before the oldest are closed."""
 GROWTH_BYTES = 16 * 1024 * 1024
 """Most that the process may grow by strangers: 64 of them with a whole line each, and slack."""
 
@@ -88,7 +90,8 @@ async def ask(address: Address, line: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(*address)
     try:
         writer.write(line + b"\n")
-        return await asyncio.wait_for(reader.read(), 10)
+        async with asyncio.timeout(10):  # wait_for of Python 3.11 may swallow a cancellation
+            return await reader.read()
     except ConnectionError:
         return b""  # closed for a newer stranger
     finally:
@@ -124,7 +127,7 @@ async def test_a_thousand_idle_strangers_cost_little_and_delay_nobody(tmp_path: 
             f"\n{STRANGERS} idle strangers: contact connects in {among_them:.3f} s (alone {alone:.3f} s), "
             f"memory grew by {grown / 1e6:.1f} MB, at most {most_descriptors} descriptors"
         )
-        assert most_descriptors <= limits.STRANGER_STREAMS + SPARE_DESCRIPTORS
+        assert most_descriptors <= limits.STRANGER_STREAMS + AT_ONCE + SPARE_DESCRIPTORS
         assert grown < GROWTH_BYTES
         assert among_them < 3 * alone + 0.5
         heard = await asyncio.gather(*(read_all(reader) for reader, _ in strangers))
@@ -160,11 +163,11 @@ async def test_strangers_that_talk_learn_one_line_and_delay_nobody(tmp_path: Pat
         }
         before = the.weight.memory_info().rss
         heard: dict[str, set[bytes]] = {kind: set() for kind in kinds}
-        asked = 0
+        asked, over = 0, False
 
         async def storm(kind: str) -> None:
             nonlocal asked
-            while True:
+            while not over:
                 heard[kind].add(await ask(the.address, kinds[kind]()))
                 asked += 1
 
@@ -174,10 +177,8 @@ async def test_strangers_that_talk_learn_one_line_and_delay_nobody(tmp_path: Pat
         while asked < STRANGERS and time.monotonic() < began + 20:  # noqa: ASYNC110 - a count, no event
             await asyncio.sleep(0.05)
         rate = asked / (time.monotonic() - began)
-        for task in storms:
-            task.cancel()
-        for outcome in await asyncio.gather(*storms, return_exceptions=True):
-            assert isinstance(outcome, asyncio.CancelledError), outcome
+        over = True
+        await asyncio.gather(*storms)
         grown = the.weight.memory_info().rss - before
         print(
             f"\n{asked} strangers that talk ({rate:.0f} a second): contact connects in {among_them:.3f} s "

@@ -53,7 +53,10 @@ class TextReceived:
 
 @dataclass(frozen=True, slots=True)
 class TextDelivered:
-    """The contact's node has confirmed a message (protocol 2), or it was handed to a v1 node's link."""
+    """Everything up to and including a number is delivered.
+
+    The contact's node has it on disk (protocol 2), or a v1 node's link took it and stayed up.
+    """
 
     peer_id: PeerId
     number: int

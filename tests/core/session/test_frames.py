@@ -88,5 +88,5 @@ def test_the_bytes_are_those_of_the_specification() -> None:
 def test_a_field_out_of_range_is_the_callers_mistake() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         encode(Resume(b"short", 1, bytes(16), 1))
-    with pytest.raises(ValueError, match="int too large"):
+    with pytest.raises(ValueError):  # noqa: PT011 - the wording is struct's and changes with Python
         encode(Ack(-1))

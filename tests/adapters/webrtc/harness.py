@@ -49,8 +49,8 @@ class End:
         if self.on_event is not None:
             self.on_event(event)
 
-    async def next(self, *, seconds: float = SECONDS) -> LinkEvent:
-        return await asyncio.wait_for(self._queue.get(), seconds)
+    async def next(self, *, seconds: float | None = None) -> LinkEvent:
+        return await asyncio.wait_for(self._queue.get(), SECONDS if seconds is None else seconds)
 
     async def message(self) -> LinkMessage:
         """The next event, which must be a message."""

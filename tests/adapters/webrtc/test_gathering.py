@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import webrtc
 from tests.adapters.webrtc.harness import NO_SERVERS, connected, two_ends, with_candidate
 
 from p4.adapters.webrtc import aiortc_backend, aiortc_gathering, loopback, select_backend, wrtc_backend
@@ -143,6 +144,17 @@ async def test_an_answerer_asks_its_servers_too(name: str, stun: str, silent: st
         host, port = silent.split(":")
         offer = with_candidate(await offerer.link.offer("chat"), (host, int(port)))
         assert "203.0.113.7 40000 typ srflx" in await answerer.link.answer(offer)
+
+
+ADDRESSES = ["HOST", "a_b.example.", "192.0.2.1:65535", "[2001:db8::1]:1", "x" * 63 + ".example"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+async def test_every_address_that_the_core_accepts_is_accepted_by_wrtc(address: str) -> None:
+    turn = TurnServer(f"TURN:{address}", username="u" * 508, password="p")
+    ice = IceSettings(stun=(f"STUN:{address}",), turn=(turn, TurnServer(f"turns:{address}", secret="s")))
+    configuration = wrtc_backend.WrtcBackend()._configuration(ice)
+    webrtc.RTCPeerConnection(configuration).close()
 
 
 # --- credentials ---------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from tests.adapters.webrtc.harness import COMBINATIONS, CuttablePath, End, connected, negotiate, two_ends
 
 from p4.adapters.webrtc import select_backend
+from p4.adapters.webrtc.base import ChannelLink
 from p4.core import limits
 from p4.errors import LinkError
 from p4.ports import ChannelOpened, LinkClosed, LinkEvent, LinkMessage
@@ -163,6 +164,16 @@ async def test_nothing_is_raised_after_close_however_much_arrives(pair: Pair) ->
     known = len(receiver.events)
     await sender.closed()
     assert len(receiver.events) == known
+
+
+async def test_a_callback_of_the_library_that_comes_late_is_dropped(pair: Pair) -> None:
+    link = pair[0].link
+    assert isinstance(link, ChannelLink)
+    link.close()
+    link._on_message("chat", "late")
+    link._on_open("later")
+    link._end("late too")
+    assert pair[0].events == [ChannelOpened("chat")]
 
 
 async def test_closing_from_within_an_event_is_allowed(pair: Pair) -> None:

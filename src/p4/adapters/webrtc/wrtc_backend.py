@@ -30,7 +30,7 @@ from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, Data
 from p4.adapters.webrtc.loopback import loopback_needed
 from p4.adapters.webrtc.sdp import complete_description, usable_description
 from p4.core import limits
-from p4.core.ice import IceSettings
+from p4.core.ice import IceSettings, parse_stun_url
 from p4.errors import LinkError
 from p4.ports import LinkBackend, LinkEvent
 
@@ -82,7 +82,7 @@ class WrtcBackend(LinkBackend):
         """Nothing is left to wait for: wrtc closes at once."""
 
     def _configuration(self, ice: IceSettings) -> webrtc.RTCConfiguration:
-        servers = [webrtc.RTCIceServer(urls=url) for url in ice.stun]
+        servers = [webrtc.RTCIceServer(urls=parse_stun_url(url).text) for url in ice.stun]
         for turn in ice.turn:
             credentials = turn.credentials(self._wall_seconds())
             if credentials is None:

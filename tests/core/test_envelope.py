@@ -115,3 +115,21 @@ def test_what_cannot_be_signed_is_our_own_mistake() -> None:
         sealed({"x": "\ud800"})
     with pytest.raises(ValueError, match="nonce"):
         seal(ALICE, BOB.peer_id, {}, timestamp_ms=NOW, nonce=b"short")
+
+
+def test_a_strangers_envelope_is_checked_as_a_contacts_forged_one_is() -> None:
+    """What is found first must not depend on whether the sender is known; so the same work is done."""
+    for line, me, now, code in (
+        (sealed(), CAROL.peer_id, NOW, "wrong-recipient"),
+        (sealed(), BOB.peer_id, NOW + limits.MAX_SKEW_MS + 1, "bad-time"),
+        (sealed(), BOB.peer_id, NOW, "bad-signature"),
+    ):
+        with pytest.raises(EnvelopeError) as caught:
+            parse(line).refuse_stranger(BOB.public_key, me=me, now_ms=now)
+        assert caught.value.code == code
+
+
+def test_a_stranger_that_signs_with_our_key_is_still_a_stranger() -> None:
+    with pytest.raises(EnvelopeError) as caught:
+        parse(sealed()).refuse_stranger(ALICE.public_key, me=BOB.peer_id, now_ms=NOW)
+    assert caught.value.code == "unknown-sender"

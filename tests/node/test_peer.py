@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from tests.node.harness import ANNOUNCEMENT, HIGHER, LOWER, QUICK, Puppet, id_of, linked, start, until
-from tests.sim.simulated_node import SimulatedNode, invite_of
+from tests.sim.simulated_node import SimulatedNode, book_for, invite_of
 
 from p4.core import limits
 from p4.core.address import RendezvousAddress
@@ -303,3 +303,16 @@ def test_a_cancel_withdraws_the_offer_it_names_and_no_other() -> None:
         await node.close()
 
     simulate(scenario, conditions=QUICK)
+
+
+def test_waiting_for_a_link_ends_with_the_node() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        node = SimulatedNode(network.host("alice"), book_for(network, "alice", ["bob"]))
+        await network.host("alice").run(node.start())
+        waiting = asyncio.ensure_future(node.peers()[0].wait_connected())
+        await asyncio.sleep(1)
+        await node.close()
+        with pytest.raises(LocalError, match="not running"):
+            await waiting
+
+    simulate(scenario)

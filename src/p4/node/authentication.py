@@ -102,9 +102,10 @@ class Authenticator:
         if isinstance(unverified, UnsignedFailure):
             return unverified
         known = self._find(unverified.sender)
+        now_ms = self._clock.wall_ms()
         if known is None or (contact is not None and known.peer_id != contact.peer_id):
-            raise EnvelopeError("The sender of the line is not the expected contact.", code="unknown-sender")
-        verified = unverified.verify(known.public_key, me=self.me, now_ms=self._clock.wall_ms())
+            unverified.refuse_stranger(self._identity.public_key, me=self.me, now_ms=now_ms)
+        verified = unverified.verify(known.public_key, me=self.me, now_ms=now_ms)
         return Authenticated(known, parse_payload(verified.payload), verified)
 
     async def admit(self, request: Authenticated) -> None:

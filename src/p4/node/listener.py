@@ -24,13 +24,18 @@ class Listener:
     """Takes every inbound stream and hands on those that begin with a contact's request.
 
     Args:
+        ready: no line is looked at before the contacts are known.
         admit: given the stream and its first request; owns the stream and returns when it has ended.
     """
 
     def __init__(
-        self, authenticator: Authenticator, admit: Callable[[SignalStream, Authenticated], Awaitable[None]]
+        self,
+        authenticator: Authenticator,
+        ready: asyncio.Event,
+        admit: Callable[[SignalStream, Authenticated], Awaitable[None]],
     ) -> None:
         self._authenticator = authenticator
+        self._ready = ready
         self._admit = admit
         self._strangers: dict[int, SignalStream] = {}
         self._count = 0
@@ -67,6 +72,7 @@ class Listener:
                 line = await stream.receive_line()
                 if line is None:
                     return None
+                await self._ready.wait()
                 try:
                     return await self._authenticate(line)
                 except RemoteError as error:

@@ -132,9 +132,9 @@ class BaseNode(ABC):
         authenticator = Authenticator(
             parts.identity, parts.store, parts.clock, parts.entropy, self._find_contact
         )
-        self._listener = Listener(authenticator, self._admit)
+        self._listener = Listener(authenticator, self._loaded, self._admit)
         # Tor takes longest: everything else is read while it starts.
-        starting = asyncio.create_task(parts.rendezvous[0].start(self._accept, self._observe))
+        starting = asyncio.create_task(parts.rendezvous[0].start(self._listener.accept, self._observe))
         try:
             await self._load(parts, authenticator)
             address = await starting
@@ -170,11 +170,6 @@ class BaseNode(ABC):
         for message in await parts.store.read_inbox():
             self._events.text(message)
         self._loaded.set()
-
-    async def _accept(self, stream: SignalStream) -> None:
-        await self._loaded.wait()
-        assert self._listener is not None  # noqa: S101 - made before anything is accepted
-        await self._listener.accept(stream)
 
     async def close(self) -> None:
         """End the node: links say goodbye, nothing of it keeps running. Takes at most 2 s.

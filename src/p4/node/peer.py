@@ -172,8 +172,14 @@ class Peer:
         return connected
 
     async def wait_connected(self) -> None:
-        """Wait until a proven link is up."""
+        """Wait until a proven link is up.
+
+        Raises:
+            LocalError: ``not-running``: the node ended or the contact was removed meanwhile.
+        """
         await self._up.wait()
+        if self._closed:
+            raise LocalError("The node is not running, or the contact was removed.", code="not-running")
 
     # -- what the node does ---------------------------------------------------------------------------
 
@@ -196,6 +202,7 @@ class Peer:
         self._goodbye = goodbye
         self._closed = True
         self.feed(Stop())
+        self._up.set()  # whoever waits for a link learns that none will come
         self._streams.close()
         for task in self._attempts.values():
             task.cancel()

@@ -75,7 +75,15 @@ class Invite:
             encoded = text.strip("\ufeff \t\r\n\v\f\u00a0").encode("utf-8")
         except UnicodeEncodeError as error:
             raise InviteError("The text has characters that cannot be read.", code="bad-string") from error
-        return cls.from_object(parse_object(encoded, InviteError))
+        try:
+            fields = parse_object(encoded, InviteError)
+        except InviteError as error:
+            raise InviteError(
+                f"This is not an invite. {error.message} An invite is the JSON object that `p4 invite` "
+                "prints on the other device.",
+                code=error.code,
+            ) from error
+        return cls.from_object(fields)
 
     @classmethod
     def from_object(cls, fields: Mapping[str, object]) -> Invite:

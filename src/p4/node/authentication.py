@@ -13,7 +13,7 @@ from p4.core.envelope import Verified
 from p4.core.identity import Identity, PeerId
 from p4.core.replay import ReplayWindow
 from p4.core.signaling import SignalingMessage, UnsignedFailure, parse_payload, parse_reply
-from p4.errors import EnvelopeError, SignalingError
+from p4.errors import SignalingError
 from p4.ports import Clock, Entropy, Store
 
 __all__ = ["Authenticated", "Authenticator"]

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.adapters.webrtc.harness import own_address
 from tests.requirements import require_program
 
 __all__ = ["BrowserEnd", "open_browser"]
@@ -27,9 +28,11 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-default-apps",
-    # A machine may have no address but loopback's.
-    "--allow-loopback-in-peer-connection",
 ]
+
+_LOOPBACK_FLAGS = ["--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns"]
+"""Where there is no address but loopback's. Names for multicast DNS, behind which Chromium hides its
+addresses otherwise, cannot be published there, and it would wait for that for ever."""
 
 
 class BrowserEnd:
@@ -93,11 +96,12 @@ async def open_browser(role: str, directory: Path) -> AsyncIterator[BrowserEnd]:
     end = BrowserEnd()
     server = await asyncio.start_server(end.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
+    flags = _FLAGS + (_LOOPBACK_FLAGS if own_address().startswith("127.") else [])
     url = f"http://127.0.0.1:{port}/?role={role}"
     with (directory / "chromium.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             program,
-            *_FLAGS,
+            *flags,
             f"--user-data-dir={directory / 'profile'}",
             url,
             stdin=asyncio.subprocess.DEVNULL,

@@ -66,6 +66,9 @@ WARM_SILENCE_SECONDS = 150.0
 WARM_REDIAL_SECONDS = (2.0, 300.0)
 """First and longest delay before a lost warm stream is opened again while the link is up."""
 
+SEALED_REFUSALS = 3
+"""Sealed offers that a contact refuses in a row before one goes to it in clear (spec/sealing.md)."""
+
 # --- dialling -------------------------------------------------------------------------------------
 
 DIAL_SECONDS = 20.0
@@ -118,6 +121,12 @@ LINK_HIGH_WATER_BYTES = 1024 * 1024
 GATHER_SECONDS = 2.0
 """Cap on candidate gathering: an unreachable STUN server must not hold back the offer."""
 
+GATHER_SILENT_SECONDS = 0.5
+"""The same right after a gathering in which a server was silent: most answer within half a second or never."""
+
+GATHER_SHORT_TIMES = 4
+"""Gatherings with the shorter cap before the full one is tried again."""
+
 HEARTBEAT_SECONDS = 1.0
 """Interval of pings on a v2 link while nothing else arrives."""
 
@@ -129,9 +138,6 @@ FIRST_PONG_SECONDS = 15.0
 
 STALL_SECONDS = 1.0
 """A heartbeat this late means that our own process stood still: the link gets a probe, no verdict."""
-
-CHANNEL_SECONDS = 20.0
-"""A proven v2 link whose ``p4`` channel is not open by then is given up."""
 
 GOODBYE_SECONDS = 0.1
 """A link that is closed on purpose lingers this long, so that its last frame gets out."""
@@ -156,8 +162,17 @@ SEND_WINDOW_MESSAGES = 2048
 INBOX_UNCONSUMED = 10_000
 """Received texts that the application has not taken; beyond it the node stops accepting more."""
 
+RETIRED_EPOCHS = 8
+"""Earlier names of an outbox remembered per contact and direction: as many restored backups are survived."""
+
 V1_CONFIRM_SECONDS = 2.0
 """A text to a v1 peer counts as delivered when the channel has been empty this long (spec/link.md)."""
 
 DISK_RETRY_SECONDS = 5.0
 """Interval at which received texts are offered again to a disk that refused them; the sender keeps them."""
+
+DISK_WARNING_SECONDS = 600.0
+"""A disk that refuses writes is reported to the application once in this time, not once per write."""
+
+WAITING_EVENTS = 64
+"""Events of one kind and contact kept for a reader that does not take them; the oldest go. Never texts."""

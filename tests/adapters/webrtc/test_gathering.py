@@ -225,3 +225,17 @@ async def test_a_machine_without_any_address_is_told_so(monkeypatch: pytest.Monk
     monkeypatch.setattr("aioice.ice.get_host_addresses", lambda use_ipv4, use_ipv6: [])
     with pytest.raises(LinkError, match="Is it connected to a network"):
         await gathered("aiortc", NO_SERVERS)
+
+
+@backends
+async def test_a_silent_server_does_not_slow_the_next_offer_as_much(name: str, silent: str) -> None:
+    backend, ice = select_backend(name), IceSettings(stun=(f"stun:{silent}",))
+    taken = []
+    for _ in range(2):
+        link = backend.create(ice, lambda event: None)
+        begun = time.monotonic()
+        assert "typ host" in await link.offer("chat")
+        taken.append(time.monotonic() - begun)
+        link.close()
+    await backend.close()
+    assert taken[1] < taken[0] - (limits.GATHER_SECONDS - limits.GATHER_SILENT_SECONDS) / 2

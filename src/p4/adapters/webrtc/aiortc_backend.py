@@ -26,6 +26,7 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 
 from p4.adapters.webrtc.aiortc_gathering import TurnLogin, gather_through
 from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, DataChannel
+from p4.adapters.webrtc.patience import GatheringPatience
 from p4.adapters.webrtc.sdp import complete_description, usable_description
 from p4.core import limits
 from p4.core.ice import IceSettings, parse_stun_url
@@ -57,6 +58,7 @@ class AiortcBackend(LinkBackend):
         del warn  # there is no server that aiortc cannot use
         self._wall_seconds = wall_seconds
         self._closing: set[asyncio.Task[None]] = set()
+        self._patience = GatheringPatience()
 
     @property
     def name(self) -> str:
@@ -70,7 +72,7 @@ class AiortcBackend(LinkBackend):
         for turn in ice.turn:
             username, password = turn.credentials(now) or (None, None)
             logins.append((turn.address, username, password))
-        return AiortcLink(ice, logins, self._close_later, sink)
+        return AiortcLink(ice, logins, self._close_later, self._patience, sink)
 
     async def close(self) -> None:
         """See `p4.ports.LinkBackend.close`. What takes longer than half a second is cancelled."""
@@ -101,12 +103,14 @@ class AiortcLink(ChannelLink):
         ice: IceSettings,
         logins: list[TurnLogin],
         close_later: Callable[[aiortc.RTCPeerConnection], None],
+        patience: GatheringPatience,
         sink: Callable[[LinkEvent], None],
     ) -> None:
         super().__init__(sink)
         self._ice = ice
         self._logins = logins
         self._close_later = close_later
+        self._patience = patience
         self._connection: aiortc.RTCPeerConnection | None = None
 
     async def offer(self, label: str) -> str:
@@ -165,7 +169,7 @@ class AiortcLink(ChannelLink):
             [parse_stun_url(url) for url in self._ice.stun],
             self._logins,
             relay_only=self._ice.relay_only,
-            seconds=limits.GATHER_SECONDS,
+            patience=self._patience,
         )
         describing = asyncio.ensure_future(connection.setLocalDescription())
         try:

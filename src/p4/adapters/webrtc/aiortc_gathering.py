@@ -17,6 +17,7 @@ from aioice import Candidate, Connection
 from aioice.ice import StunProtocol, relayed_candidate, server_reflexive_candidate
 
 from p4.adapters.webrtc.loopback import loopback_needed
+from p4.adapters.webrtc.patience import GatheringPatience
 from p4.core.ice import IceServerUrl
 
 __all__ = ["TurnLogin", "gather_through"]
@@ -33,9 +34,9 @@ def gather_through(
     turn: list[TurnLogin],
     *,
     relay_only: bool,
-    seconds: float,
+    patience: GatheringPatience,
 ) -> None:
-    """Make ``connection`` ask all these servers when it gathers, for at most ``seconds``."""
+    """Make ``connection`` ask all these servers when it gathers, for as long as ``patience`` lasts."""
     host_candidates: Callable[..., Awaitable[list[Candidate]]] = connection.get_component_candidates
     connection.stun_server = connection.turn_server = None
 
@@ -49,7 +50,7 @@ def gather_through(
         hosts = list(connection._protocols)  # noqa: SLF001 - aioice keeps its sockets nowhere else
         questions = [_ask_stun(host, server) for server in stun for host in hosts if _is_ipv4(host)]
         questions += [_ask_turn(connection, component, login, relay_only=relay_only) for login in turn]
-        for candidate, relay in await _answers(questions, seconds):
+        for candidate, relay in await _answers(questions, patience, relay_only=relay_only):
             if relay is not None:
                 connection._protocols.append(relay)  # noqa: SLF001 - as above
             if not any((known.host, known.port) == (candidate.host, candidate.port) for known in candidates):
@@ -60,13 +61,16 @@ def gather_through(
     connection.__dict__["get_component_candidates"] = component_candidates
 
 
-async def _answers(questions: list[Coroutine[Any, Any, _Found]], seconds: float) -> list[_Found]:
+async def _answers(
+    questions: list[Coroutine[Any, Any, _Found]], patience: GatheringPatience, *, relay_only: bool
+) -> list[_Found]:
     """What the servers answered in time; the rest is given up, its sockets closed."""
     tasks = [asyncio.ensure_future(question) for question in questions]
     if not tasks:
         return []
     try:
-        done, _ = await asyncio.wait(tasks, timeout=seconds)
+        done, silent = await asyncio.wait(tasks, timeout=patience.seconds(relay_only=relay_only))
+        patience.ended(complete=not silent)
         return [task.result() for task in tasks if task in done and task.exception() is None]
     finally:
         late = [task for task in tasks if not task.done()]

@@ -28,6 +28,7 @@ from webrtc.models.events import Event, MessageEvent, RTCDataChannelEvent
 
 from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, DataChannel
 from p4.adapters.webrtc.loopback import loopback_needed
+from p4.adapters.webrtc.patience import GatheringPatience
 from p4.adapters.webrtc.sdp import complete_description, usable_description
 from p4.core import limits
 from p4.core.ice import IceSettings, parse_stun_url
@@ -61,6 +62,7 @@ class WrtcBackend(LinkBackend):
     ) -> None:
         self._warn = warn
         self._warned: set[str] = set()
+        self._patience = GatheringPatience()
         self._wall_seconds = wall_seconds
         self._certificate: webrtc.RTCCertificate | None = None
         if loopback_needed():
@@ -76,7 +78,13 @@ class WrtcBackend(LinkBackend):
 
     def create(self, ice: IceSettings, sink: Callable[[LinkEvent], None]) -> WrtcLink:
         """See `p4.ports.LinkBackend.create`."""
-        return WrtcLink(self._configuration(ice), self._current_certificate, sink)
+        return WrtcLink(
+            self._configuration(ice),
+            self._current_certificate,
+            self._patience,
+            sink,
+            relay_only=ice.relay_only,
+        )
 
     async def close(self) -> None:
         """Nothing is left to wait for: wrtc closes at once."""
@@ -123,11 +131,16 @@ class WrtcLink(ChannelLink):
         self,
         configuration: webrtc.RTCConfiguration,
         certificate: Callable[[], Awaitable[webrtc.RTCCertificate]],
+        patience: GatheringPatience,
         sink: Callable[[LinkEvent], None],
+        *,
+        relay_only: bool,
     ) -> None:
         super().__init__(sink)
         self._configuration = configuration
         self._certificate = certificate
+        self._patience = patience
+        self._relay_only = relay_only
         self._connection: webrtc.RTCPeerConnection | None = None
         self._gathered: asyncio.Future[None] = self._loop.create_future()
 
@@ -175,9 +188,10 @@ class WrtcLink(ChannelLink):
         """Set the local description and give it once gathering is complete, or has taken long enough."""
         connection = self._live()
         await connection.set_local_description()
-        await asyncio.wait(
-            {self._gathered, self._ended}, timeout=limits.GATHER_SECONDS, return_when="FIRST_COMPLETED"
-        )
+        patience = self._patience.seconds(relay_only=self._relay_only)
+        await asyncio.wait({self._gathered, self._ended}, timeout=patience, return_when="FIRST_COMPLETED")
+        if not self._over:
+            self._patience.ended(complete=self._gathered.done())
         described = self._live().local_description
         if described is None:
             raise LinkError("The library made no description of this side.", code="gathering-failed")

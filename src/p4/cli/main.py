@@ -25,7 +25,7 @@ COMMANDS = {
 """Command name to module in p4.cli.commands, in the order a newcomer needs them."""
 
 
-class CommandGroup(click.Group):
+class _CommandGroup(click.Group):
     """Loads a command's module when it is wanted, which keeps ``p4 --help`` quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -55,7 +55,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 
 
 @click.group(
-    cls=CommandGroup,
+    cls=_CommandGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="New here? Watch two nodes meet on this machine: p4 demo",

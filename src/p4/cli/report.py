@@ -39,7 +39,7 @@ def run_reported(action: Callable[[], int]) -> int:
         return ExitCode.USAGE
     except P4Error as error:
         complain(error.message)
-        return exit_code_of(error)
+        return _exit_code_of(error)
     except BrokenPipeError:
         # Whoever read our output has gone (`p4 run | head`). Nothing is left to say, and to nobody:
         # without this the interpreter complains once more when it flushes at its end.
@@ -53,7 +53,7 @@ def run_reported(action: Callable[[], int]) -> int:
         return ExitCode.FAILED
 
 
-def exit_code_of(error: P4Error) -> ExitCode:
+def _exit_code_of(error: P4Error) -> ExitCode:
     """The exit code that tells a script which kind of error it was."""
     if isinstance(error, InputError):
         return ExitCode.USAGE

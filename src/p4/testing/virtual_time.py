@@ -91,14 +91,14 @@ class _JumpingSelector(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise VirtualTimeError(
-                f"Nothing can ever wake this loop: no task is ready and no timer is set.\n{waiting_tasks()}"
+                f"Nothing can ever wake this loop: no task is ready and no timer is set.\n{_waiting_tasks()}"
             )
         if timeout > 0:
             if self.now + timeout > self._limit:
                 self._limit += CLEANUP_SECONDS
                 raise VirtualTimeError(
                     f"The run did not end within its limit of virtual time (now {self.now:.3f} s, "
-                    f"next timer {self.now + timeout:.3f} s).\n{waiting_tasks()}"
+                    f"next timer {self.now + timeout:.3f} s).\n{_waiting_tasks()}"
                 )
             self.now += timeout
         return []
@@ -173,7 +173,7 @@ def _collect(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     loop.default_exception_handler(context)
 
 
-def waiting_tasks() -> str:
+def _waiting_tasks() -> str:
     """One line per task of the running loop: its name and where it waits."""
     lines = []
     for task in sorted(asyncio.all_tasks(), key=asyncio.Task.get_name):

@@ -14,7 +14,7 @@ from p4.adapters.net.lines import LineStream
 from p4.adapters.tor.control import Endpoint
 from p4.errors import RendezvousError
 
-__all__ = ["SOCKS_ERRORS", "dial_through_tor"]
+__all__ = ["SOCKS_ERRORS", "SocksError", "dial_through_tor"]
 
 _VERSION = 5
 _USER_AND_PASSWORD = 2

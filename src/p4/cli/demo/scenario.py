@@ -41,7 +41,7 @@ class StepFailedError(LocalError):
 
 
 @dataclass(slots=True)
-class Measured:
+class _Measured:
     """What a step measured."""
 
     seconds: float | None = None
@@ -225,9 +225,9 @@ class Scenario:
     @asynccontextmanager
     async def _step(
         self, title: str, *, target: float | None = None, limit: float | None = None
-    ) -> AsyncIterator[Measured]:
+    ) -> AsyncIterator[_Measured]:
         limit = limit or self.targets.step_limit
-        measured = Measured()
+        measured = _Measured()
         self.display.begin(title)
         try:
             async with asyncio.timeout(limit):

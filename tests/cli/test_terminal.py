@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are
 
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 
+# Not pty.fork: this process has threads (those of other tests), and a forked copy of it may hang.
+ON_A_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
+
 BACKGROUND = """
 import subprocess, sys
 job = subprocess.Popen(sys.argv[1:], process_group=0)  # not the terminal's foreground group, as with &
@@ -37,16 +41,21 @@ class Terminal:
     """A process on a pseudo terminal of its own."""
 
     def __init__(self, arguments: list[str], *, background: bool = False) -> None:
-        import pty
         import termios
 
-        self.process, self._descriptor = pty.fork()
-        if self.process == 0:
-            command = [sys.executable, "-m", "p4.cli", *arguments]
-            if background:
-                command = [sys.executable, "-c", BACKGROUND, *command]
-            os.execve(command[0], command, environment(TERM="xterm"))  # noqa: S606 - a child on a terminal
-        termios.tcsetwinsize(self._descriptor, (24, 100))
+        self._descriptor, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (24, 100))
+        command = [sys.executable, "-m", "p4.cli", *arguments]
+        if background:
+            command = [sys.executable, "-c", BACKGROUND, *command]
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", ON_A_TERMINAL, *command],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment(TERM="xterm"),
+        )
+        os.close(theirs)
         self.raw = b""
 
     @property
@@ -84,16 +93,13 @@ class Terminal:
         began = time.monotonic()
         while time.monotonic() < began + timeout:
             self.read(0.02)
-            done, status = os.waitpid(self.process, os.WNOHANG)
-            if done:
-                self.process = 0
-                return os.waitstatus_to_exitcode(status), time.monotonic() - began
+            if (code := self.process.poll()) is not None:
+                return code, time.monotonic() - began
         raise AssertionError(f"it did not end: {self.text[-2000:]!r}")
 
     def close(self) -> None:
-        if self.process:
-            os.kill(self.process, signal.SIGKILL)
-            os.waitpid(self.process, 0)
+        self.process.kill()
+        self.process.wait()
         os.close(self._descriptor)
 
 
@@ -132,7 +138,7 @@ def test_commands_are_typed_and_completed(prompt: Callable[..., Terminal]) -> No
     terminal.expect(f"Added {ANNA.peer_id}")
     terminal.raw = b""
     terminal.type("/send \t")
-    terminal.expect(ANNA.peer_id)
+    terminal.expect(f"/send {ANNA.peer_id}")  # completion runs beside the keys: what follows must wait for it
     terminal.type(" hello\r")
     terminal.expect(f"Peer {ANNA.peer_id} is not connected; message 1 is saved")
     terminal.type("\x1b[A\r")  # the line before, from the history
@@ -165,7 +171,7 @@ def test_signals_end_it_and_leave_the_terminal_in_order(
 ) -> None:
     terminal = prompt()
     terminal.expect("0 of 0 connected")
-    os.kill(terminal.process, number)
+    terminal.process.send_signal(number)
     ended, seconds = terminal.end()
     assert ended == code
     assert seconds < 2

@@ -29,11 +29,15 @@ STARTS_A_PROGRAM = """
     print(child.pid, flush=True)
 """
 
+# The child lets go of the lock in a fork hook, which runs before its first line here.
 FORKS = """
+    ready, tell = os.pipe()
     child = os.fork()
     if child == 0:
+        os.write(tell, b".")
         sys.stdin.read()
         os._exit(0)
+    os.read(ready, 1)
     print(child, flush=True)
 """
 

@@ -22,6 +22,9 @@ __all__ = ["SignalingSwitch", "SimulatedRendezvous", "SimulatedStream", "simulat
 BUFFER_BYTES = 256 * 1024
 """Unread bytes that a stream takes before ``send_line`` waits (socket and Tor buffers)."""
 
+JOIN_SECONDS = 1.0
+"""After this time an attempt that hangs is joined by a fresh one, as the Tor adapter does."""
+
 
 def simulated_address(seed: int | str, place: str, transport: Transport) -> RendezvousAddress:
     """The rendezvous address of a place: always the same, whichever incarnation listens."""
@@ -331,6 +334,14 @@ class SimulatedRendezvous:
             self._process.later(0, self._observe, self._status)
 
     async def _connect(self, address: RendezvousAddress, fresh: bool) -> SignalStream:
+        while (stream := await self._attempt(address, fresh)) is None:
+            # What hangs is joined by a fresh attempt, as `p4.ports.Rendezvous.dial` demands.
+            await asyncio.sleep(JOIN_SECONDS)
+            fresh = True
+        return stream
+
+    async def _attempt(self, address: RendezvousAddress, fresh: bool) -> SignalStream | None:
+        """One attempt; None for one that hangs."""
         world, conditions = self._process.world, self._process.world.conditions
         if self._down or world.chance(conditions.dial_refused):
             await asyncio.sleep(self._draw(conditions.latency))
@@ -343,12 +354,11 @@ class SimulatedRendezvous:
         if target is None and not world.chance(conditions.dead_dial_hangs):
             raise RendezvousError(f"Nobody listens at {address}.", code="unreachable")
         if target is None or self._unreachable(target) or world.chance(conditions.dial_lost):
-            await asyncio.get_running_loop().create_future()  # hangs until the time-out of the dial
-        assert target is not None  # noqa: S101 - the line above does not return without a target
+            return None
         known = self._known.setdefault(address, target._process.name)
         if conditions.stale_addresses and known != target._process.name:
             world.note(f"{self._process.name} used a stale address of {target._process.place}")
-            await asyncio.get_running_loop().create_future()
+            return None
         return self._open_stream(target)
 
     def _unreachable(self, target: SimulatedRendezvous) -> bool:

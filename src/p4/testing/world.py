@@ -40,7 +40,7 @@ class Conditions:
     line_breaks_stream: float = 0.0
     """Probability, per line, that the stream breaks instead of carrying it."""
     stale_addresses: bool = False
-    """After a restart of the dialled host, dials hang until one is made with ``fresh=True``."""
+    """After a restart of the dialled host, a dial hangs until a fresh attempt joins it, or is one."""
     link_latency: Range = (0.002, 0.03)
     """One way, of a message on a link."""
     link_gathering: Range = (0.0, 0.02)

@@ -37,6 +37,7 @@ class OnionService:
         self._save_key = save_key
         self._directory = directory
         self._address: RendezvousAddress | None = None
+        self._kept: tuple[str, str] | None = None
         self.target = ""
         """Where Tor connects for each inbound stream: ``unix:/path`` or ``127.0.0.1:port``."""
 
@@ -61,7 +62,7 @@ class OnionService:
             StateError: ``bad-onion-key`` or ``onion-key-mismatch``; nothing was changed.
             TorError: Tor refused.
         """
-        saved = self._load_key()
+        saved = self._kept or self._load_key()
         if saved is None:
             key = f"NEW:{_KEY_KIND}"
         else:
@@ -82,6 +83,7 @@ class OnionService:
             if not _BLOB.fullmatch(new_blob):
                 raise TorError("Tor gave no key for the new onion address.", code="bad-control-reply")
             self._save_key(new_blob, service_id)
+            self._kept = (new_blob, service_id)
         elif not saved[1]:
             self._save_key(saved[0], service_id)
         elif saved[1].strip().removesuffix(".onion") != service_id:

@@ -25,8 +25,8 @@ SIGNER = Identity(bytes(range(32)))
 RECIPIENT = Identity(bytes(range(32, 64)))
 NONCE = "00" * 16
 
-CANNOT_JUDGE = {"replay", "signaling"}
-"""Kinds that version 1 does in its node, not in its core."""
+CANNOT_JUDGE = {"replay", "signaling", "x25519", "sealed", "binding"}
+"""Kinds that version 1 does in its node, not in its core, or does not have."""
 
 
 def refused(call: Callable[[], Any]) -> bool:

@@ -53,6 +53,9 @@ def test_the_failure_line() -> None:
         ("signaling.md", f"at most {SDP_LINES} lines of at most {SDP_LINE_CHARACTERS} characters"),
         ("envelope.md", f"At most {limits.REPLAY_NONCES} entries"),
         ("envelope.md", f"differ by at most {limits.MAX_SKEW_MS // 3_600_000} hours"),
+        ("sealing.md", f"After {limits.SEALED_REFUSALS} refusals of sealed offers"),
+        ("sealing.md", f"one offer in {('two', 'three', 'four')[limits.SEALED_REFUSALS - 1]} is in clear"),
+        ("link.md", f"not proven within {limits.LINK_OPEN_SECONDS:g} s of its answer"),
         ("invite.md", f"At most {INVITE_BYTES // 1024} KiB"),
     ],
 )

@@ -24,6 +24,8 @@ from p4.core.identity import (
 )
 from p4.core.invite import Invite
 from p4.core.replay import ReplayWindow
+from p4.core.sealing import open_payload, x25519_private_key, x25519_public_key
+from p4.core.session.binding import Binding, Role
 from p4.core.signaling import UnsignedFailure, parse_payload, parse_reply, sdp_fingerprint
 from p4.errors import EnvelopeError, InviteError, P4Error, RemoteError
 
@@ -43,6 +45,14 @@ INPUT_KEYS = {
     ("signaling", "payload"): {"payload"},
     ("signaling", "sdp"): {"sdp"},
     ("signaling", "reply"): {"line"},
+    ("x25519", "private"): {"seed_b64"},
+    ("x25519", "public"): {"public_key_hex"},
+    ("sealed", "open"): {"payload", "sender_public_key_b64", "recipient_seed_b64"},
+    ("binding", "verify"): {
+        *("offerer", "offerer_fingerprint_hex", "offerer_nonce_hex"),
+        *("answerer", "answerer_fingerprint_hex", "answerer_nonce_hex"),
+        *("session_id", "signer", "public_key_b64", "signature_b64"),
+    },
 }
 JSON_CODES = {"not-utf8", "not-json", "not-object", "duplicate-key", "bad-number", "bad-string", "too-deep"}
 
@@ -210,6 +220,45 @@ def signaling_reply(given: dict[str, Any]) -> Outcome:
     return "reply", "ok", {"envelope_from": reply.sender}
 
 
+def x25519_private(given: dict[str, Any]) -> Outcome:
+    key = x25519_private_key(decode_key(given["seed_b64"]))
+    return "x25519", "ok", {"private_key_hex": key.hex()}
+
+
+def x25519_public(given: dict[str, Any]) -> Outcome:
+    try:
+        key = x25519_public_key(bytes.fromhex(given["public_key_hex"]))
+    except ValueError:
+        return "x25519", "bad-key", None
+    return "x25519", "ok", {"x25519_public_key_hex": key.hex()}
+
+
+def sealed_open(given: dict[str, Any]) -> Outcome:
+    recipient = Identity(decode_key(given["recipient_seed_b64"]))
+    sender_key = decode_key(given["sender_public_key_b64"])
+    try:
+        return "sealed", "ok", open_payload(given["payload"], sender_key=sender_key, recipient=recipient)
+    except RemoteError as error:
+        return "sealed", error.code, None
+
+
+def binding_verify(given: dict[str, Any]) -> Outcome:
+    binding = Binding(
+        PeerId(given["offerer"]),
+        PeerId(given["answerer"]),
+        bytes.fromhex(given["offerer_fingerprint_hex"]),
+        bytes.fromhex(given["answerer_fingerprint_hex"]),
+        bytes.fromhex(given["offerer_nonce_hex"]),
+        bytes.fromhex(given["answerer_nonce_hex"]),
+        given["session_id"],
+    )
+    signer = Role[given["signer"].upper()]
+    signature = base64.b64decode(given["signature_b64"])
+    if not binding.verify(decode_key(given["public_key_b64"]), signature, signer):
+        return "binding", "bad-signature", None
+    return "binding", "ok", {"statement_hex": binding.statement(signer).hex()}
+
+
 RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("identity", "derive"): identity_derive,
     ("identity", "key"): identity_key,
@@ -221,4 +270,8 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("signaling", "payload"): signaling_payload,
     ("signaling", "sdp"): signaling_sdp,
     ("signaling", "reply"): signaling_reply,
+    ("x25519", "private"): x25519_private,
+    ("x25519", "public"): x25519_public,
+    ("sealed", "open"): sealed_open,
+    ("binding", "verify"): binding_verify,
 }

@@ -31,7 +31,7 @@ from p4.core.signaling import (
 from p4.errors import EnvelopeError, SignalingError
 
 BOOT = "0123456789abcdef"
-OURS = Announcement.ours(frozenset({WARM}), BOOT)
+OURS = Announcement.ours(frozenset({WARM}), BOOT, "0123456789abcdef" * 2)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ ENVELOPES = dumped(*(signed(fields(payload=content)) for content in SIGNED_PAYLO
 INVITES = dumped(invite(), invite(rendezvous={"transport": "direct", "address": "::1", "port": 1}))
 BOB_ENTRY = invite(peer_id=BOB.peer_id, public_key_b64=BOB.public_key_b64, name="laptop", later=1)
 CONTACTS = json.dumps([invite(), BOB_ENTRY, {"peer_id": "broken"}, 7]).encode()
-P4 = {"v": 2, "caps": ["warm", "grease-0"], "boot": "0123456789abcdef"}
+P4 = {"v": 2, "caps": ["warm", "grease-0"], "boot": "0123456789abcdef", "nonce": "01" * 16}
 
 TARGETS = {
     "canonical": Target(

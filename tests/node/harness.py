@@ -10,9 +10,16 @@ from tests.sim.simulated_node import SimulatedNode, book_for, identity_of
 from p4.core import envelope, limits
 from p4.core.envelope import parse
 from p4.core.identity import PeerId
+from p4.core.sdp import sdp_fingerprint
+from p4.core.sealing import is_sealed, open_payload, seal_payload
+from p4.core.session.binding import Binding, LinkProof
+from p4.core.session.frames import Bind, encode
 from p4.core.signaling import (
     WARM,
     Announcement,
+    Answer,
+    Busy,
+    Cancel,
     Offer,
     Ping,
     SignalingMessage,
@@ -32,13 +39,14 @@ QUICK = Conditions(
     link_setup=(0.02, 0.02),
     dead_dial_hangs=0.0,
 )
-ANNOUNCEMENT = Announcement.ours(frozenset({WARM}), "00" * 8)
+ANNOUNCEMENT = Announcement.ours(frozenset({WARM}), "00" * 8, "11" * 16)
 
 
 def id_of(name: str) -> PeerId:
     return identity_of(name).peer_id
 
 
+NAMES = "alice", "bob", "carol", "mallory"
 LOWER, HIGHER = sorted(("alice", "bob"), key=id_of)
 
 
@@ -78,6 +86,8 @@ class Puppet:
         self.inbound: asyncio.Queue[SignalStream] = asyncio.Queue()
         self.link_events: list[LinkEvent] = []
         self.link = self.host.links().create(None, self.link_events.append)  # type: ignore[arg-type]
+        self.sealed: list[bool] = []
+        """Whether each signed line that `reply` gave was sealed."""
         self._nonces = 0
 
     async def start(self) -> Puppet:
@@ -91,13 +101,30 @@ class Puppet:
     async def dial(self, name: str) -> SignalStream:
         return await self.rendezvous.dial(self.network.host(name).address(), timeout=20)
 
-    def seal(self, recipient: str, message: SignalingMessage, *, as_name: str | None = None) -> bytes:
-        """A fresh signed line; ``as_name`` claims another sender (with a signature that is not its own)."""
+    def seal(
+        self,
+        recipient: str,
+        message: SignalingMessage,
+        *,
+        as_name: str | None = None,
+        sealed: bool | None = None,
+    ) -> bytes:
+        """A fresh signed line; ``as_name`` claims another sender (with a signature that is not its own).
+
+        Unless told otherwise it is sealed where version 2 always seals.
+        """
         self._nonces += 1
+        payload = message.to_payload()
+        if sealed is None:
+            sealed = isinstance(message, Busy | Cancel)
+            sealed = sealed or (isinstance(message, Answer) and message.p4 is not None)
+        if sealed:
+            keys = self.identity.public_key, identity_of(recipient).public_key
+            payload = seal_payload(payload, sender_key=keys[0], recipient_key=keys[1])
         line = envelope.seal(
             self.identity,
             id_of(recipient),
-            message.to_payload(),
+            payload,
             timestamp_ms=self.host.clock.wall_ms(),
             nonce=self._nonces.to_bytes(limits.NONCE_BYTES, "big"),
         )
@@ -111,7 +138,34 @@ class Puppet:
         line = await stream.receive_line()
         if line is None or b"signature_b64" not in line:
             return line
-        return parse_payload(parse(line).payload)
+        return self.read(line)
+
+    def read(self, line: bytes) -> SignalingMessage:
+        """What a signed line says, also if it is sealed for us."""
+        unverified = parse(line)
+        payload = unverified.payload
+        self.sealed.append(is_sealed(payload))
+        if is_sealed(payload):
+            sender = next(name for name in NAMES if id_of(name) == unverified.sender)
+            key = identity_of(sender).public_key
+            payload = open_payload(payload, sender_key=key, recipient=self.identity)
+        return parse_payload(payload)
+
+    def bind(self, name: str, offer: Offer, answer: Answer, *, offered: bool = True) -> None:
+        """Prove to a node on channel ``p4`` who we are: its contact, by the offer and answer of this link."""
+        ends = (id_of(self.name), id_of(name)) if offered else (id_of(name), id_of(self.name))
+        assert offer.p4 is not None
+        assert answer.p4 is not None
+        binding = Binding(
+            *ends,
+            sdp_fingerprint(offer.sdp),
+            sdp_fingerprint(answer.sdp),
+            bytes.fromhex(offer.p4.nonce),
+            bytes.fromhex(answer.p4.nonce),
+            offer.session_id,
+        )
+        proof = LinkProof.make(self.identity, identity_of(name).public_key, binding)
+        self.link.send("p4", encode(Bind(proof.signature)))
 
     async def ping(self, name: str, sid: str = "p1") -> SignalingMessage | bytes | None:
         """Dial, ping, and give what comes back."""

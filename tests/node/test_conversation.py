@@ -53,7 +53,7 @@ async def bob_address_stream(network: SimulatedNetwork) -> SignalStream:
 def test_a_reply_counts_only_for_the_request_that_is_open() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         _, conversation, bob, far = await dialled(network)
-        asked = asyncio.create_task(conversation.request(Ping("q1"), 5.0))
+        asked = asyncio.create_task(conversation.request(Ping("q1"), 5.0, sealed=False))
         await far.receive_line()
         await far.send_line(bob.seal("alice", Pong("q0")))
         await far.send_line(bob.seal("alice", Answer("q2", "v=0", ANNOUNCEMENT)))
@@ -69,7 +69,7 @@ def test_a_reply_that_someone_else_signed_ends_the_stream() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         _, conversation, _, far = await dialled(network)
         mallory = Puppet(network, "mallory")
-        asked = asyncio.create_task(conversation.request(Ping("q1"), 5.0))
+        asked = asyncio.create_task(conversation.request(Ping("q1"), 5.0, sealed=False))
         await far.receive_line()
         await far.send_line(mallory.seal("alice", Pong("q1")))
         with pytest.raises(RendezvousError):
@@ -82,7 +82,7 @@ def test_a_reply_that_someone_else_signed_ends_the_stream() -> None:
 def test_a_failure_line_ends_the_request_and_the_stream() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         streams, conversation, _, far = await dialled(network)
-        asked = asyncio.create_task(conversation.request(Ping("q1"), 5.0))
+        asked = asyncio.create_task(conversation.request(Ping("q1"), 5.0, sealed=False))
         await far.receive_line()
         await far.send_line(FAILURE_LINE)
         with pytest.raises(SignalingError) as caught:
@@ -98,7 +98,7 @@ def test_silence_is_an_error_after_the_time_given() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         _, conversation, _, _ = await dialled(network)
         with pytest.raises(RendezvousError) as caught:
-            await conversation.request(Ping("q1"), 5.0)
+            await conversation.request(Ping("q1"), 5.0, sealed=False)
         assert caught.value.code == "no-reply"
         assert not conversation._waiting
 

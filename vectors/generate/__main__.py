@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from vectors.generate import canonical, envelope, identity, invite, replay, signaling
+from vectors.generate import binding, canonical, envelope, identity, invite, replay, sealed, signaling, x25519
 from vectors.generate.common import Vector
 
-SOURCES = (identity, canonical, envelope, replay, invite, signaling)
+SOURCES = (identity, canonical, envelope, replay, invite, signaling, x25519, sealed, binding)
 
 
 def vectors() -> Iterator[Vector]:

@@ -11,6 +11,7 @@ from vectors.generate.envelope import fields, signed
 
 SESSION = "3f2b8c1e-0d4a-4f6b-9a57-1c2d3e4f5a6b"
 BOOT = "0123456789abcdef"
+NONCE = "00112233445566778899aabbccddeeff"
 FINGERPRINT = ":".join(f"{byte:02X}" for byte in range(32))
 
 # The shape that libwebrtc and Chromium write; addresses are of the documentation ranges.
@@ -101,7 +102,7 @@ def _payloads() -> Iterator[Vector]:
 
 
 def _announcements() -> Iterator[Vector]:
-    p4 = {"v": 2, "caps": ["warm"], "boot": BOOT}
+    p4 = {"v": 2, "caps": ["warm"], "boot": BOOT, "nonce": NONCE}
     yield _payload("ok_p4", "an offer of version 2", described(p4=p4), value=described(p4=p4))
     yield _payload(
         "ok_p4_answer", "an answer of version 2", described("answer", p4=p4), value=described("answer", p4=p4)
@@ -109,8 +110,8 @@ def _announcements() -> Iterator[Vector]:
     yield _payload(
         "ok_p4_later",
         "a later version with capabilities and keys we do not know",
-        described(p4={"v": 7, "caps": ["x.y-z", "warm", "warm"], "boot": BOOT, "more": {}}),
-        value=described(p4={"v": 7, "caps": ["warm", "x.y-z"], "boot": BOOT}),
+        described(p4={"v": 7, "caps": ["x.y-z", "warm", "warm"], "boot": BOOT, "nonce": NONCE, "more": {}}),
+        value=described(p4={"v": 7, "caps": ["warm", "x.y-z"], "boot": BOOT, "nonce": NONCE}),
     )
     empty = described(p4={**p4, "caps": []})
     yield _payload("ok_p4_no_capability", "no capability at all", empty, value=empty)
@@ -122,17 +123,22 @@ def _announcements() -> Iterator[Vector]:
         ("version_1", "version 1 does not announce itself", {**p4, "v": 1}),
         ("version_float", "a float", {**p4, "v": 2.5}),
         ("version_true", "a boolean", {**p4, "v": True}),
-        ("version_missing", "no version", {"caps": [], "boot": BOOT}),
-        ("caps_missing", "no capabilities", {"v": 2, "boot": BOOT}),
+        ("version_missing", "no version", {"caps": [], "boot": BOOT, "nonce": NONCE}),
+        ("caps_missing", "no capabilities", {"v": 2, "boot": BOOT, "nonce": NONCE}),
         ("caps_text", "a string", {**p4, "caps": "warm"}),
         ("caps_33", "one too many", {**p4, "caps": [f"c{number}" for number in range(33)]}),
         ("cap_upper_case", "a capability in upper case", {**p4, "caps": ["Warm"]}),
         ("cap_empty", "an empty capability", {**p4, "caps": [""]}),
         ("cap_33_characters", "a capability that is too long", {**p4, "caps": ["x" * 33]}),
         ("cap_number", "a number", {**p4, "caps": [1]}),
-        ("boot_missing", "no boot", {"v": 2, "caps": []}),
+        ("boot_missing", "no boot", {"v": 2, "caps": [], "nonce": NONCE}),
         ("boot_short", "15 digits", {**p4, "boot": BOOT[1:]}),
         ("boot_upper_case", "upper case", {**p4, "boot": BOOT.upper()}),
+        ("nonce_missing", "no nonce", {"v": 2, "caps": [], "boot": BOOT}),
+        ("nonce_short", "31 digits", {**p4, "nonce": NONCE[1:]}),
+        ("nonce_long", "33 digits", {**p4, "nonce": NONCE + "0"}),
+        ("nonce_number", "a number", {**p4, "nonce": 1}),
+        ("nonce_upper_case", "upper case", {**p4, "nonce": NONCE.upper()}),
     ):
         yield _payload(f"p4_{name}", comment, described(p4=value), "bad-announcement")
 

@@ -43,6 +43,7 @@ WARM = "warm"
 _MOST_CAPABILITIES = 32
 _CAPABILITY = re.compile(r"[a-z0-9.-]{1,32}")
 _BOOT = re.compile(r"[0-9a-f]{16}")
+_NONCE = re.compile(rf"[0-9a-f]{{{2 * limits.NONCE_BYTES}}}")
 _SESSION_ID = re.compile(r"[!-~]{1,64}")
 _SHOWN_CHARACTERS = 200
 
@@ -56,22 +57,32 @@ class Announcement:
         capabilities: what it can do; unknown ones mean nothing to us.
         boot: 16 lower-case hex digits, random for each start of the process: another value means that the
             peer restarted and has forgotten whatever it did not store.
+        nonce: 32 lower-case hex digits, random for each offer and answer; part of what binds the link
+            (`p4.core.session.binding`).
     """
 
     version: int
     capabilities: frozenset[str]
     boot: str
+    nonce: str
 
     @classmethod
-    def ours(cls, capabilities: frozenset[str], boot: str) -> Announcement:
-        """Our own announcement. It carries one meaningless capability, so that peers which choke on
-        unknown ones are found out today and not when a real one is added.
+    def ours(cls, capabilities: frozenset[str], boot: str, nonce: str) -> Announcement:
+        """Our own announcement, for one offer or answer.
+
+        It carries one meaningless capability, so that peers which choke on unknown ones are found out today
+        and not when a real one is added.
         """
-        return cls(PROTOCOL_2, capabilities | {f"grease-{boot[:4]}"}, boot)
+        return cls(PROTOCOL_2, capabilities | {f"grease-{boot[:4]}"}, boot, nonce)
 
     def to_object(self) -> dict[str, object]:
         """The JSON object."""
-        return {"v": self.version, "caps": sorted(self.capabilities), "boot": self.boot}
+        return {
+            "v": self.version,
+            "caps": sorted(self.capabilities),
+            "boot": self.boot,
+            "nonce": self.nonce,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +216,8 @@ def _description(kind: str, session_id: str, sdp: str, p4: Announcement | None) 
 
 def _announcement(value: object) -> Announcement:
     if isinstance(value, dict):
-        version, capabilities, boot = value.get("v"), value.get("caps"), value.get("boot")
+        version, capabilities = value.get("v"), value.get("caps")
+        boot, nonce = value.get("boot"), value.get("nonce")
         if (
             type(version) is int
             and version >= PROTOCOL_2
@@ -214,6 +226,8 @@ def _announcement(value: object) -> Announcement:
             and all(isinstance(name, str) and _CAPABILITY.fullmatch(name) for name in capabilities)
             and isinstance(boot, str)
             and _BOOT.fullmatch(boot)
+            and isinstance(nonce, str)
+            and _NONCE.fullmatch(nonce)
         ):
-            return Announcement(version, frozenset(capabilities), boot)
+            return Announcement(version, frozenset(capabilities), boot, nonce)
     raise SignalingError("The announcement p4 has the wrong form.", code="bad-announcement")

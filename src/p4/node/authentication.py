@@ -1,4 +1,4 @@
-"""Signed envelopes out and in: who sent a line, and whether it may be believed (spec/envelope.md)."""
+"""Envelopes out and in: who sent a line, whether it may be believed, who may read it (spec/envelope.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from p4.core.contacts import Contact
 from p4.core.envelope import Verified
 from p4.core.identity import Identity, PeerId
 from p4.core.replay import ReplayWindow
-from p4.core.signaling import SignalingMessage, UnsignedFailure, parse_payload, parse_reply
+from p4.core.sealing import is_sealed, open_payload, seal_payload
+from p4.core.session.binding import Binding, LinkProof
+from p4.core.signaling import (
+    PROTOCOL_2,
+    Answer,
+    Busy,
+    Offer,
+    SignalingMessage,
+    UnsignedFailure,
+    parse_payload,
+    parse_reply,
+)
 from p4.errors import SignalingError
 from p4.ports import Clock, Entropy, Store
 
@@ -21,11 +32,22 @@ __all__ = ["Authenticated", "Authenticator"]
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A message whose sender is certain."""
+    """A message whose sender is certain.
+
+    Args:
+        sealed: nobody but us could read it.
+    """
 
     contact: Contact
     message: SignalingMessage
     verified: Verified
+    sealed: bool
+
+    @property
+    def protocol(self) -> int:
+        """The version that the sender speaks, as far as this message shows."""
+        announces = isinstance(self.message, Offer | Answer) and self.message.p4 is not None
+        return PROTOCOL_2 if self.sealed or announces or isinstance(self.message, Busy) else 1
 
 
 class _Bucket:
@@ -78,12 +100,26 @@ class Authenticator:
         """A fresh id for a request: a version 4 UUID, as v1 has it."""
         return str(UUID(bytes=self._entropy.token(16), version=4))
 
-    def seal(self, recipient: PeerId, message: SignalingMessage) -> bytes:
-        """One signed line for a contact."""
+    def proof(self, contact: Contact, binding: Binding) -> LinkProof:
+        """What binds a new link to us and the contact."""
+        return LinkProof.make(self._identity, contact.public_key, binding)
+
+    def seal(self, recipient: PeerId, message: SignalingMessage, *, encrypt_to: bytes | None = None) -> bytes:
+        """One signed line for a contact.
+
+        Args:
+            encrypt_to: the contact's Ed25519 public key, where only it shall read the message.
+
+        Raises:
+            ValueError: the message does not fit into a line.
+        """
+        payload = message.to_payload()
+        if encrypt_to is not None:
+            payload = seal_payload(payload, sender_key=self._identity.public_key, recipient_key=encrypt_to)
         return envelope.seal(
             self._identity,
             recipient,
-            message.to_payload(),
+            payload,
             timestamp_ms=self._clock.wall_ms(),
             nonce=self._entropy.token(limits.NONCE_BYTES),
         )
@@ -96,7 +132,7 @@ class Authenticator:
 
         Raises:
             EnvelopeError: stranger, malformed, forged or too old.
-            SignalingError: a contact's payload makes no sense.
+            SignalingError: a contact's payload makes no sense, or is sealed and cannot be opened.
         """
         unverified = parse_reply(line)
         if isinstance(unverified, UnsignedFailure):
@@ -106,7 +142,14 @@ class Authenticator:
         if known is None or (contact is not None and known.peer_id != contact.peer_id):
             unverified.refuse_stranger(self._identity.public_key, me=self.me, now_ms=now_ms)
         verified = unverified.verify(known.public_key, me=self.me, now_ms=now_ms)
-        return Authenticated(known, parse_payload(verified.payload), verified)
+        payload, sealed = verified.payload, is_sealed(verified.payload)
+        if sealed:
+            payload = open_payload(payload, sender_key=known.public_key, recipient=self._identity)
+        message = parse_payload(payload)
+        if sealed and isinstance(message, Offer | Answer) and message.p4 is None:
+            # Who can seal is version 2: without its announcement the link would have only version 1's proof.
+            raise SignalingError("A sealed description has no announcement.", code="bad-announcement")
+        return Authenticated(known, message, verified, sealed)
 
     async def admit(self, request: Authenticated) -> None:
         """Accept a request for the first and only time.

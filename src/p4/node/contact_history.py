@@ -1,11 +1,13 @@
-"""What a node remembers about a contact between runs, beside its texts."""
+"""What a node remembers about a contact, beside its texts: what it spoke, and so whether to seal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
+from p4.core import limits
 from p4.core.contacts import Contact
+from p4.core.signaling import PROTOCOL_2
 from p4.node.background import BackgroundTasks
 from p4.node.context import PeerContext
 from p4.node.events import NodeWarning
@@ -15,7 +17,10 @@ __all__ = ["ContactHistory"]
 
 
 class ContactHistory:
-    """The protocol a contact spoke, and when it was last seen.
+    """The protocol a contact spoke, when it was last seen, and what may go to it in clear.
+
+    Only what the contact signed tells its protocol. Refusals are unsigned, so all they can do is to let one
+    offer go out in clear, and not without a word (spec/sealing.md).
 
     Args:
         record: what the store knows.
@@ -34,9 +39,40 @@ class ContactHistory:
         self._context = context
         self._background = background
         self._fall_noticed = False
+        self._speaks = record.protocol
+        self._refusals = 0
+        self._refusal_noticed = False
+
+    @property
+    def sealed(self) -> bool:
+        """Whether our requests to the contact are sealed: as far as we know it can open them."""
+        return self._speaks >= PROTOCOL_2
+
+    def seal_offer(self) -> bool:
+        """Whether the offer that is now made shall be sealed."""
+        if self._refusals < limits.SEALED_REFUSALS:
+            return self.sealed
+        self._refusals = 0
+        return False
+
+    def offer_refused(self) -> None:
+        """The unsigned failure line was the reply to a sealed offer."""
+        self._refusals += 1
+        if self._refusals == limits.SEALED_REFUSALS and not self._refusal_noticed:
+            self._refusal_noticed = True
+            self._context.emit(
+                NodeWarning(
+                    f"{self._contact().label} refuses what only it can read. It has removed you, its "
+                    "software was replaced by an older one, or someone in between answers for it. Now and "
+                    "then an offer goes to it signed but unencrypted, as older software needs it."
+                )
+            )
 
     def notice(self, protocol: int) -> None:
-        """The contact speaks this protocol now. A lower one than before is worth a warning, once."""
+        """The contact proved that it speaks this protocol now. A lower one is worth a warning, once."""
+        self._speaks = protocol
+        self._refusals = 0
+        self._refusal_noticed = False
         fell = protocol < self._record.protocol
         if fell and not self._fall_noticed:
             self._context.emit(

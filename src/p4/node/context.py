@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from p4.core.signaling import Announcement
+from p4.core import limits
+from p4.core.signaling import WARM, Announcement
 from p4.node.authentication import Authenticator
 from p4.node.dialler import Dialler
 from p4.node.events import NodeEvent
@@ -17,10 +18,14 @@ __all__ = ["PeerContext"]
 
 @dataclass(frozen=True, slots=True)
 class PeerContext:
-    """What a peer shares with the rest of its node."""
+    """What a peer shares with the rest of its node.
+
+    Args:
+        boot: names this run of the node (spec/signaling.md, Announcement).
+    """
 
     authenticator: Authenticator
-    announcement: Announcement
+    boot: str
     dialler: Dialler
     backend: LinkBackend
     store: Store
@@ -28,3 +33,8 @@ class PeerContext:
     entropy: Entropy
     options: NodeOptions
     emit: Callable[[NodeEvent], None]
+
+    def announce(self) -> Announcement:
+        """Our announcement for one offer or answer: its nonce is never used again."""
+        nonce = self.entropy.token(limits.NONCE_BYTES).hex()
+        return Announcement.ours(frozenset({WARM}), self.boot, nonce)

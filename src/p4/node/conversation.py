@@ -10,6 +10,7 @@ from p4.core import limits
 from p4.core.contacts import Contact
 from p4.core.signaling import (
     FAILURE_LINE,
+    PROTOCOL_2,
     Answer,
     Busy,
     Cancel,
@@ -60,7 +61,8 @@ class Conversation:
         self._authenticator = authenticator
         self._on_request = on_request
         self._on_end = on_end
-        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._waiting: dict[str, tuple[asyncio.Future[Reply], bool]] = {}
+        """Replies by session id, and whether their request was sealed."""
         self._write_lock = asyncio.Lock()
         self._closed_here = False
         self._ended = False
@@ -71,18 +73,19 @@ class Conversation:
         """Whether nothing more can be sent."""
         return self._ended or self._closed_here
 
-    async def request(self, message: Offer | Ping, timeout: float) -> Reply:
+    async def request(self, message: Offer | Ping, timeout: float, *, sealed: bool) -> Reply:
         """Send a request and wait for its reply.
 
         Raises:
             RendezvousError: ``stream-broken`` or ``no-reply``.
-            SignalingError: ``refused``: the far end gave the unsigned failure line.
+            SignalingError: ``refused``: the far end gave the unsigned failure line. ``not-sealed``: the
+                contact let others read a reply that only we should.
         """
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[message.session_id] = future
+        self._waiting[message.session_id] = future, sealed
         try:
             async with asyncio.timeout(timeout):
-                await self.send(message)
+                await self.send(message, sealed=sealed)
                 return await future
         except TimeoutError:
             raise RendezvousError(
@@ -93,8 +96,11 @@ class Conversation:
             if future.done() and not future.cancelled():
                 future.exception()  # seen, also if this task was cancelled in the same turn
 
-    async def send(self, message: SignalingMessage) -> None:
+    async def send(self, message: SignalingMessage, *, sealed: bool) -> None:
         """Send a message that expects nothing back (a reply, or a cancel).
+
+        Args:
+            sealed: only the contact can read it; a version 1 contact could not.
 
         Raises:
             RendezvousError: ``stream-broken``, also if the far end reads nothing for long.
@@ -102,7 +108,8 @@ class Conversation:
         """
         if self.ended:
             raise RendezvousError("The signaling stream has ended.", code="stream-broken")
-        line = self._authenticator.seal(self.contact.peer_id, message)
+        key = self.contact.public_key if sealed else None
+        line = self._authenticator.seal(self.contact.peer_id, message, encrypt_to=key)
         try:
             async with asyncio.timeout(limits.WARM_REPLY_SECONDS), self._write_lock:
                 await self._stream.send_line(line)
@@ -156,14 +163,17 @@ class Conversation:
             if isinstance(received, UnsignedFailure):
                 # Anyone on the way may have sent it: a hint that ends our open requests, nothing else.
                 refusal = SignalingError("The contact's node refused the request.", code="refused")
-                for future in self._waiting.values():
+                for future, _ in self._waiting.values():
                     _settle(future, refusal)
                 self.close()
                 return
             message = received.message
             if isinstance(message, Answer | Pong | Busy):
                 if message.session_id in self._waiting:
-                    _settle(self._waiting[message.session_id], message)
+                    future, sealed = self._waiting[message.session_id]
+                    refusal = SignalingError("The contact's reply is not sealed.", code="not-sealed")
+                    open_to_all = not received.sealed and (sealed or received.protocol >= PROTOCOL_2)
+                    _settle(future, refusal if open_to_all else message)
                 return
             await self._authenticator.admit(received)
         except RemoteError as error:
@@ -177,7 +187,7 @@ class Conversation:
             return
         self._ended = True
         self._stream.close()
-        for future in self._waiting.values():
+        for future, _ in self._waiting.values():
             _settle(future, RendezvousError("The signaling stream ended.", code="stream-broken"))
         self._on_end(self, not self._closed_here)
 

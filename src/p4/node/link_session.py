@@ -11,7 +11,20 @@ from p4.core import limits
 from p4.core.contacts import Contact
 from p4.core.ice import IceSettings
 from p4.core.identity import PeerId
-from p4.core.session.frames import Ack, Bye, ByeReason, Frame, Ping, Pong, Resume, Text, decode, encode
+from p4.core.session.binding import LinkProof
+from p4.core.session.frames import (
+    Ack,
+    Bind,
+    Bye,
+    ByeReason,
+    Frame,
+    Ping,
+    Pong,
+    Resume,
+    Text,
+    decode,
+    encode,
+)
 from p4.core.session.heartbeat import Heartbeat, Verdict
 from p4.errors import FrameError, LinkError
 from p4.node.mailbox import Mailbox
@@ -59,8 +72,8 @@ class LinkSession:
         observer: LinkObserver,
     ) -> None:
         self.generation = generation
-        self.protocol = 1
-        """1 until both sides announced 2; to be set before the link can open."""
+        self.proof: LinkProof | None = None
+        """To be set before the link can open, if both sides announced version 2."""
         self._contact = contact
         self._me = me
         self._mailbox = mailbox
@@ -68,6 +81,7 @@ class LinkSession:
         self._observer = observer
         self._link = backend.create(ice, self._on_event)
         self._offerer = False
+        self._bound = False
         self._proven = False
         self._adopted = False
         self._closed = False
@@ -95,6 +109,11 @@ class LinkSession:
     # -- life -----------------------------------------------------------------------------------------
 
     @property
+    def protocol(self) -> int:
+        """1 until both sides announced 2."""
+        return 1 if self.proof is None else 2
+
+    @property
     def round_trip(self) -> float | None:
         """Smoothed round trip in seconds, where it is known (version 2)."""
         return self._heartbeat.round_trip if self._heartbeat else None
@@ -112,7 +131,7 @@ class LinkSession:
             self._transfer = TransferV1(
                 self._link, CHAT, self._mailbox, me=self._me, clock=self._clock, failed=self._lose
             )
-        elif CONTROL in self._open:
+        else:
             self._begin()
 
     def suspect(self) -> None:
@@ -179,11 +198,13 @@ class LinkSession:
                 "type": "hello",
             }
             self._link.send(CHAT, json.dumps(hello))
-            if self.protocol >= 2 and self._offerer:
+            if self.proof is not None and self._offerer:
                 # Never before both announced version 2: v1 takes any further channel for its chat.
                 self._link.open_channel(CONTROL)
-        elif label == CONTROL and self._proven:
-            self._begin()
+        elif label == CONTROL and self.proof is not None:
+            self._send(Bind(self.proof.signature))
+            if self._bound:
+                self._prove()
 
     def _chat_message(self, text: str) -> None:
         try:
@@ -201,19 +222,33 @@ class LinkSession:
                 self._mailbox.receive_v1(line.encode(errors="replace").decode())
 
     def _hello(self, sender: object) -> None:
+        if self.proof is not None:
+            return  # anybody can say so; between version 2 peers a signature is asked for
         if sender != self._contact.peer_id:
             # Someone forwarded a contact's offer as their own (RFC 8844 calls it unknown key-share).
             raise FrameError("The far end says it is someone else.", code="wrong-peer")
+        self._prove()
+
+    def _prove(self) -> None:
         if not self._proven:
             self._proven = True
-            if self.protocol >= 2:
-                loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(limits.CHANNEL_SECONDS, self._lose, "its channel did not open")
-                if CONTROL in self._open:
-                    self._begin()
+            if self.proof is not None:
+                self._begin()
             self._observer.link_proven(self.generation)
 
     # -- version 2 ----------------------------------------------------------------------------------------
+
+    def _bind(self, proof: LinkProof, frame: Frame | None) -> None:
+        """The first frame must be the contact's signature for this very link."""
+        if not isinstance(frame, Bind):
+            raise FrameError("Something arrived before the proof of who sends it.", code="unbound")
+        if not proof.accepts(frame.signature):
+            raise FrameError(
+                "The far end is someone else, or was told something else about this link.", code="wrong-peer"
+            )
+        self._bound = True
+        if CONTROL in self._open:
+            self._prove()
 
     def _begin(self) -> None:
         if self._heartbeat is None:
@@ -229,9 +264,14 @@ class LinkSession:
                     self._control_message(data)
 
     def _control_message(self, data: bytes) -> None:
+        if self.proof is None:
+            return  # version 1 has no such channel
+        if not self._bound:
+            self._bind(self.proof, decode(data))
+            return
         if self._transfer is None:
             if len(self._early) >= _EARLY_FRAMES:
-                raise FrameError("Too much arrived before the link was proven.", code="early")
+                raise FrameError("Too much arrived before the link was in service.", code="early")
             self._early.append(data)
             return
         frame = decode(data)
@@ -249,6 +289,8 @@ class LinkSession:
             case Bye(reason):
                 dropped = reason is ByeReason.DROPPED
                 self._lose(f"the contact ended it ({reason.name.lower()})", by_peer=dropped)
+            case Bind():
+                raise FrameError("A second proof arrived on one link.", code="out-of-turn")
             case Resume() | Text() | Ack():
                 if isinstance(self._transfer, TransferV2):
                     self._transfer.handle(frame)

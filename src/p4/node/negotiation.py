@@ -7,9 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from p4.core import limits
-from p4.core.signaling import WARM, Announcement, Answer, Busy, Cancel, Offer, check_sdp
+from p4.core.identity import PeerId
+from p4.core.sdp import check_sdp, sdp_fingerprint
+from p4.core.session.binding import Binding
+from p4.core.signaling import WARM, Announcement, Answer, Busy, Cancel, Offer
 from p4.errors import P4Error, RendezvousError, SignalingError
 from p4.node.authentication import Authenticator
+from p4.node.contact_history import ContactHistory
 from p4.node.conversation import Conversation
 from p4.node.link_session import LinkSession
 from p4.node.streams import ContactStreams
@@ -33,7 +37,7 @@ class InboundOffer:
         if self.offer.p4 is None:
             await self.conversation.fail()
         else:
-            await self.conversation.send(Busy(self.offer.session_id))
+            await self.conversation.send(Busy(self.offer.session_id), sealed=True)
 
 
 def protocol_of(announcement: Announcement | None) -> int:
@@ -45,6 +49,7 @@ async def make_offer(
     session: LinkSession,
     streams: ContactStreams,
     authenticator: Authenticator,
+    history: ContactHistory,
     announcement: Announcement,
     *,
     fresh: bool,
@@ -55,10 +60,12 @@ async def make_offer(
     The warm stream is used if there is one; if it turns out to be dead the next attempt opens a new one.
 
     Args:
+        history: decides whether the offer is sealed, and learns what the contact speaks.
+        announcement: for this offer only.
         sent: called just before the offer is written.
 
     Returns:
-        The answer; ``session.protocol`` is set. The caller gives it to the session.
+        The answer; ``session.proof`` is set. The caller gives it to the session.
 
     Raises:
         RendezvousError, SignalingError, LinkError: why there is no answer.
@@ -74,19 +81,20 @@ async def make_offer(
         sent()
         try:
             timeout = limits.WARM_REPLY_SECONDS if warm else limits.REPLY_SECONDS
-            reply = await _request(conversation, offer, timeout)
+            reply = await _request(conversation, offer, timeout, history)
         except RendezvousError:
             # Not this offer again on another stream: if both reach the contact it makes two links for one
             # of ours, and the handshake of the first, which it gives up, spoils that of the second.
             conversation.close()
             raise
         check_sdp(reply.sdp)
+        if binding := _binding(authenticator.me, conversation.contact.peer_id, offer, reply):
+            session.proof = authenticator.proof(conversation.contact, binding)
     except BaseException:
         # Cancelled or failed: without a warm stream, its end tells the contact that the offer is void.
         if not conversation.warm:
             conversation.close()
         raise
-    session.protocol = protocol_of(reply.p4)
     if reply.p4 is not None and WARM in reply.p4.capabilities:
         conversation.warm = True
     else:
@@ -94,44 +102,73 @@ async def make_offer(
     return reply
 
 
-async def _request(conversation: Conversation, offer: Offer, timeout: float) -> Answer:
+async def _request(
+    conversation: Conversation, offer: Offer, timeout: float, history: ContactHistory
+) -> Answer:
+    sealed = history.seal_offer()
     try:
-        reply = await conversation.request(offer, timeout)
-    except BaseException:
+        reply = await conversation.request(offer, timeout, sealed=sealed)
+    except BaseException as error:
+        if sealed and isinstance(error, SignalingError) and error.code == "refused":
+            history.offer_refused()
         if conversation.warm and not conversation.ended:
-            await _withdraw(conversation, offer)
+            await _withdraw(conversation, offer, sealed=sealed)
         raise
     match reply:
         case Answer():
+            history.notice(protocol_of(reply.p4))
             return reply
         case Busy():
+            history.notice(2)
             raise BusyError("The contact is negotiating with us already.", code="busy")
     raise SignalingError("The reply to an offer is not an answer.", code="bad-reply")
 
 
-async def _withdraw(conversation: Conversation, offer: Offer) -> None:
+async def _withdraw(conversation: Conversation, offer: Offer, *, sealed: bool) -> None:
     try:
         async with asyncio.timeout(limits.GOODBYE_SECONDS):
-            await conversation.send(Cancel(offer.session_id))
+            await conversation.send(Cancel(offer.session_id), sealed=sealed)
     except (P4Error, TimeoutError):
         conversation.close()  # its end withdraws the offer as well
 
 
-async def answer_offer(session: LinkSession, inbound: InboundOffer, announcement: Announcement) -> None:
+async def answer_offer(
+    session: LinkSession, inbound: InboundOffer, authenticator: Authenticator, announcement: Announcement
+) -> None:
     """Answer a contact's offer. If this raises, the caller replies in another way.
+
+    Args:
+        announcement: for this answer only.
 
     Raises:
         LinkError: its description is refused by the link library, or nothing was gathered.
         RendezvousError: the answer could not be sent.
+        SignalingError: our link library describes itself in a way that nobody would accept.
         ValueError: our description does not fit into a signaling line.
     """
     offer, conversation = inbound.offer, inbound.conversation
-    protocol = session.protocol = protocol_of(offer.p4)
-    sdp = await session.answer(offer.sdp)
     # Towards v1 nothing that v1 does not know.
-    ours = announcement if protocol >= 2 else None
-    await conversation.send(Answer(offer.session_id, sdp, ours))
+    ours = announcement if offer.p4 is not None else None
+    answer = Answer(offer.session_id, await session.answer(offer.sdp), ours)
+    if binding := _binding(conversation.contact.peer_id, authenticator.me, offer, answer):
+        session.proof = authenticator.proof(conversation.contact, binding)
+    await conversation.send(answer, sealed=ours is not None)
     if offer.p4 is not None and WARM in offer.p4.capabilities:
         conversation.warm = True
     else:
         conversation.close()
+
+
+def _binding(offerer: PeerId, answerer: PeerId, offer: Offer, answer: Answer) -> Binding | None:
+    """What both ends of the link sign; None if one of them is version 1."""
+    if offer.p4 is None or answer.p4 is None:
+        return None
+    return Binding(
+        offerer,
+        answerer,
+        sdp_fingerprint(offer.sdp),
+        sdp_fingerprint(answer.sdp),
+        bytes.fromhex(offer.p4.nonce),
+        bytes.fromhex(answer.p4.nonce),
+        offer.session_id,
+    )

@@ -16,7 +16,6 @@ from p4.core.contacts import Contact, ContactBook
 from p4.core.identity import Identity, PeerId
 from p4.core.invite import Invite
 from p4.core.session.frames import ByeReason
-from p4.core.signaling import WARM, Announcement
 from p4.errors import ContactError, LocalError, P4Error
 from p4.node.authentication import Authenticated, Authenticator
 from p4.node.background import BackgroundTasks
@@ -151,7 +150,7 @@ class BaseNode(ABC):
         self._backend = backend
         self._context = PeerContext(
             authenticator,
-            Announcement.ours(frozenset({WARM}), parts.entropy.token(8).hex()),
+            parts.entropy.token(8).hex(),
             Dialler(parts.rendezvous),
             backend,
             parts.store,

@@ -35,7 +35,7 @@ from p4.core.dial import (
 )
 from p4.core.identity import PeerId
 from p4.core.session.frames import ByeReason
-from p4.core.signaling import Cancel, Offer, Ping, Pong, check_sdp
+from p4.core.signaling import Cancel, Offer, Ping, check_sdp
 from p4.errors import LinkError, LocalError, P4Error, SignalingError
 from p4.node.authentication import Authenticated
 from p4.node.background import BackgroundTasks
@@ -75,6 +75,7 @@ class Peer:
             lambda: self.contact,
             context.authenticator,
             dial=lambda fresh: context.dialler.dial(self.contact.rendezvous, fresh=fresh),
+            sealed=lambda: self._history.sealed,
             on_request=self._request,
             on_ended=self._stream_ended,
             on_warm_lost=self._warm_lost,
@@ -305,18 +306,18 @@ class Peer:
             session,
             self._streams,
             self._context.authenticator,
-            self._context.announcement,
+            self._history,
+            self._context.announce(),
             fresh=fresh,
             sent=lambda: self.feed(OfferSent(generation)),
         )
-        self._history.notice(protocol_of(answer.p4))
         boot = answer.p4.boot if answer.p4 else ""
         self.feed(AnswerReceived(generation, protocol_of(answer.p4), boot))
         await session.accept_answer(answer.sdp)
 
     async def _answer(self, generation: int, inbound: InboundOffer) -> None:
-        self._history.notice(protocol_of(inbound.offer.p4))
-        await answer_offer(self._session(generation), inbound, self._context.announcement)
+        context, session = self._context, self._session(generation)
+        await answer_offer(session, inbound, context.authenticator, context.announce())
         self.feed(AnswerSent(generation))
 
     def _start(
@@ -366,6 +367,7 @@ class Peer:
             session.suspect()
 
     def _request(self, conversation: Conversation, request: Authenticated) -> None:
+        self._history.notice(request.protocol)
         match request.message:
             case Offer() as offer:
                 try:
@@ -378,8 +380,9 @@ class Peer:
                 boot = offer.p4.boot if offer.p4 else ""
                 sent_ms = request.verified.timestamp_ms
                 self.feed(OfferArrived(self._tokens, protocol_of(offer.p4), boot, sent_ms))
-            case Ping(session_id):
-                self._background.spawn(self._pong(conversation, session_id))
+            case Ping():
+                warm = self.protocol >= 2
+                self._background.spawn(self._streams.pong(conversation, request, warm=warm))
             case Cancel(session_id):
                 # Only what came this way: the same offer may have been sent again on another stream.
                 self._withdraw(lambda o: o.conversation is conversation and o.offer.session_id == session_id)
@@ -390,10 +393,3 @@ class Peer:
     def _withdraw(self, withdrawn: Callable[[InboundOffer], bool]) -> None:
         for token in [token for token, inbound in self._offers.items() if withdrawn(inbound)]:
             self.feed(OfferWithdrawn(token))
-
-    async def _pong(self, conversation: Conversation, session_id: str) -> None:
-        await conversation.send(Pong(session_id))
-        if self.protocol >= 2:
-            conversation.warm = True
-        else:
-            conversation.close()

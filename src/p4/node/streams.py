@@ -24,6 +24,7 @@ class ContactStreams:
 
     Args:
         dial: opens a new stream to the contact; raises RendezvousError.
+        sealed: whether requests to the contact are sealed now.
         on_request: called with each request of the contact.
         on_ended: called with each conversation that the far end has ended.
         on_warm_lost: a warm stream ended by the far end's doing: a sign of its death.
@@ -35,6 +36,7 @@ class ContactStreams:
         authenticator: Authenticator,
         *,
         dial: Callable[[bool], Awaitable[SignalStream]],
+        sealed: Callable[[], bool],
         on_request: Callable[[Conversation, Authenticated], None],
         on_ended: Callable[[Conversation], None],
         on_warm_lost: Callable[[], None],
@@ -42,6 +44,7 @@ class ContactStreams:
         self._contact = contact
         self._authenticator = authenticator
         self._dial = dial
+        self._sealed = sealed
         self._on_request = on_request
         self._on_ended = on_ended
         self._on_warm_lost = on_warm_lost
@@ -64,6 +67,14 @@ class ContactStreams:
         if len(inbound) >= limits.CONTACT_STREAMS:
             inbound[0].close()
         return self._add(stream, dialled=False)
+
+    async def pong(self, conversation: Conversation, request: Authenticated, *, warm: bool) -> None:
+        """Reply to a ping. The stream then stays open if both sides may keep it warm."""
+        await conversation.send(Pong(request.message.session_id), sealed=request.sealed)
+        if warm:
+            conversation.warm = True
+        else:
+            conversation.close()
 
     def keep_warm(self, first_delay: float) -> None:
         """See to it, from now on, that one stream stays open while the link is up."""
@@ -139,7 +150,7 @@ class ContactStreams:
     async def _ping(self, conversation: Conversation) -> None:
         request = Ping(self._authenticator.new_session_id())
         try:
-            reply = await conversation.request(request, limits.REPLY_SECONDS)
+            reply = await conversation.request(request, limits.REPLY_SECONDS, sealed=self._sealed())
         except BaseException:
             # Also if cancelled: nobody else would ever close a stream that has not become warm.
             conversation.close()

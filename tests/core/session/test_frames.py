@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from p4.core import limits
 from p4.core.session.frames import (
     Ack,
+    Bind,
     Bye,
     ByeReason,
     Frame,
@@ -25,6 +26,7 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Ping, st.integers(0, 2**32 - 1)),
     st.builds(Pong, st.integers(0, 2**32 - 1)),
     st.builds(Bye, st.sampled_from(ByeReason)),
+    st.builds(Bind, st.binary(min_size=64, max_size=64)),
     st.builds(Resume, EPOCHS, NUMBERS, EPOCHS, NUMBERS),
     st.builds(Text, st.integers(1, 2**53 - 1), st.text(st.characters(codec="utf-8"), max_size=200)),
     st.builds(Ack, NUMBERS),
@@ -58,6 +60,8 @@ def test_any_bytes_are_a_frame_ignorable_or_an_error(data: bytes) -> None:
         (b"\x01\x00\x00\x00", "bad-length"),
         (b"\x01\x00\x00\x00\x00\x00", "bad-length"),
         (b"\x03\x09", "bad-reason"),
+        (b"\x04" + bytes(63), "bad-length"),
+        (b"\x04" + bytes(65), "bad-length"),
         (b"\x10" + bytes(47), "bad-length"),
         (b"\x11" + bytes(7), "bad-length"),
         (b"\x11" + bytes(8) + b"x", "bad-number"),
@@ -79,6 +83,7 @@ def test_frames_of_the_future_are_ignored() -> None:
 
 def test_the_bytes_are_those_of_the_specification() -> None:
     assert encode(Ping(1)) == bytes.fromhex("0100000001")
+    assert encode(Bind(b"s" * 64)).hex() == "04" + "73" * 64
     assert encode(Text(258, "é")) == bytes.fromhex("110000000000000102c3a9")
     assert encode(Resume(b"a" * 16, 1, bytes(16), 2)).hex() == (
         "10" + "61" * 16 + "0000000000000001" + "00" * 16 + "0000000000000002"
@@ -88,5 +93,7 @@ def test_the_bytes_are_those_of_the_specification() -> None:
 def test_a_field_out_of_range_is_the_callers_mistake() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         encode(Resume(b"short", 1, bytes(16), 1))
+    with pytest.raises(ValueError, match="64 bytes"):
+        encode(Bind(b"short"))
     with pytest.raises(ValueError):  # noqa: PT011 - the wording is struct's and changes with Python
         encode(Ack(-1))

@@ -12,9 +12,10 @@ from enum import IntEnum
 from typing import Any
 
 from p4.core import limits
+from p4.core.session.binding import SIGNATURE_BYTES
 from p4.errors import FrameError
 
-__all__ = ["Ack", "Bye", "ByeReason", "Frame", "Ping", "Pong", "Resume", "Text", "decode", "encode"]
+__all__ = ["Ack", "Bind", "Bye", "ByeReason", "Frame", "Ping", "Pong", "Resume", "Text", "decode", "encode"]
 
 EPOCH_BYTES = 16
 
@@ -52,8 +53,15 @@ class Bye:
 
 
 @dataclass(frozen=True, slots=True)
+class Bind:
+    """The first frame of each side: its signature for this link (`p4.core.session.binding`)."""
+
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
-    """The first frame of each side: where its messages stand.
+    """The first frame after `Bind`: where its messages stand.
 
     Args:
         out_epoch: names the sender's outbox.
@@ -83,12 +91,13 @@ class Ack:
     through: int
 
 
-Frame = Ping | Pong | Bye | Resume | Text | Ack
+Frame = Ping | Pong | Bye | Bind | Resume | Text | Ack
 
-_PING, _PONG, _BYE, _RESUME, _TEXT, _ACK = 0x01, 0x02, 0x03, 0x10, 0x11, 0x12
+_PING, _PONG, _BYE, _BIND, _RESUME, _TEXT, _ACK = 0x01, 0x02, 0x03, 0x04, 0x10, 0x11, 0x12
 _FIRST_IGNORABLE = 0x80
 _TOKEN = struct.Struct(">BI")
 _BYE_LAYOUT = struct.Struct(">BB")
+_BIND_LAYOUT = struct.Struct(f">B{SIGNATURE_BYTES}s")
 _RESUME_LAYOUT = struct.Struct(f">B{EPOCH_BYTES}sQ{EPOCH_BYTES}sQ")
 _NUMBER = struct.Struct(">BQ")
 
@@ -107,6 +116,10 @@ def encode(frame: Frame) -> bytes:
                 return _TOKEN.pack(_PONG, token)
             case Bye(reason):
                 return _BYE_LAYOUT.pack(_BYE, reason)
+            case Bind(signature):
+                if len(signature) != SIGNATURE_BYTES:
+                    raise ValueError(f"a signature has {SIGNATURE_BYTES} bytes")
+                return _BIND_LAYOUT.pack(_BIND, signature)
             case Resume(out_epoch, out_first, in_epoch, in_next):
                 if len(out_epoch) != EPOCH_BYTES or len(in_epoch) != EPOCH_BYTES:
                     raise ValueError(f"an epoch has {EPOCH_BYTES} bytes")
@@ -145,6 +158,8 @@ def decode(data: bytes) -> Frame | None:
                 return Bye(ByeReason(reason))
             except ValueError:
                 raise FrameError(f"The goodbye has the unknown reason {reason}.", code="bad-reason") from None
+        case 0x04:
+            return Bind(*_fields(_BIND_LAYOUT, data)[1:])
         case 0x10:
             return Resume(*_fields(_RESUME_LAYOUT, data)[1:])
         case 0x11:

@@ -6,12 +6,25 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # A shell starts background jobs with Ctrl-C ignored, and children inherit that. Tests press Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# How many examples the property tests try. A time limit for one example would measure the machine's other
+# work. `make check` tries the same few each time: the same code, the same verdict.
+EVERYWHERE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("check", EVERYWHERE, max_examples=40, derandomize=True)
+settings.register_profile("test", EVERYWHERE, max_examples=400, derandomize=False, print_blob=True)
+
 INTEGRATION = Path(__file__).parent / "integration"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the profile; `--hypothesis-profile` names another."""
+    if not config.getoption("--hypothesis-profile"):
+        settings.load_profile("check" if "not slow" in config.getoption("-m") else "test")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

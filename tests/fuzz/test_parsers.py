@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.fuzz.mutate import mutated
 from tests.fuzz.targets import TARGETS, Target
@@ -82,7 +82,6 @@ def test_mutated_seeds(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=150, deadline=None)
 @given(data=st.binary(max_size=200) | TEXT)
 @example(data=b"")
 @example(data=b"[" * 65_000)

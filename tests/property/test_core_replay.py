@@ -107,7 +107,7 @@ def violation(steps: list[Step], behaviour: Behaviour) -> str:
     return ""
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=6 * settings().max_examples)
 @given(STEPS)
 def test_what_was_accepted_is_refused_for_ever_and_new_things_pass(steps: list[Step]) -> None:
     assert violation(steps, Behaviour()) == ""

@@ -1,8 +1,10 @@
-"""Real `p4` processes for the tests of the command line."""
+"""`p4` for the tests of the command line: in this process where that is enough, and as real processes."""
 
 from __future__ import annotations
 
 import hashlib
+import io
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from tests.cli.node_process import RunningNode
+
+from p4.cli.main import main
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -24,10 +28,46 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def p4(tmp_path: Path) -> Run:
-    """Run one `p4` command to its end, in an empty directory and with a home of its own."""
-    home = tmp_path / "home"
-    home.mkdir()
+def home(tmp_path: Path) -> Path:
+    """A user's empty home directory."""
+    directory = tmp_path / "home"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def p4(tmp_path: Path, home: Path) -> Run:
+    """Run one `p4` command in this process, in an empty directory and with a home of its own.
+
+    For what is no matter of processes, streams and signals: starting an interpreter takes 100 times longer.
+    """
+
+    def run(*arguments: str | Path, stdin: str | bytes = "", **more: str) -> subprocess.CompletedProcess[str]:
+        words = [str(argument) for argument in arguments]
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        source, out, err = (io.TextIOWrapper(io.BytesIO(start), "utf-8") for start in (data, b"", b""))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "environ", environment(HOME=str(home), **more))
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "stdin", source)
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            patch.setattr(logging.root, "handlers", [])
+            levels = {logger: logger.level for logger in (logging.root, logging.getLogger("p4"))}
+            try:
+                code = main(words)
+            finally:  # a command sets up the logging of its process, which is ours here
+                for logger, level in levels.items():
+                    logger.setLevel(level)
+        said, complained = (stream.buffer.getvalue().decode() for stream in (out, err))
+        return subprocess.CompletedProcess(["p4", *words], code, said, complained)
+
+    return run
+
+
+@pytest.fixture
+def p4_process(tmp_path: Path, home: Path) -> Run:
+    """Run one `p4` command as a process, with the same surroundings."""
 
     def run(
         *arguments: str | Path, stdin: str | bytes | None = "", timeout: float = 60, **more: str

@@ -97,7 +97,14 @@ def test_ctrl_c_leaves_nothing_of_the_private_network(short: Path, moment: str) 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("moment", ["get identities", "waiting for the link", "to notice"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "get identities",
+        pytest.param("waiting for the link", marks=pytest.mark.slow),
+        pytest.param("to notice", marks=pytest.mark.slow),
+    ],
+)
 def test_ctrl_c_leaves_nothing(short: Path, moment: str) -> None:
     interrupted_at(short, moment, "--direct")
 
@@ -157,6 +164,7 @@ class SilentDisplay:
         self.results.append(result)
 
 
+@pytest.mark.slow
 async def test_a_step_that_never_ends_fails_by_its_limit(tmp_path: Path) -> None:
     """A pair that does not know each other starts, but never meets."""
     devices = (

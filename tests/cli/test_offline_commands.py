@@ -1,4 +1,4 @@
-"""`p4 init`, `p4 invite`, `p4 add-contact` and the options of all commands, as real processes."""
+"""`p4 init`, `p4 invite`, `p4 add-contact` and the options of all commands."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def contacts_of(state: Path) -> list[dict[str, object]]:
 # --- init -----------------------------------------------------------------------------------------------
 
 
-def test_init_prints_v1s_two_lines_and_keeps_the_identity(p4: Run, tmp_path: Path) -> None:
+def test_init_prints_v1s_two_lines_and_keeps_the_identity(p4_process: Run, tmp_path: Path) -> None:
     state = tmp_path / "new" / "state"
-    first = p4("init", "--state-dir", state)
+    first = p4_process("init", "--state-dir", state)
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout == f"Initialized {state}\npeer_id={id_of(state)}\n"
     before = fingerprint(state)
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
-    again = p4("init", "--state-dir", state)
+    again = p4_process("init", "--state-dir", state)
     assert again.stdout == first.stdout
     assert fingerprint(state) == before
 
@@ -266,15 +266,15 @@ def test_help_and_version(p4: Run) -> None:
     assert p4("--version").stdout.startswith("p4 ")
 
 
-def test_help_loads_nothing_heavy(p4: Run) -> None:
+def test_help_loads_nothing_heavy(p4_process: Run) -> None:
     """The time of `p4 --help` stays under 150 ms: mostly the interpreter, click and asyncio."""
-    result = p4("--help", PYTHONPROFILEIMPORTTIME="1")
+    result = p4_process("--help", PYTHONPROFILEIMPORTTIME="1")
     loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
     assert "click" in loaded
     assert not {"rich", "prompt_toolkit", "cryptography", "wrtc", "psutil"} & loaded
 
 
-def test_a_reader_that_has_gone_is_no_bug(p4: Run, state: Path) -> None:
+def test_a_reader_that_has_gone_is_no_bug(state: Path) -> None:
     import subprocess
 
     from tests.cli.conftest import environment
@@ -287,8 +287,8 @@ def test_a_reader_that_has_gone_is_no_bug(p4: Run, state: Path) -> None:
     assert done.stdout in {"0\n", "1\n"}
 
 
-def test_a_narrow_locale_shows_escapes_instead_of_failing(p4: Run, tmp_path: Path) -> None:
-    result = p4("init", "--state-dir", tmp_path / "ünï", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+def test_a_narrow_locale_shows_escapes_instead_of_failing(p4_process: Run, tmp_path: Path) -> None:
+    result = p4_process("init", "--state-dir", tmp_path / "ünï", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert result.returncode == 0
     assert "\\xfcn\\xef" in result.stdout
 

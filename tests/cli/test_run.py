@@ -120,6 +120,7 @@ def test_a_message_to_a_killed_node_waits_and_arrives_once(nodes: Start, pair: t
     assert sum("are you there" in line for line in phone.lines) == 1
 
 
+@pytest.mark.slow
 def test_a_delivery_that_had_to_wait_is_told(nodes: Start, pair: tuple[Device, Device]) -> None:
     laptop = nodes(*pair[0].options)
     laptop.type('/send "my phone" hello')
@@ -159,7 +160,7 @@ def test_contacts_are_changed_at_the_prompt(
 
 
 def test_others_on_the_directory_are_refused_by_pid(
-    nodes: Start, p4: Run, pair: tuple[Device, Device], device: Callable[[str], Device]
+    nodes: Start, p4_process: Run, pair: tuple[Device, Device], device: Callable[[str], Device]
 ) -> None:
     third = device("third")
     node = nodes(*pair[0].options, "--no-stdin", stdin=subprocess.DEVNULL)
@@ -169,7 +170,7 @@ def test_others_on_the_directory_are_refused_by_pid(
         ("run", *pair[0].options),
         ("add-contact", "--state-dir", pair[0].directory, "--invite-json", third.invite),
     ):
-        result = p4(*arguments)
+        result = p4_process(*arguments)
         assert result.returncode == 3
         errors = result.stderr.splitlines()
         assert len(errors) == 1
@@ -178,14 +179,15 @@ def test_others_on_the_directory_are_refused_by_pid(
         assert ("/add-file" in errors[0]) == (arguments[0] == "add-contact")
     assert (pair[0].directory / "contacts.json").read_bytes() == contacts
     advertise = ("--mode", "direct", "--advertise", f"127.0.0.1:{pair[0].port}")
-    assert p4("invite", "--state-dir", pair[0].directory, *advertise).stdout == pair[0].invite + "\n"
+    assert p4_process("invite", "--state-dir", pair[0].directory, *advertise).stdout == pair[0].invite + "\n"
     assert node.end()[0] == 0
 
 
-def test_a_taken_port_is_one_line(nodes: Start, p4: Run, pair: tuple[Device, Device]) -> None:
+@pytest.mark.slow
+def test_a_taken_port_is_one_line(nodes: Start, p4_process: Run, pair: tuple[Device, Device]) -> None:
     nodes(*pair[0].options).expect("Share this invite")
     taken = [*pair[1].options, "--signal-port", str(pair[0].port)]
-    result = p4("run", *taken)
+    result = p4_process("run", *taken)
     assert result.returncode in {1, 2, 3}
     assert len(result.stderr.splitlines()) == 1
     assert str(pair[0].port) in result.stderr
@@ -193,13 +195,19 @@ def test_a_taken_port_is_one_line(nodes: Start, p4: Run, pair: tuple[Device, Dev
 
 # --- ending ------------------------------------------------------------------------------------------------
 
-ENDINGS = [(signal.SIGTERM, 0), (signal.SIGINT, 130)] + (
-    [(signal.SIGHUP, 0)] if hasattr(signal, "SIGHUP") else []
-)
+QUICK_ENDINGS = {("SIGTERM", "no-stdin at all"), ("SIGINT", "silent")}
+CODES = {"SIGTERM": 0, "SIGINT": 130, "SIGHUP": 0}
+ENDINGS = [
+    pytest.param(
+        signal.Signals[name], code, stdin, marks=[] if (name, stdin) in QUICK_ENDINGS else pytest.mark.slow
+    )
+    for name, code in CODES.items()
+    if hasattr(signal, name)
+    for stdin in ("silent", "--no-stdin", "no-stdin at all")
+]
 
 
-@pytest.mark.parametrize("stdin", ["silent", "--no-stdin", "no-stdin at all"])
-@pytest.mark.parametrize(("number", "code"), ENDINGS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("number", "code", "stdin"), ENDINGS, ids=str)
 def test_signals_end_it_in_time_while_connected(
     nodes: Start, pair: tuple[Device, Device], number: signal.Signals, code: int, stdin: str
 ) -> None:
@@ -226,8 +234,10 @@ def test_ctrl_c_during_the_start_ends_it(nodes: Start, pair: tuple[Device, Devic
     assert seconds < 2
 
 
-def test_the_end_of_its_input_ends_it_after_the_commands(p4: Run, pair: tuple[Device, Device]) -> None:
-    result = p4(
+def test_the_end_of_its_input_ends_it_after_the_commands(
+    p4_process: Run, pair: tuple[Device, Device]
+) -> None:
+    result = p4_process(
         "run", *pair[0].options, stdin='/send "my phone" one\n/peers\n/nonsense\n/send "my phone" two'
     )
     assert result.returncode == 0
@@ -237,6 +247,7 @@ def test_the_end_of_its_input_ends_it_after_the_commands(p4: Run, pair: tuple[De
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_null_device_as_input_ends_it_unless_asked_otherwise(
     nodes: Start, pair: tuple[Device, Device]
 ) -> None:
@@ -277,6 +288,7 @@ def test_it_can_be_started_without_streams(pair: tuple[Device, Device], closed: 
     assert not problems
 
 
+@pytest.mark.slow
 def test_no_file_is_open_to_others(nodes: Start, pair: tuple[Device, Device]) -> None:
     meet(nodes, pair)
     if os.name == "posix":
@@ -284,9 +296,9 @@ def test_no_file_is_open_to_others(nodes: Start, pair: tuple[Device, Device]) ->
             assert int(mode_and_hash.split()[0], 8) & 0o077 == 0, name
 
 
-def test_without_a_tor_program_the_start_fails_in_one_line(p4: Run, state: Path) -> None:
+def test_without_a_tor_program_the_start_fails_in_one_line(p4_process: Run, state: Path) -> None:
     for command in (("run", "--no-stdin"), ("invite",)):
-        result = p4(
+        result = p4_process(
             command[0], "--state-dir", state, *command[1:], P4_ONIONRELAY_BIN="/no/such/tor", timeout=30
         )
         errors = result.stderr.splitlines()
@@ -296,10 +308,11 @@ def test_without_a_tor_program_the_start_fails_in_one_line(p4: Run, state: Path)
     assert not (state / "p4.pid").exists()
 
 
-def test_a_wrong_tor_program_is_one_line(p4: Run, state: Path) -> None:
-    result = p4("invite", "--state-dir", state, "--onionrelay-bin", "/no/such/tor")
+@pytest.mark.slow
+def test_a_wrong_tor_program_is_one_line(p4_process: Run, state: Path) -> None:
+    result = p4_process("invite", "--state-dir", state, "--onionrelay-bin", "/no/such/tor")
     assert result.returncode in {1, 2}
     assert "/no/such/tor" in complaint(result)
-    result = p4("invite", "--state-dir", state, "--onionrelay-bin", sys.executable, timeout=40)
+    result = p4_process("invite", "--state-dir", state, "--onionrelay-bin", sys.executable, timeout=40)
     assert result.returncode == 1
     complaint(result)

@@ -156,7 +156,10 @@ def test_commands_are_typed_and_completed(prompt: Callable[..., Terminal]) -> No
 
 
 @posix
-@pytest.mark.parametrize(("keys", "code"), [("\x03", 130), ("half a line\x03", 130), ("\x04", 0)])
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [pytest.param("\x03", 130, marks=pytest.mark.slow), ("half a line\x03", 130), ("\x04", 0)],
+)
 def test_ctrl_c_and_ctrl_d_end_it(prompt: Callable[..., Terminal], keys: str, code: int) -> None:
     terminal = prompt()
     terminal.expect("0 of 0 connected")
@@ -169,7 +172,13 @@ def test_ctrl_c_and_ctrl_d_end_it(prompt: Callable[..., Terminal], keys: str, co
 
 @posix
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)], ids=str
+    ("number", "code"),
+    [
+        pytest.param(signal.SIGTERM, 0, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        (signal.SIGHUP, 0),
+    ],
+    ids=str,
 )
 def test_signals_end_it_and_leave_the_terminal_in_order(
     prompt: Callable[..., Terminal], number: signal.Signals, code: int
@@ -184,6 +193,7 @@ def test_signals_end_it_and_leave_the_terminal_in_order(
     assert b"\x1b[?2004l" in terminal.raw
 
 
+@pytest.mark.slow
 @posix
 def test_without_stdin_a_terminal_shows_no_prompt(prompt: Callable[..., Terminal]) -> None:
     terminal = prompt("--no-stdin")

@@ -31,6 +31,7 @@ def found(conditions: Conditions | None = None) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_without_a_bug_nothing_is_found() -> None:
     assert not found()
 

@@ -14,13 +14,16 @@ from typing import Any
 from vectors.generate.common import ALICE, BOB, NOW_MS
 from vectors.generate.envelope import fields, signed
 from vectors.generate.invite import invite
+from vectors.generate.sealed import PING, sealed_bytes
+from vectors.generate.sealed import payload as sealed_payload
 from vectors.generate.signaling import described, sdp
 
 from p4.core import envelope
 from p4.core.canonical import canonical_bytes, parse_object, parse_value
 from p4.core.contacts import ContactBook
-from p4.core.identity import decode_key, encode_key, is_usable_key
+from p4.core.identity import Identity, decode_key, encode_key, is_usable_key
 from p4.core.invite import Invite
+from p4.core.sealing import open_payload
 from p4.core.signaling import parse_payload, parse_reply, sdp_fingerprint
 from p4.errors import ContactError, EnvelopeError, InputError, InviteError, RemoteError, SignalingError
 
@@ -97,6 +100,12 @@ def payload(data: bytes) -> None:
     assert parse_payload(message.to_payload()) == message
 
 
+def sealed(data: bytes) -> None:
+    opened = open_payload(parse_object(data), sender_key=ALICE.public_key, recipient=Identity(BOB.seed))
+    # Nobody but Alice can have sealed it, and the seed is all that she sealed.
+    assert opened == PING
+
+
 def description(data: bytes) -> None:
     assert len(sdp_fingerprint(data.decode("utf-8", "surrogateescape"))) == 32
 
@@ -137,6 +146,7 @@ TARGETS = {
         (RemoteError,),
         dumped(described(p4=P4), described("answer"), {"type": "busy", "session_id": "s"}),
     ),
+    "sealed": Target(sealed, (RemoteError,), dumped(sealed_payload(sealed_bytes(json.dumps(PING).encode())))),
     "description": Target(description, (SignalingError,), (sdp().encode(), sdp(end="\n").encode())),
     "key": Target(key, (ValueError,), (ALICE.public_key_b64.encode(),)),
 }

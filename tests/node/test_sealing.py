@@ -10,7 +10,7 @@ from tests.sim.simulated_node import SimulatedNode, identity_of
 
 from p4.core import envelope, limits
 from p4.core.sealing import seal_payload
-from p4.core.signaling import FAILURE_LINE, Answer, Offer, Ping, Pong
+from p4.core.signaling import FAILURE_LINE, Answer, Busy, Offer, Ping, Pong
 from p4.node.events import NodeWarning
 from p4.ports import SignalStream
 from p4.testing import SimulatedNetwork, simulate
@@ -103,6 +103,18 @@ def test_an_answer_that_others_could_read_is_refused(known: bool) -> None:
         if known:  # who read a sealed offer is not version 1
             answer = Answer(offer.session_id, answer.sdp, None)
         await stream.send_line(contact.seal(LOWER, answer, sealed=False))
+        await until(lambda: "not sealed" in node.peers()[0].last_failure)
+        await node.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
+def test_a_busy_that_others_could_read_is_refused() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        node = await start(network, LOWER, HIGHER)
+        contact = await Puppet(network, HIGHER).start()
+        stream, offer = await next_offer(contact)
+        await stream.send_line(contact.seal(LOWER, Busy(offer.session_id), sealed=False))
         await until(lambda: "not sealed" in node.peers()[0].last_failure)
         await node.close()
 

@@ -18,6 +18,7 @@ from p4.core.signaling import (
     PROTOCOL_2,
     Answer,
     Busy,
+    Cancel,
     Offer,
     SignalingMessage,
     UnsignedFailure,
@@ -47,7 +48,8 @@ class Authenticated:
     def protocol(self) -> int:
         """The version that the sender speaks, as far as this message shows."""
         announces = isinstance(self.message, Offer | Answer) and self.message.p4 is not None
-        return PROTOCOL_2 if self.sealed or announces or isinstance(self.message, Busy) else 1
+        newer = announces or isinstance(self.message, Busy | Cancel)  # which version 1 does not know
+        return PROTOCOL_2 if self.sealed or newer else 1
 
 
 class _Bucket:

@@ -112,7 +112,7 @@ async def _request(
         if sealed and isinstance(error, SignalingError) and error.code == "refused":
             history.offer_refused()
         if conversation.warm and not conversation.ended:
-            await _withdraw(conversation, offer, sealed=sealed)
+            await _withdraw(conversation, offer)
         raise
     match reply:
         case Answer():
@@ -124,10 +124,10 @@ async def _request(
     raise SignalingError("The reply to an offer is not an answer.", code="bad-reply")
 
 
-async def _withdraw(conversation: Conversation, offer: Offer, *, sealed: bool) -> None:
+async def _withdraw(conversation: Conversation, offer: Offer) -> None:
     try:
         async with asyncio.timeout(limits.GOODBYE_SECONDS):
-            await conversation.send(Cancel(offer.session_id), sealed=sealed)
+            await conversation.send(Cancel(offer.session_id), sealed=True)
     except (P4Error, TimeoutError):
         conversation.close()  # its end withdraws the offer as well
 

@@ -28,7 +28,7 @@ demo: ## Two nodes find each other through Tor, talk, lose the link and get it b
 check: ## Style, types, import contracts and the quick tests: under a minute.
 	@scripts/setup check
 	@scripts/static-checks
-	@$(PYTEST) -n auto --maxprocesses=8 -m "not slow and not soak" $(ARGS)
+	@$(PYTEST) -n auto --dist=worksteal -m "not slow and not soak" $(ARGS)
 
 test: ## Everything that every change must pass, real Tor, browser and TURN included: about 15 minutes.
 	@scripts/setup test

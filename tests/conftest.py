@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the profile; `--hypothesis-profile` names another."""
     if not config.getoption("--hypothesis-profile"):
         settings.load_profile("check" if "not slow" in config.getoption("-m") else "test")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two more than there are processors, up to 8: many tests wait for time-outs and for processes."""
+    return min((os.cpu_count() or 1) + 2, 8)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

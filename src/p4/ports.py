@@ -281,6 +281,12 @@ class PeerRecord:
     """Number of the next message we expect."""
     last_seen_ms: int = 0
     """Wall clock of the last moment a link was up, Unix milliseconds; 0 for never."""
+    out_offered: int = 1
+    """Only numbers below this can ever have been sent from this disk (spec/link.md, Restored backups)."""
+    out_retired: tuple[bytes, ...] = ()
+    """Earlier names of our outbox, the latest last; at most ``limits.RETIRED_EPOCHS``."""
+    in_retired: tuple[tuple[bytes, int], ...] = ()
+    """Earlier ``in_epoch`` and ``in_next``, the latest last; as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,11 +334,14 @@ class Store(Protocol):
     async def save_replay(self, peer_id: PeerId, window: ReplayWindow) -> None:
         """Replace it. The node acts on an envelope only after this returned."""
 
-    async def append_outbox(self, peer_id: PeerId, text: str, *, now_ms: int, new_epoch: bytes) -> int:
+    async def append_outbox(
+        self, peer_id: PeerId, text: str, *, now_ms: int, new_epoch: bytes, offered: bool = False
+    ) -> int:
         """Accept a message: give it the next number and keep it until acknowledged.
 
         Args:
             new_epoch: 16 random bytes, used if the contact has no outbox epoch yet.
+            offered: it may be sent as soon as this returned; else `offer_outbox` comes first.
 
         Returns:
             Its number, counting from 1 without holes within the epoch.
@@ -347,17 +356,30 @@ class Store(Protocol):
     async def acknowledge_outbox(self, peer_id: PeerId, *, through: int) -> None:
         """The peer has everything up to and including ``through``; forget it."""
 
+    async def offer_outbox(self, peer_id: PeerId) -> None:
+        """Everything in the outbox may be sent once this returned: raise ``out_offered`` to ``out_next``."""
+
+    async def renew_outbox(self, peer_id: PeerId, *, new_epoch: bytes, known_as: bytes = b"") -> PeerRecord:
+        """Name the outbox anew and number what waits in it from 1, in the same order, none of it offered.
+
+        Args:
+            known_as: what the contact called our outbox; retired together with our own old name.
+        """
+
     async def accept_inbox(
         self, peer_id: PeerId, *, epoch: bytes, messages: Iterable[tuple[int, str]], now_ms: int
     ) -> list[InboxMessage]:
         """Keep received messages, each exactly once, in one transaction with ``in_epoch``/``in_next``.
 
-        A number below ``in_next`` of the same epoch is dropped as a duplicate. A number above it, or a
-        new epoch, is accepted and moves ``in_next`` (the sender's outbox was lost or restored).
+        A number below ``in_next`` of its epoch, present or retired, is dropped as a duplicate. Another is
+        accepted and moves ``in_next``; it makes its epoch the present one and retires the one before.
 
         Returns:
             Those that are new. The node acknowledges only after this returned.
         """
+
+    async def skip_inbox(self, peer_id: PeerId, *, epoch: bytes, to: int) -> None:
+        """Expect ``to`` next in an epoch, present or retired, if less was expected: the rest is lost."""
 
     async def read_inbox(self) -> list[InboxMessage]:
         """Everything kept and not yet confirmed by the application, oldest first."""

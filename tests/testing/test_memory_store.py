@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.adapters.store_contract import StoreContract
+from tests.adapters.restored_store_contract import RestoredStoreContract
 
 from p4.core.identity import PeerId
 from p4.errors import StateError
@@ -17,7 +17,7 @@ from p4.testing.virtual_time import run
 ALICE = PeerId("a" * 24)
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(RestoredStoreContract):
     disks: dict[Path, MemoryDisk]
 
     @pytest.fixture(autouse=True)

@@ -45,6 +45,12 @@ class MemoryDisk:
             list(self.inbox),
         )
 
+    def restore(self, backup: MemoryDisk) -> None:
+        """Put a backup back: everything that was written since is gone. For a host that is down."""
+        earlier = backup.copy()
+        self.peers, self.replay = earlier.peers, earlier.replay
+        self.outbox, self.inbox = earlier.outbox, earlier.inbox
+
 
 class MemoryStore:
     """One process' view of a disk.
@@ -180,7 +186,9 @@ class MemoryStore:
 
         await self._write(operation)
 
-    async def append_outbox(self, peer_id: PeerId, text: str, *, now_ms: int, new_epoch: bytes) -> int:
+    async def append_outbox(
+        self, peer_id: PeerId, text: str, *, now_ms: int, new_epoch: bytes, offered: bool = False
+    ) -> int:
         """Give the message the next number and keep it."""
 
         def operation() -> int:
@@ -196,7 +204,10 @@ class MemoryStore:
             number = record.out_next
             queue.append(OutboxMessage(number, text, now_ms))
             self.disk.peers[peer_id] = replace(
-                record, out_epoch=record.out_epoch or new_epoch, out_next=number + 1
+                record,
+                out_epoch=record.out_epoch or new_epoch,
+                out_next=number + 1,
+                out_offered=number + 1 if offered else record.out_offered,
             )
             return number
 
@@ -220,6 +231,37 @@ class MemoryStore:
 
         await self._write(operation)
 
+    async def offer_outbox(self, peer_id: PeerId) -> None:
+        """Whatever is in the outbox may be sent from now on."""
+
+        def operation() -> None:
+            if (record := self.disk.peers.get(peer_id)) is not None:
+                self.disk.peers[peer_id] = replace(record, out_offered=record.out_next)
+
+        await self._write(operation)
+
+    async def renew_outbox(self, peer_id: PeerId, *, new_epoch: bytes, known_as: bytes = b"") -> PeerRecord:
+        """Name the outbox anew and number what waits in it from 1, in the same order."""
+
+        def operation() -> PeerRecord:
+            record = self._record(peer_id)
+            queue = self.disk.outbox.get(peer_id, [])
+            self.disk.outbox[peer_id] = [
+                replace(message, number=number) for number, message in enumerate(queue, 1)
+            ]
+            names = [name for name in dict.fromkeys((record.out_epoch, known_as)) if name]
+            kept = [name for name in record.out_retired if name not in names]
+            record = self.disk.peers[peer_id] = replace(
+                record,
+                out_epoch=new_epoch,
+                out_next=len(queue) + 1,
+                out_offered=1,
+                out_retired=tuple([*kept, *names][-limits.RETIRED_EPOCHS :]),
+            )
+            return record
+
+        return await self._write(operation)
+
     async def accept_inbox(
         self, peer_id: PeerId, *, epoch: bytes, messages: Iterable[tuple[int, str]], now_ms: int
     ) -> list[InboxMessage]:
@@ -228,18 +270,38 @@ class MemoryStore:
 
         def operation() -> list[InboxMessage]:
             record = self._record(peer_id)
+            retired = dict(record.in_retired)
             new = []
             for number, text in received:
-                if epoch == record.in_epoch and number < record.in_next:
+                expected = record.in_next if epoch == record.in_epoch else retired.get(epoch, 1)
+                if number < expected:
                     continue
                 new.append(InboxMessage(peer_id, epoch, number, text, now_ms))
-                record = replace(record, in_epoch=epoch, in_next=number + 1)
+                if record.in_epoch not in (b"", epoch):
+                    retired.pop(epoch, None)
+                    retired[record.in_epoch] = record.in_next
+                kept = tuple(retired.items())[-limits.RETIRED_EPOCHS :]
+                record = replace(record, in_epoch=epoch, in_next=number + 1, in_retired=kept)
             if new:
                 self.disk.inbox.extend(new)
                 self.disk.peers[peer_id] = record
             return new
 
         return await self._write(operation)
+
+    async def skip_inbox(self, peer_id: PeerId, *, epoch: bytes, to: int) -> None:
+        """Expect ``to`` next in a known epoch, if less was expected."""
+
+        def operation() -> None:
+            record = self._record(peer_id)
+            if epoch == record.in_epoch:
+                record = replace(record, in_next=max(record.in_next, to))
+            retired = tuple(
+                (name, max(number, to) if name == epoch else number) for name, number in record.in_retired
+            )
+            self.disk.peers[peer_id] = replace(record, in_retired=retired)
+
+        await self._write(operation)
 
     async def read_inbox(self) -> list[InboxMessage]:
         """Everything not yet confirmed by the application, oldest first."""

@@ -9,9 +9,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.adapters.store_contract import StoreContract
+from tests.adapters.restored_store_contract import RestoredStoreContract
 
 from p4.adapters.store import database, schema
 from p4.adapters.store.sqlite import SqliteStore
@@ -26,7 +27,7 @@ EPOCH = bytes(range(16))
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(RestoredStoreContract):
     """The shared suite on a real file; a lost process leaves its log unfolded behind."""
 
     @pytest.fixture(autouse=True)
@@ -168,7 +169,10 @@ async def test_a_text_without_encoding_is_refused(store: SqliteStore) -> None:
     assert await append(store) == 1
 
 
-async def test_an_epoch_that_comes_back_does_not_wait_twice(store: SqliteStore) -> None:
+async def test_a_forgotten_epoch_that_comes_back_does_not_wait_twice(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RETIRED_EPOCHS", 0)
     other = bytes(16)
     await store.accept_inbox(ALICE, epoch=EPOCH, messages=[(1, "a"), (2, "b")], now_ms=1)
     await store.accept_inbox(ALICE, epoch=other, messages=[(1, "c")], now_ms=1)
@@ -218,6 +222,11 @@ async def test_a_long_outbox_is_read_in_stretches(store: SqliteStore) -> None:
     assert await append(store) == 100_001
     # Thousands of the machine's steps, not the hundreds of thousands that a walk over the table takes.
     assert steps <= 3
+    record = await store.renew_outbox(ALICE, new_epoch=bytes(16))
+    assert (record.out_next, record.out_offered) == (100_001, 1)
+    assert await store.read_outbox(ALICE, after=99_999, limit=3) == [
+        OutboxMessage(100_000, "text", 1),
+    ]
 
 
 # --- versions ---------------------------------------------------------------------------------------------
@@ -227,6 +236,18 @@ def restore(path: Path, dump: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(dump.read_text(encoding="utf-8"))
     path.chmod(0o600)
+
+
+SINCE: dict[str, dict[str, Any]] = {
+    # What was sent was not recorded: all of it may have been.
+    "schema-1": {"out_offered": 4},
+    "schema-2": {
+        "out_offered": 3,
+        "out_retired": (b"p" * 16,),
+        "in_retired": ((b"j" * 16, 5), (b"h" * 16, 6)),
+    },
+}
+"""What later forms know beyond the first, as each fixture has it."""
 
 
 @pytest.mark.parametrize("dump", sorted(FIXTURES.glob("schema-*.sql")), ids=lambda dump: dump.stem)
@@ -240,7 +261,7 @@ async def test_a_database_of_every_released_version_opens_with_all_it_held(
     try:
         peers = await store.load_peers()
         assert peers == {
-            ALICE: PeerRecord(2, b"o" * 16, 4, b"i" * 16, 8, 1_700_000_000_000),
+            ALICE: PeerRecord(2, b"o" * 16, 4, b"i" * 16, 8, 1_700_000_000_000, **SINCE[dump.stem]),
             PeerId("b" * 24): PeerRecord(protocol=1),
         }
         assert await store.read_outbox(ALICE, after=0, limit=9) == [

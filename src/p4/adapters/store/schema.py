@@ -56,7 +56,26 @@ _FIRST = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_EPOCHS = (
+    # Of an older database it is not known what was sent: all of it may have been.
+    "ALTER TABLE relation ADD COLUMN out_offered INTEGER NOT NULL DEFAULT 1 CHECK (out_offered >= 1)",
+    "UPDATE relation SET out_offered = out_next",
+    """CREATE TABLE retired_outbox (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        relation INTEGER NOT NULL REFERENCES relation (id) ON DELETE CASCADE,
+        epoch BLOB NOT NULL,
+        UNIQUE (relation, epoch)
+    ) STRICT""",
+    """CREATE TABLE retired_inbox (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        relation INTEGER NOT NULL REFERENCES relation (id) ON DELETE CASCADE,
+        epoch BLOB NOT NULL,
+        expected INTEGER NOT NULL CHECK (expected >= 1),
+        UNIQUE (relation, epoch)
+    ) STRICT""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _EPOCHS)
 """Migration number n (from 1) is ``MIGRATIONS[n - 1]``."""
 
 

@@ -97,7 +97,9 @@ class SqliteStore:
         """Replace it; only the difference to what is stored is written."""
         await self._write(lambda connection: statements.save_replay(connection, peer_id, window))
 
-    async def append_outbox(self, peer_id: PeerId, text: str, *, now_ms: int, new_epoch: bytes) -> int:
+    async def append_outbox(
+        self, peer_id: PeerId, text: str, *, now_ms: int, new_epoch: bytes, offered: bool = False
+    ) -> int:
         """Accept a message and return its number.
 
         Raises:
@@ -113,7 +115,7 @@ class SqliteStore:
                 code="not-unicode",
             ) from error
         number = await self._write(
-            lambda connection: statements.append_outbox(connection, peer_id, text, now_ms, new_epoch)
+            lambda connection: statements.append_outbox(connection, peer_id, text, now_ms, new_epoch, offered)
         )
         if number is None:
             raise StateError(
@@ -143,6 +145,16 @@ class SqliteStore:
         through = min(max(through, 0), _LARGEST_INTEGER)
         await self._write(lambda connection: statements.acknowledge_outbox(connection, peer_id, through))
 
+    async def offer_outbox(self, peer_id: PeerId) -> None:
+        """Whatever is in the outbox may be sent from now on."""
+        await self._write(lambda connection: statements.offer_outbox(connection, peer_id))
+
+    async def renew_outbox(self, peer_id: PeerId, *, new_epoch: bytes, known_as: bytes = b"") -> PeerRecord:
+        """Name the outbox anew and number what waits in it from 1, in the same order."""
+        return await self._write(
+            lambda connection: statements.renew_outbox(connection, peer_id, new_epoch, known_as)
+        )
+
     async def accept_inbox(
         self, peer_id: PeerId, *, epoch: bytes, messages: Iterable[tuple[int, str]], now_ms: int
     ) -> list[InboxMessage]:
@@ -161,6 +173,11 @@ class SqliteStore:
         return await self._write(
             lambda connection: statements.accept_inbox(connection, peer_id, epoch, batch, now_ms)
         )
+
+    async def skip_inbox(self, peer_id: PeerId, *, epoch: bytes, to: int) -> None:
+        """Expect ``to`` next in a known epoch, if less was expected."""
+        to = min(to, limits.SAFE_INTEGER + 1)
+        await self._write(lambda connection: statements.skip_inbox(connection, peer_id, epoch, to))
 
     async def read_inbox(self) -> list[InboxMessage]:
         """Everything kept and not yet confirmed by the application, in the order of its arrival."""

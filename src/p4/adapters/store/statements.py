@@ -18,19 +18,50 @@ __all__ = [
     "forget_peer",
     "load_peers",
     "load_replay",
+    "offer_outbox",
     "read_inbox",
     "read_outbox",
+    "renew_outbox",
     "save_peer",
     "save_replay",
+    "skip_inbox",
 ]
+
+_FAR = 2**60
+"""Beyond every number: where messages are numbered while they change places."""
 
 
 def load_peers(connection: sqlite3.Connection) -> dict[PeerId, PeerRecord]:
     """Every record there is."""
-    rows = connection.execute(
-        "SELECT peer_id, protocol, out_epoch, out_next, in_epoch, in_next, last_seen_ms FROM relation"
+    rows = connection.execute("SELECT peer_id FROM relation").fetchall()
+    return {PeerId(peer_id): _record(connection, peer_id) for (peer_id,) in rows}
+
+
+def _record(connection: sqlite3.Connection, peer_id: str) -> PeerRecord:
+    relation, protocol, out_epoch, out_next, in_epoch, in_next, last_seen_ms, out_offered = (
+        connection.execute(
+            "SELECT id, protocol, out_epoch, out_next, in_epoch, in_next, last_seen_ms, out_offered "
+            "FROM relation WHERE peer_id = ?",
+            (peer_id,),
+        ).fetchone()
     )
-    return {PeerId(peer_id): PeerRecord(*fields) for peer_id, *fields in rows}
+    ours = connection.execute(
+        "SELECT epoch FROM retired_outbox WHERE relation = ? ORDER BY position", (relation,)
+    )
+    theirs = connection.execute(
+        "SELECT epoch, expected FROM retired_inbox WHERE relation = ? ORDER BY position", (relation,)
+    )
+    return PeerRecord(
+        protocol,
+        out_epoch,
+        out_next,
+        in_epoch,
+        in_next,
+        last_seen_ms,
+        out_offered,
+        out_retired=tuple(epoch for (epoch,) in ours),
+        in_retired=tuple((epoch, expected) for epoch, expected in theirs),
+    )
 
 
 def save_peer(connection: sqlite3.Connection, peer_id: PeerId, record: PeerRecord) -> None:
@@ -78,7 +109,12 @@ def save_replay(connection: sqlite3.Connection, peer_id: PeerId, window: ReplayW
 
 
 def append_outbox(
-    connection: sqlite3.Connection, peer_id: PeerId, text: str, now_ms: int, new_epoch: bytes
+    connection: sqlite3.Connection,
+    peer_id: PeerId,
+    text: str,
+    now_ms: int,
+    new_epoch: bytes,
+    offered: bool,
 ) -> int | None:
     """Give the message the next number; None if `limits.OUTBOX_MESSAGES` wait already."""
     relation = _relation(connection, peer_id)
@@ -90,8 +126,9 @@ def append_outbox(
     if oldest is not None and number - oldest >= limits.OUTBOX_MESSAGES:
         return None
     connection.execute(
-        "UPDATE relation SET out_next = ?, out_epoch = iif(length(out_epoch) = 0, ?, out_epoch) WHERE id = ?",
-        (number + 1, new_epoch, relation),
+        "UPDATE relation SET out_next = ?, out_epoch = iif(length(out_epoch) = 0, ?, out_epoch), "
+        "out_offered = iif(?, ?, out_offered) WHERE id = ?",
+        (number + 1, new_epoch, offered, number + 1, relation),
     )
     connection.execute(
         "INSERT INTO outbox (relation, number, text, accepted_ms) VALUES (?, ?, ?, ?)",
@@ -120,6 +157,34 @@ def acknowledge_outbox(connection: sqlite3.Connection, peer_id: PeerId, through:
     )
 
 
+def offer_outbox(connection: sqlite3.Connection, peer_id: PeerId) -> None:
+    """Whatever has a number may have been sent from now on."""
+    connection.execute("UPDATE relation SET out_offered = out_next WHERE peer_id = ?", (peer_id,))
+
+
+def renew_outbox(
+    connection: sqlite3.Connection, peer_id: PeerId, new_epoch: bytes, known_as: bytes
+) -> PeerRecord:
+    """Retire the present name, and number what waits from 1."""
+    relation = _relation(connection, peer_id)
+    (old_epoch,) = connection.execute("SELECT out_epoch FROM relation WHERE id = ?", (relation,)).fetchone()
+    for epoch in (old_epoch, known_as):
+        if epoch:
+            _retire(connection, "retired_outbox", relation, {"epoch": epoch})
+    oldest, waiting = connection.execute(
+        "SELECT min(number), count(*) FROM outbox WHERE relation = ?", (relation,)
+    ).fetchone()
+    if waiting:
+        # In two steps, so that whatever the order of the rows no two have the same number on the way.
+        for shift in (_FAR, 1 - oldest - _FAR):
+            connection.execute("UPDATE outbox SET number = number + ? WHERE relation = ?", (shift, relation))
+    connection.execute(
+        "UPDATE relation SET out_epoch = ?, out_next = ?, out_offered = 1 WHERE id = ?",
+        (new_epoch, waiting + 1, relation),
+    )
+    return _record(connection, peer_id)
+
+
 def accept_inbox(
     connection: sqlite3.Connection,
     peer_id: PeerId,
@@ -129,19 +194,18 @@ def accept_inbox(
 ) -> list[InboxMessage]:
     """Keep what is new, count it, and return it."""
     relation = _relation(connection, peer_id)
-    known_epoch, expected = connection.execute(
+    present, in_next = connection.execute(
         "SELECT in_epoch, in_next FROM relation WHERE id = ?", (relation,)
     ).fetchone()
-    if known_epoch != epoch:
-        expected = 1
+    expected = in_next if epoch == present else _retired_expected(connection, relation, epoch) or 1
     new: list[InboxMessage] = []
     moved = False
     for number, text in messages:
         if number < expected:
             continue
         expected, moved = number + 1, True
-        # An epoch may come back (a peer that restored a backup). What still waits under this name is the
-        # same message and must not wait twice.
+        # An epoch may come back after it was forgotten (older than the retired ones). What still waits
+        # under this name is the same message and must not wait twice.
         inserted = connection.execute(
             "INSERT INTO inbox (relation, epoch, number, text, received_ms) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (relation, epoch, number) DO NOTHING",
@@ -150,10 +214,25 @@ def accept_inbox(
         if inserted:
             new.append(InboxMessage(peer_id, epoch, number, text, now_ms))
     if moved:
+        if present not in (b"", epoch):
+            _retire(connection, "retired_inbox", relation, {"epoch": present, "expected": in_next})
+        connection.execute("DELETE FROM retired_inbox WHERE relation = ? AND epoch = ?", (relation, epoch))
         connection.execute(
             "UPDATE relation SET in_epoch = ?, in_next = ? WHERE id = ?", (epoch, expected, relation)
         )
     return new
+
+
+def skip_inbox(connection: sqlite3.Connection, peer_id: PeerId, epoch: bytes, to: int) -> None:
+    """Expect a higher number in an epoch that is known."""
+    relation = _relation(connection, peer_id)
+    connection.execute(
+        "UPDATE relation SET in_next = max(in_next, ?) WHERE id = ? AND in_epoch = ?", (to, relation, epoch)
+    )
+    connection.execute(
+        "UPDATE retired_inbox SET expected = max(expected, ?) WHERE relation = ? AND epoch = ?",
+        (to, relation, epoch),
+    )
 
 
 def read_inbox(connection: sqlite3.Connection) -> list[InboxMessage]:
@@ -182,3 +261,25 @@ def _relation(connection: sqlite3.Connection, peer_id: PeerId) -> int:
             "INSERT INTO relation (peer_id) VALUES (?) RETURNING id", (peer_id,)
         ).fetchone()
     return int(row[0])
+
+
+def _retired_expected(connection: sqlite3.Connection, relation: int, epoch: bytes) -> int | None:
+    row = connection.execute(
+        "SELECT expected FROM retired_inbox WHERE relation = ? AND epoch = ?", (relation, epoch)
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def _retire(connection: sqlite3.Connection, table: str, relation: int, row: dict[str, bytes | int]) -> None:
+    """Remember a name as the latest of its kind and forget the oldest beyond ``limits.RETIRED_EPOCHS``."""
+    # The table and its columns are our own words; only values come from outside.
+    marks = ", ".join("?" for _ in row)
+    connection.execute(
+        f"INSERT OR REPLACE INTO {table} (relation, {', '.join(row)}) VALUES (?, {marks})",  # noqa: S608
+        (relation, *row.values()),
+    )
+    connection.execute(
+        f"DELETE FROM {table} WHERE relation = ? AND position NOT IN "  # noqa: S608
+        f"(SELECT position FROM {table} WHERE relation = ? ORDER BY position DESC LIMIT ?)",
+        (relation, relation, limits.RETIRED_EPOCHS),
+    )

@@ -8,11 +8,19 @@ import gc
 from p4.core import limits
 from p4.core.identity import PeerId
 from p4.node.event_stream import EventHub
-from p4.node.events import LinkDown, NodeWarning, TextReceived
-from p4.ports import InboxMessage
+from p4.node.events import (
+    LinkDown,
+    LinkUp,
+    NodeWarning,
+    RendezvousChanged,
+    TextDelivered,
+    TextReceived,
+)
+from p4.ports import InboxMessage, RendezvousPhase, RendezvousStatus
 from p4.testing.virtual_time import run
 
 BOB = PeerId("b" * 24)
+CAROL = PeerId("c" * 24)
 
 
 def text(number: int) -> InboxMessage:
@@ -151,5 +159,52 @@ def test_a_reader_that_was_cancelled_lost_nothing() -> None:
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
         assert await anext(stream) == TextReceived(BOB, "text 1", 1001)
+
+    run(scenario())
+
+
+def test_a_reader_that_sleeps_for_a_year_loses_no_text_and_fills_no_memory() -> None:
+    async def scenario() -> None:
+        hub = EventHub(lambda message: None)
+        stream = hub.open()
+        hub.emit(LinkUp(CAROL, 2))
+        for number in range(1, 1001):
+            hub.emit(LinkUp(BOB, 2))
+            hub.text(text(number))
+            hub.emit(TextDelivered(BOB, number))
+            hub.emit(LinkDown(BOB, str(number)))
+            hub.emit(NodeWarning(str(number)))
+            hub.emit(RendezvousChanged(RendezvousStatus(RendezvousPhase.STARTING, number % 100, "")))
+        hub.close()
+        events = [event async for event in stream]
+        assert [event.text for event in events if isinstance(event, TextReceived)] == [
+            f"text {number}" for number in range(1, 1001)
+        ]
+        assert LinkUp(CAROL, 2) in events, "one contact's events push out another's"
+        links = [event for event in events if isinstance(event, LinkUp | LinkDown) and event.peer_id == BOB]
+        assert [type(event) for event in links] == [LinkUp, LinkDown] * (limits.WAITING_EVENTS // 2)
+        for kind in (NodeWarning, TextDelivered, RendezvousChanged):
+            assert sum(isinstance(event, kind) for event in events) == limits.WAITING_EVENTS
+        # What is so now is what came last.
+        assert links[-1] == LinkDown(BOB, "1000")
+        assert [event for event in events if isinstance(event, TextDelivered)][-1].number == 1000
+        assert [event for event in events if isinstance(event, NodeWarning)][-1].text == "1000"
+
+    run(scenario())
+
+
+def test_up_and_down_take_turns_for_a_reader_that_had_taken_an_up() -> None:
+    async def scenario() -> None:
+        hub = EventHub(lambda message: None)
+        stream = hub.open()
+        hub.emit(LinkUp(BOB, 2))
+        assert await anext(stream) == LinkUp(BOB, 2)
+        for number in range(100):
+            hub.emit(LinkDown(BOB, str(number)))
+            hub.emit(LinkUp(BOB, 2))
+        hub.close()
+        kinds = [type(event) async for event in stream]
+        assert kinds == [LinkDown, LinkUp] * (len(kinds) // 2)
+        assert len(kinds) <= limits.WAITING_EVENTS
 
     run(scenario())

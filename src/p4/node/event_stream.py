@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import ref
 
 from p4.core import limits
 from p4.core.identity import PeerId
-from p4.node.events import NodeEvent, TextReceived
+from p4.node.events import LinkDown, LinkUp, NodeEvent, TextDelivered, TextReceived
 from p4.ports import InboxMessage
 
 __all__ = ["EventHub", "EventStream"]
+
+_Kind = tuple[type[NodeEvent], PeerId | None]
 
 
 class EventStream:
@@ -21,11 +24,18 @@ class EventStream:
     A `TextReceived` counts as taken when the application asks for the event after it. If the process
     dies before that, the text comes again after the next start; if the stream is left before that, the
     next stream gets it. A stream that is no longer used may just be dropped.
+
+    A reader may be as slow as it likes and loses no text. Of other events at most
+    ``limits.WAITING_EVENTS`` of a kind wait (for each contact); then the oldest are left out: a pair of a
+    contact's `LinkUp` and `LinkDown`, one of any other kind. What remains last is what is so now.
     """
 
     def __init__(self, hub: EventHub) -> None:
         self._hub = hub
-        self._queue: asyncio.Queue[tuple[NodeEvent, InboxMessage | None] | None] = asyncio.Queue()
+        self._waiting: OrderedDict[int, tuple[NodeEvent, InboxMessage | None]] = OrderedDict()
+        self._kinds: defaultdict[_Kind, deque[int]] = defaultdict(deque)
+        self._count = 0
+        self._changed = asyncio.Event()
         self._taken: InboxMessage | None = None
         self._ended = False
 
@@ -36,14 +46,18 @@ class EventStream:
         if self._taken is not None:
             taken, self._taken = self._taken, None
             self._hub.consumed(taken)
-        if self._ended and self._queue.empty():
-            raise StopAsyncIteration
-        with self._hub.waiting(self):
-            item = await self._queue.get()
-        if item is None:
-            self._ended = True
-            raise StopAsyncIteration
-        event, self._taken = item
+        while not self._waiting:
+            if self._ended:
+                raise StopAsyncIteration
+            self._changed.clear()
+            with self._hub.waiting(self):
+                await self._changed.wait()
+        _, (event, self._taken) = self._waiting.popitem(last=False)
+        if self._taken is None:
+            kind = _kind(event)
+            self._kinds[kind].popleft()  # the oldest of all is the oldest of its kind
+            if not self._kinds[kind]:
+                del self._kinds[kind]
         return event
 
     async def aclose(self) -> None:
@@ -52,12 +66,20 @@ class EventStream:
         self._end()
 
     def _put(self, event: NodeEvent, message: InboxMessage | None) -> None:
-        self._queue.put_nowait((event, message))
+        self._count += 1
+        self._waiting[self._count] = event, message
+        self._changed.set()
+        if message is None:
+            kind = self._kinds[_kind(event)]
+            kind.append(self._count)
+            if len(kind) > limits.WAITING_EVENTS:
+                # Up and down take turns, and shall do so without those that are left out.
+                for _ in range(2 if isinstance(event, LinkUp | LinkDown) else 1):
+                    del self._waiting[kind.popleft()]
 
     def _end(self) -> None:
-        if not self._ended:
-            self._ended = True
-            self._queue.put_nowait(None)
+        self._ended = True
+        self._changed.set()
 
 
 class EventHub:
@@ -157,3 +179,13 @@ class EventHub:
 
 def _key(message: InboxMessage) -> tuple[str, bytes, int]:
     return message.peer_id, message.epoch, message.number
+
+
+def _kind(event: NodeEvent) -> _Kind:
+    match event:
+        case LinkUp(peer_id) | LinkDown(peer_id):
+            return LinkUp, peer_id
+        case TextDelivered(peer_id):
+            return TextDelivered, peer_id
+        case _:
+            return type(event), None

@@ -27,6 +27,7 @@ class Post:
         self.disk = disk or MemoryDisk()
         self.received: list[str] = []
         self.delivered: list[int] = []
+        self.warnings: list[str] = []
         self.open = asyncio.Event()
         self.open.set()
         self.store = MemoryStore(self.disk, commit_seconds=commit_seconds, return_seconds=0.05)
@@ -39,6 +40,8 @@ class Post:
             room=self._room,
             on_received=self._on_received,
             on_delivered=self.delivered.append,
+            warn=self.warnings.append,
+            label=lambda: "Bob",
         )
 
     async def _room(self) -> None:
@@ -62,7 +65,7 @@ def test_what_was_accepted_is_there_after_a_restart_with_its_number() -> None:
         before = Post()
         mailbox = await before.load()
         assert [await mailbox.send(text) for text in ("a", "b", "c")] == [1, 2, 3]
-        await mailbox.confirm(1)
+        await mailbox.confirm(1, epoch=mailbox.out_epoch)
         after = Post(before.disk)
         mailbox = await after.load()
         assert (mailbox.queued, mailbox.out_first) == (2, 2)
@@ -91,7 +94,7 @@ def test_a_contact_cannot_confirm_what_it_was_never_sent() -> None:
         post = Post()
         mailbox = await post.load()
         await mailbox.send("a")
-        await mailbox.confirm(2**63)
+        await mailbox.confirm(2**63, epoch=mailbox.out_epoch)
         assert post.delivered == [1]
         assert await mailbox.send("b") == 2
         assert mailbox.queued == 1
@@ -105,7 +108,7 @@ def test_a_text_accepted_while_all_others_are_confirmed_is_not_skipped() -> None
         mailbox = await post.load()
         for number in range(1, 4):
             await mailbox.send(str(number))
-        await mailbox.confirm(3)
+        await mailbox.confirm(3, epoch=mailbox.out_epoch)
         reading = asyncio.create_task(mailbox.read(after=0, limit=10))
         sending = [asyncio.create_task(mailbox.send("four")) for _ in range(1)]
         async with asyncio.timeout(5):
@@ -172,5 +175,148 @@ def test_a_version_1_peer_cannot_fill_the_memory() -> None:
         began = asyncio.get_running_loop().time()
         await mailbox.close()
         assert asyncio.get_running_loop().time() - began <= limits.CLOSE_SECONDS
+
+    on_virtual_time(scenario())
+
+
+# --- restored backups (spec/link.md) ------------------------------------------------------------------------
+
+OLD, NEW = b"e" * 16, b"f" * 16
+
+
+def test_a_contact_that_has_more_than_was_ever_offered_proves_the_disk_old() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.load()
+        await mailbox.send("offered")
+        await mailbox.offer(epoch=mailbox.out_epoch)
+        await mailbox.send("offered at once")
+        mailbox = await Post(post.disk).load()
+        for _ in range(5):
+            await mailbox.send("queued by a disk that was put back")
+        mailbox = await Post(post.disk).load()  # it may have been started again meanwhile
+        epoch = mailbox.out_epoch
+        assert not mailbox.is_outdated(epoch, 3)
+        assert mailbox.is_outdated(epoch, 4), "its number 3 is not our number 3"
+        assert not mailbox.is_outdated(bytes(16), 1), "it never heard from us, or forgot it"
+        assert mailbox.is_outdated(b"later name of us", 1)
+
+    on_virtual_time(scenario())
+
+
+def test_a_renewed_queue_keeps_its_texts_and_ignores_what_the_old_one_is_owed() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.load()
+        for text in ("a", "b", "c"):
+            await mailbox.send(text)
+        old = mailbox.out_epoch
+        await mailbox.confirm(1, epoch=old)
+        renewing = asyncio.create_task(mailbox.renew(epoch=old, known_as=b"what it calls us"))
+        appending = asyncio.create_task(mailbox.send("d"))
+        await asyncio.sleep(0)
+        await mailbox.confirm(3, epoch=old)  # on its way from the old link
+        await mailbox.renew(epoch=old, known_as=old)  # asked for twice: done once
+        await asyncio.gather(renewing, appending)
+        assert mailbox.out_epoch != old
+        assert [(m.number, m.text) for m in await mailbox.read(after=0, limit=9)] == [
+            (1, "b"),
+            (2, "c"),
+            (3, "d"),
+        ]
+        assert (mailbox.queued, mailbox.out_first, post.delivered) == (3, 1, [1])
+        for name in (old, b"what it calls us"):
+            assert not mailbox.is_outdated(name, 99), "the contact is only behind"
+        restarted = await Post(post.disk).load()
+        assert (restarted.out_epoch, restarted.queued) == (mailbox.out_epoch, 3)
+        assert not restarted.is_outdated(old, 99)
+
+    on_virtual_time(scenario())
+
+
+def test_the_person_learns_how_many_texts_are_sent_anew() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.load()
+        await mailbox.renew(epoch=mailbox.out_epoch, known_as=OLD)
+        assert post.warnings == [], "a contact that was added again: nothing was lost"
+        await mailbox.send("a")
+        await mailbox.send("b")
+        await mailbox.renew(epoch=mailbox.out_epoch, known_as=OLD)
+        (warning,) = post.warnings
+        assert "Your queue towards Bob was older" in warning
+        assert "2 messages" in warning
+
+    on_virtual_time(scenario())
+
+
+def test_a_gap_is_told_once_and_only_where_texts_were_expected() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.load()
+        await mailbox.skip_lost(OLD, 7)  # never heard of: nothing was expected
+        await mailbox.accept(OLD, [(1, "one")])
+        await mailbox.skip_lost(OLD, 2)
+        assert post.warnings == []
+        await mailbox.skip_lost(OLD, 6)
+        await mailbox.skip_lost(OLD, 6)
+        assert [warning.split(",")[0] for warning in post.warnings] == ["Missing here: 4 messages from Bob"]
+        assert mailbox.expected == (OLD, 6)
+        assert (await Post(post.disk).load()).expected == (OLD, 6)
+
+    on_virtual_time(scenario())
+
+
+def test_an_epoch_that_comes_back_goes_on_where_it_was() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.load()
+        await mailbox.accept(OLD, [(1, "one"), (2, "two")])
+        await mailbox.accept(NEW, [(1, "another")])
+        await mailbox.accept(OLD, [(1, "one"), (2, "two"), (3, "three")])
+        await mailbox.skip_lost(NEW, 4)
+        assert post.received == ["one", "two", "another", "three"]
+        assert mailbox.expected == (OLD, 4)
+        assert [warning.split()[:3] for warning in post.warnings] == [
+            ["Bob", "sends", "from"],
+            ["Bob", "sends", "from"],
+            ["Missing", "here:", "2"],
+        ]
+
+    on_virtual_time(scenario())
+
+
+def test_what_the_contact_has_lost_is_told_once_each_time() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.load()
+        for text in ("a", "b", "c"):
+            await mailbox.send(text)
+        epoch = mailbox.out_epoch
+        await mailbox.confirm(3, epoch=epoch)
+        mailbox.notice_loss(epoch, 4)
+        mailbox.notice_loss(NEW, 1)
+        assert post.warnings == []
+        for in_next in (3, 3, 4, 3):
+            mailbox.notice_loss(epoch, in_next)
+        assert [warning.split(" that")[0] for warning in post.warnings] == ["Bob has lost one message"] * 2
+
+    on_virtual_time(scenario())
+
+
+def test_a_contact_that_changes_between_versions_loses_no_text() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.load()
+        await mailbox.accept(OLD, [(1, "version 2")])
+        for text in ("a", "b"):
+            mailbox.receive_v1(text)
+        await asyncio.sleep(1)
+        assert mailbox.expected == (OLD, 2), "version 1 texts have no name that a RESUME could tell"
+        await mailbox.accept(OLD, [(2, "version 2 again")])
+        mailbox.receive_v1("c")
+        await asyncio.sleep(1)
+        assert post.received == ["version 2", "a", "b", "version 2 again", "c"]
+        assert post.warnings == []
 
     on_virtual_time(scenario())

@@ -10,10 +10,11 @@ from tests.node.harness import HIGHER, LOWER, QUICK, Puppet, linked, start, unti
 from tests.sim.simulated_node import SimulatedNode
 
 from p4.core import limits
-from p4.core.session.frames import Resume, Text, encode
+from p4.core.session.frames import Ack, Frame, Resume, Text, encode
 from p4.core.signaling import Answer
-from p4.errors import StateError
+from p4.errors import FrameError, StateError
 from p4.node.events import LinkDown, TextDelivered, TextReceived
+from p4.node.transfer import TransferV2
 from p4.ports import ChannelOpened, LinkMessage
 from p4.testing import SimulatedNetwork, simulate
 
@@ -169,19 +170,52 @@ def test_texts_beyond_the_window_end_the_link() -> None:
     simulate(scenario, conditions=QUICK)
 
 
-def test_a_second_resume_ends_the_link() -> None:
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Resume(b"e" * 16, 1, bytes(16), 1),
+        Ack(3),
+    ],
+    ids=["a second RESUME", "a confirmation of what was not sent"],
+)
+def test_a_frame_out_of_turn_ends_the_link(frame: Frame) -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         lower, higher = await linked(network)
         await asyncio.sleep(1)  # until its second channel is open
         session = next(iter(lower.peers()[0]._sessions.values()))
         generation = higher.peers()[0]._machine.live
 
-        async def again() -> None:
-            session._link.send("p4", encode(Resume(b"e" * 16, 1, bytes(16), 1)))
+        async def send() -> None:
+            session._link.send("p4", encode(frame))
 
-        await network.host(LOWER).run(again())
+        for text in ("a", "b"):
+            await network.host(HIGHER).run(higher.peers()[0].send_text(text))
+        await network.host(LOWER).run(send())
         await until(lambda: higher.peers()[0]._machine.live != generation)
         for node in (lower, higher):
             await node.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
+@pytest.mark.parametrize(("out_first", "in_next"), [(0, 1), (1, 0), (2**53 + 1, 1), (1, 2**63)])
+def test_impossible_numbers_in_a_resume_end_the_link(out_first: int, in_next: int) -> None:
+    """Such a number must not reach the disk, where it would be believed after a restart."""
+
+    async def scenario(network: SimulatedNetwork) -> None:
+        higher = await start(network, HIGHER, LOWER)
+        mailbox = higher.peers()[0]._mailbox
+        broken: list[str] = []
+        transfer = TransferV2(
+            network.host(HIGHER).links().create(None, lambda event: None),  # type: ignore[arg-type] # unused
+            "p4",
+            mailbox,
+            send=lambda frame: None,
+            failed=broken.append,
+        )
+        with pytest.raises(FrameError) as caught:
+            transfer.handle(Resume(b"e" * 16, out_first, bytes(16), in_next))
+        assert caught.value.code == "bad-number"
+        await higher.close()
 
     simulate(scenario, conditions=QUICK)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
 
-__all__ = ["BackgroundTasks"]
+__all__ = ["BackgroundTasks", "all_of"]
+
+_log = logging.getLogger(__name__)
 
 
 class BackgroundTasks:
@@ -42,3 +45,10 @@ class BackgroundTasks:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self._failed(error)
+
+
+async def all_of(*work: Awaitable[None]) -> None:
+    """Wait for all; one that fails must not keep the others from ending, so it is only logged."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            _log.error("while the node ended", exc_info=outcome)

@@ -55,7 +55,8 @@ class TextReceived:
 class TextDelivered:
     """Everything up to and including a number is delivered.
 
-    The contact's node has it on disk (protocol 2), or a v1 node's link took it and stayed up.
+    The contact's node has it on disk (protocol 2), or a v1 node's link took it and stayed up. After a
+    restored backup the texts that waited are numbered from 1 anew; a `NodeWarning` says so.
     """
 
     peer_id: PeerId
@@ -64,7 +65,7 @@ class TextDelivered:
 
 @dataclass(frozen=True, slots=True)
 class NodeWarning:
-    """Something a person should know: a lowered protocol version, a failing rendezvous, a full disk."""
+    """Something a person should know: a lowered protocol, a failing rendezvous, a full or restored disk."""
 
     text: str
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from p4.core import limits
 from p4.core.identity import PeerId
 from p4.errors import FrameError, InputError, StateError
+from p4.node.turns import Turns
 from p4.ports import Clock, Entropy, InboxMessage, OutboxMessage, PeerRecord, Store
 
 __all__ = ["Mailbox"]
@@ -20,6 +21,9 @@ T = TypeVar("T")
 _V1_EPOCH = b"version 1 texts\0"
 """Inbox epoch for texts of v1 peers, which have neither epoch nor number."""
 
+_NO_EPOCH = bytes(16)
+"""Stands in RESUME for an outbox of which nothing was ever received."""
+
 
 class Mailbox:
     """The durable queue of texts to and from one contact, whatever link carries them.
@@ -29,6 +33,8 @@ class Mailbox:
         room: waits while the application has too many received texts to take.
         on_received: new texts, already on disk.
         on_delivered: everything up to this number is confirmed.
+        warn: told in sentences for a person what a restored backup, here or there, did to the texts.
+        label: what the contact is called in them.
     """
 
     def __init__(
@@ -42,6 +48,8 @@ class Mailbox:
         room: Callable[[], Awaitable[None]],
         on_received: Callable[[Sequence[InboxMessage]], None],
         on_delivered: Callable[[int], None],
+        warn: Callable[[str], None],
+        label: Callable[[], str],
     ) -> None:
         self._peer_id = peer_id
         self._store = store
@@ -49,11 +57,21 @@ class Mailbox:
         self._room = room
         self._on_received = on_received
         self._on_delivered = on_delivered
+        self._warn = warn
+        self._label = label
+        self._entropy = entropy
         self.out_epoch = record.out_epoch or entropy.token(16)
         self._out_next = record.out_next
+        self._out_offered = record.out_offered
+        self._out_retired = record.out_retired
+        self._had_outbox = bool(record.out_epoch)
+        self._offering = False
         self._confirmed: int | None = None
         self.in_epoch = record.in_epoch
         self.in_next = record.in_next
+        self._in_retired = dict(record.in_retired)
+        self._loss_told = 0
+        self._outbox = Turns()  # its numbers are relied on together and changed alone
         self._changed = asyncio.Condition()
         self._unfinished: set[asyncio.Task[Any]] = set()
         self._v1_received: list[str] = []
@@ -109,7 +127,9 @@ class Mailbox:
                 while self._out_next - 1 <= after:
                     await self._changed.wait()
                 newest = self._out_next - 1
-            if batch := await self._store.read_outbox(self._peer_id, after=after, limit=limit):
+            async with self._outbox.together():
+                batch = await self._store.read_outbox(self._peer_id, after=after, limit=limit)
+            if batch:
                 return batch
             # All above `after` were confirmed meanwhile: wait for a later one.
             after = max(after, newest)
@@ -119,11 +139,57 @@ class Mailbox:
         async with self._changed:
             await self._changed.wait_for(lambda: number - self.confirmed <= limits.SEND_WINDOW_MESSAGES)
 
-    async def confirm(self, through: int) -> None:
-        """The contact has everything up to this number."""
-        through = min(through, self._out_next - 1)
-        if through > self.confirmed:
-            await self._whole(self._acknowledge(through))
+    async def confirm(self, through: int, *, epoch: bytes) -> None:
+        """The contact has everything up to this number of our outbox of that name."""
+        await self._whole(self._acknowledge(through, epoch))
+
+    # -- a disk that is older than what the contact knows (spec/link.md, Restored backups) -------------------
+
+    def is_outdated(self, in_epoch: bytes, in_next: int) -> bool:
+        """Whether the contact has texts of ours, or a name of our outbox, that this disk never saw.
+
+        Args:
+            in_epoch, in_next: what the contact's RESUME says of our outbox.
+        """
+        if in_epoch == self.out_epoch:
+            return in_next > self._out_offered
+        return in_epoch != _NO_EPOCH and in_epoch not in self._out_retired
+
+    async def renew(self, *, epoch: bytes, known_as: bytes) -> None:
+        """Give the outbox a new name, so that no number is used twice. The present link cannot carry it.
+
+        Args:
+            epoch: the name that is to end; if it has ended meanwhile nothing happens.
+            known_as: what the contact calls our outbox.
+        """
+        await self._whole(self._renew(epoch, known_as))
+
+    async def offer(self, *, epoch: bytes) -> None:
+        """Texts of this outbox may be sent once this returned; it is on disk that they may have been."""
+        await self._whole(self._offer(epoch))
+
+    def notice_loss(self, in_epoch: bytes, in_next: int) -> None:
+        """Tell the person if the contact expects texts that it had confirmed. ``renew`` comes first."""
+        lost = self.out_first - in_next
+        told, self._loss_told = self._loss_told, in_next if lost > 0 else 0
+        if in_epoch == self.out_epoch and lost > 0 and told != in_next:
+            self._warn(
+                f"{self._label()} has lost {_messages(lost)} that it had confirmed, as if it was restored "
+                "from a backup. They are not sent again by themselves; later ones arrive."
+            )
+
+    async def skip_lost(self, epoch: bytes, first: int) -> None:
+        """The contact's outbox begins at ``first``: go on there, and tell the person what is missing."""
+        await self._whole(self._skip(epoch, first))
+
+    @property
+    def expected(self) -> tuple[bytes, int]:
+        """The contact's outbox as we know it, and the number that we expect from it (for RESUME)."""
+        known = [*self._in_retired.items(), (self.in_epoch, self.in_next)]
+        numbered = [(epoch, number) for epoch, number in known if epoch not in (b"", _V1_EPOCH)]
+        return numbered[-1] if numbered else (_NO_EPOCH, 1)
+
+    # -- received texts -----------------------------------------------------------------------------------
 
     async def accept(self, epoch: bytes, messages: Sequence[tuple[int, str]]) -> None:
         """Keep received texts; returns when they are on disk, and only then they may be acknowledged."""
@@ -146,7 +212,7 @@ class Mailbox:
         while self._v1_received:
             await self._room()
             batch, self._v1_received = self._v1_received, []
-            first = self.in_next if self.in_epoch == _V1_EPOCH else 1
+            first = self._expected_of(_V1_EPOCH) or 1
             numbered = [(first + index, text) for index, text in enumerate(batch)]
             while True:
                 try:
@@ -184,28 +250,109 @@ class Mailbox:
             _log.debug("a write for %s failed: %s", self._peer_id, error)
 
     async def _append(self, text: str) -> int:
-        number = await self._store.append_outbox(
-            self._peer_id, text, now_ms=self._clock.wall_ms(), new_epoch=self.out_epoch
-        )
-        self._out_next = max(self._out_next, number + 1)
+        async with self._outbox.together():
+            offered = self._offering
+            number = await self._store.append_outbox(
+                self._peer_id,
+                text,
+                now_ms=self._clock.wall_ms(),
+                new_epoch=self.out_epoch,
+                offered=offered,
+            )
+            self._out_next = max(self._out_next, number + 1)
+            if offered:
+                self._out_offered = self._out_next
         await self._notify()
         return number
 
-    async def _acknowledge(self, through: int) -> None:
-        await self._store.acknowledge_outbox(self._peer_id, through=through)
-        if through > self.confirmed:
+    async def _acknowledge(self, through: int, epoch: bytes) -> None:
+        async with self._outbox.together():
+            through = min(through, self._out_next - 1)
+            if epoch != self.out_epoch or through <= self.confirmed:
+                return
+            await self._store.acknowledge_outbox(self._peer_id, through=through)
+            if through <= self.confirmed:
+                return
             self._confirmed = through
-            await self._notify()
-            self._on_delivered(through)
+        await self._notify()
+        self._on_delivered(through)
+
+    async def _offer(self, epoch: bytes) -> None:
+        async with self._outbox.alone():
+            if epoch != self.out_epoch:
+                return
+            if self._out_offered < self._out_next:
+                await self._store.offer_outbox(self._peer_id)
+            self._out_offered = self._out_next
+            self._offering = True
+
+    async def _renew(self, epoch: bytes, known_as: bytes) -> None:
+        async with self._outbox.alone():
+            if epoch != self.out_epoch:
+                return
+            record = await self._store.renew_outbox(
+                self._peer_id, new_epoch=self._entropy.token(16), known_as=known_as
+            )
+            self.out_epoch, self._out_next = record.out_epoch, record.out_next
+            self._out_offered, self._out_retired = record.out_offered, record.out_retired
+            self._offering = False
+            self._confirmed = 0
+        await self._notify()
+        if self._had_outbox:
+            self._warn(
+                f"Your queue towards {self._label()} was older than what {self._label()} has, as if this "
+                f"device was restored from a backup. What waits in it ({_messages(self.queued)}) is sent "
+                "anew; messages already delivered may arrive again."
+            )
+        self._had_outbox = True
+
+    async def _skip(self, epoch: bytes, first: int) -> None:
+        expected = self._expected_of(epoch)
+        if expected is None or first <= expected:
+            return
+        await self._store.skip_inbox(self._peer_id, epoch=epoch, to=first)
+        if epoch == self.in_epoch:
+            self.in_next = max(self.in_next, first)
+        else:
+            self._in_retired[epoch] = first
+        self._warn(
+            f"Missing here: {_messages(first - expected)} from {self._label()}, delivered to this device "
+            "once, as if it was restored from a backup since. Ask for them again if you need them; later "
+            "ones arrive."
+        )
 
     async def _keep(self, epoch: bytes, messages: Sequence[tuple[int, str]]) -> None:
         new = await self._store.accept_inbox(
             self._peer_id, epoch=epoch, messages=messages, now_ms=self._clock.wall_ms()
         )
         if new:
-            self.in_epoch, self.in_next = epoch, new[-1].number + 1
+            if epoch != self.in_epoch:
+                self._turn_to(epoch)
+            self.in_next = new[-1].number + 1
             self._on_received(new)
+
+    def _turn_to(self, epoch: bytes) -> None:
+        """The contact sends from an outbox of another name now."""
+        before, self.in_epoch = self.in_epoch, epoch
+        self._in_retired.pop(epoch, None)
+        if before:
+            self._in_retired[before] = self.in_next
+            for oldest in list(self._in_retired)[: -limits.RETIRED_EPOCHS]:
+                del self._in_retired[oldest]
+        if before and _V1_EPOCH not in (before, epoch):
+            self._warn(
+                f"{self._label()} sends from a new queue: it was restored from a backup or set up anew, or "
+                "had removed you for a while. Some of its messages may arrive a second time."
+            )
+
+    def _expected_of(self, epoch: bytes) -> int | None:
+        """The number expected in an epoch; None if it is unknown."""
+        return self.in_next if epoch == self.in_epoch else self._in_retired.get(epoch)
 
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+
+
+def _messages(count: int) -> str:
+    return "one message" if count == 1 else f"{count} messages"

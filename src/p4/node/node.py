@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from p4.core import limits
 from p4.core.contacts import Contact, ContactBook
-from p4.core.identity import Identity, PeerId
+from p4.core.identity import PeerId
 from p4.core.invite import Invite
 from p4.core.session.frames import ByeReason
-from p4.errors import ContactError, LocalError, P4Error
+from p4.errors import ContactError, LocalError, P4Error, StateError
 from p4.node.authentication import Authenticated, Authenticator
-from p4.node.background import BackgroundTasks
+from p4.node.background import BackgroundTasks, all_of
 from p4.node.context import PeerContext
 from p4.node.dialler import Dialler
 from p4.node.event_stream import EventHub, EventStream
@@ -26,47 +25,15 @@ from p4.node.events import NodeWarning, RendezvousChanged, TextDelivered
 from p4.node.listener import Listener
 from p4.node.mailbox import Mailbox
 from p4.node.options import NodeOptions
+from p4.node.parts import NodeParts
 from p4.node.peer import Peer
-from p4.ports import (
-    Clock,
-    Entropy,
-    InboxMessage,
-    LinkBackend,
-    PeerRecord,
-    Rendezvous,
-    RendezvousPhase,
-    RendezvousStatus,
-    SignalStream,
-    Store,
-)
+from p4.node.watched_store import WatchedStore
+from p4.ports import InboxMessage, LinkBackend, PeerRecord, RendezvousPhase, RendezvousStatus, SignalStream
 
 __all__ = ["BaseNode", "NodeParts"]
 
 _log = logging.getLogger(__name__)
 _STOPPED = RendezvousStatus(RendezvousPhase.STOPPED, 0, "The node is not running.")
-
-
-@dataclass(frozen=True, slots=True)
-class NodeParts:
-    """Everything a node is made of.
-
-    Args:
-        identity: who it is.
-        contacts: whom it knows at the start.
-        save_contacts: writes the book to disk before it returns.
-        store: durable memory, not yet open.
-        rendezvous: the first is started and named in invites; the others only dial.
-        load_backend: imports the library that makes links, which takes a while; called once.
-    """
-
-    identity: Identity
-    contacts: ContactBook
-    save_contacts: Callable[[ContactBook], None]
-    store: Store
-    rendezvous: Sequence[Rendezvous]
-    load_backend: Callable[[], Awaitable[LinkBackend]]
-    clock: Clock
-    entropy: Entropy
 
 
 class BaseNode(ABC):
@@ -85,7 +52,8 @@ class BaseNode(ABC):
         self._loaded = asyncio.Event()
         self._book = ContactBook()
         self._peers: dict[PeerId, Peer] = {}
-        self._forgetting: set[PeerId] = set()
+        self._records: dict[PeerId, PeerRecord] = {}
+        self._removals: dict[PeerId, asyncio.Task[Contact]] = {}
         self._invite: Invite | None = None
         self._background = BackgroundTasks(self._background_failed)
         self._starting: asyncio.Task[None] | None = None
@@ -128,14 +96,13 @@ class BaseNode(ABC):
             raise
 
     async def _bring_up(self, parts: NodeParts) -> None:
-        authenticator = Authenticator(
-            parts.identity, parts.store, parts.clock, parts.entropy, self._find_contact
-        )
+        store = WatchedStore(parts.store, parts.clock, self._warn)
+        authenticator = Authenticator(parts.identity, store, parts.clock, parts.entropy, self._find_contact)
         self._listener = Listener(authenticator, self._loaded, self._admit)
         # Tor takes longest: everything else is read while it starts.
         starting = asyncio.create_task(parts.rendezvous[0].start(self._listener.accept, self._observe))
         try:
-            await self._load(parts, authenticator)
+            await self._load(parts, store, authenticator)
             address = await starting
         except BaseException:
             starting.cancel()
@@ -145,28 +112,28 @@ class BaseNode(ABC):
         for peer in self._peers.values():
             peer.wake()
 
-    async def _load(self, parts: NodeParts, authenticator: Authenticator) -> None:
-        backend, _ = await asyncio.gather(parts.load_backend(), parts.store.open())
+    async def _load(self, parts: NodeParts, store: WatchedStore, authenticator: Authenticator) -> None:
+        backend, _ = await asyncio.gather(parts.load_backend(), store.open())
         self._backend = backend
         self._context = PeerContext(
             authenticator,
             parts.entropy.token(8).hex(),
             Dialler(parts.rendezvous),
             backend,
-            parts.store,
+            store,
             parts.clock,
             parts.entropy,
             self.options,
             self._events.emit,
         )
-        records = await parts.store.load_peers()
+        self._records = await store.load_peers()
         # Book and peers appear in one moment: whoever looks while the node starts finds them in agreement.
         self._book = parts.contacts
         for contact in self._book.contacts:
-            self._make_peer(contact, records.get(contact.peer_id, PeerRecord()))
+            self._make_peer(contact)
         for peer in list(self._peers.values()):
             await peer.load()
-        for message in await parts.store.read_inbox():
+        for message in await store.read_inbox():
             self._events.text(message)
         self._loaded.set()
 
@@ -198,12 +165,14 @@ class BaseNode(ABC):
     async def _end_peers(self) -> None:
         if self._listener:
             self._listener.close()
+        if self._removals:
+            await asyncio.wait(self._removals.values(), timeout=limits.CLOSE_SECONDS)
         peers = list(self._peers.values())
         farewell = limits.GOODBYE_SECONDS if any(peer.connected for peer in peers) else 0
-        await _all_of(asyncio.sleep(farewell), *(peer.close(ByeReason.SHUTDOWN) for peer in peers))
+        await all_of(asyncio.sleep(farewell), *(peer.close(ByeReason.SHUTDOWN) for peer in peers))
 
     async def _end_adapters(self, parts: NodeParts) -> None:
-        await _all_of(
+        await all_of(
             *(rendezvous.close() for rendezvous in parts.rendezvous),
             *([self._backend.close()] if self._backend else []),
             self._background.close(limits.CLOSE_SECONDS),
@@ -260,18 +229,13 @@ class BaseNode(ABC):
         Raises:
             InviteError, ContactError: refused, nothing was changed. StateError: not written.
         """
-        if invite.peer_id in self._forgetting:
-            raise ContactError(
-                f"{invite.peer_id} is being removed at this moment. Nothing was changed; add it again when "
-                "that is done.",
-                code="being-removed",
-            )
+        self._refuse_while_removing(invite.peer_id)
         book = self._book.add(invite, name, me=self.peer_id)
         self._save(book)
         contact = book.find(invite.peer_id)
         peer = self._peers.get(contact.peer_id)
         if peer is None:
-            peer = self._make_peer(contact, PeerRecord())
+            peer = self._make_peer(contact)
             self._background.spawn(self._wake_when_loaded(peer))
         else:
             peer.contact = contact
@@ -279,19 +243,45 @@ class BaseNode(ABC):
         return peer
 
     async def remove_contact(self, reference: str) -> Contact:
-        """Forget a device: its link ends and its queued texts are deleted. Raises ContactError."""
+        """Forget a device: its link ends and its queued texts are deleted.
+
+        Goes on if the caller gives up.
+
+        Raises:
+            ContactError: unknown, or being removed. StateError: the disk refused; it still is a contact.
+        """
         contact = self._book.find(reference)
+        self._refuse_while_removing(contact.peer_id)
+        self._require_open()
+        removal = asyncio.create_task(self._remove(contact), name=f"remove {contact.label}")
+        self._removals[contact.peer_id] = removal
+        return await asyncio.shield(removal)
+
+    async def _remove(self, contact: Contact) -> Contact:
         peer_id = contact.peer_id
-        self._save(self._book.remove(peer_id))
-        self._forgetting.add(peer_id)
         try:
-            await self._peers.pop(peer_id).close(ByeReason.REMOVED)
+            await self._peers[peer_id].close(ByeReason.REMOVED)
+            # The book comes last: in no book but still on disk, it could come back with old numbers.
+            await self._need_context.store.forget_peer(peer_id)
+            self._records.pop(peer_id, None)
+            self._write(self._book.remove(peer_id))
+        except P4Error:
+            await self._take_back(contact)
+            raise
+        else:
+            del self._peers[peer_id]
             self._need_context.authenticator.forget(peer_id)
             self._events.forget(peer_id)
-            await self._running.store.forget_peer(peer_id)
+            return contact
         finally:
-            self._forgetting.discard(peer_id)
-        return contact
+            del self._removals[peer_id]
+
+    async def _take_back(self, contact: Contact) -> None:
+        """Its removal failed: serve it again, as the disk knows it."""
+        if not self._closing:
+            self._records = await self._need_context.store.load_peers()
+            peer = self._make_peer(self._book.find(contact.peer_id))
+            self._background.spawn(self._wake_when_loaded(peer))
 
     def rename_contact(self, reference: str, name: str) -> Contact:
         """Give a contact another name. Raises ContactError."""
@@ -319,27 +309,44 @@ class BaseNode(ABC):
         return self._context
 
     def _save(self, book: ContactBook) -> None:
+        self._require_open()
+        self._write(book)
+
+    def _require_open(self) -> None:
         if self._context is None or self._closing:
             # The state directory is not ours yet, or not any more.
             raise LocalError("The node is not running. Nothing was changed.", code="not-running")
+
+    def _write(self, book: ContactBook) -> None:
         self._running.save_contacts(book)
         self._book = book
 
     def _find_contact(self, peer_id: PeerId) -> Contact | None:
         peer = self._peers.get(peer_id)
-        return peer.contact if peer else None
+        return peer.contact if peer and peer_id not in self._removals else None
 
-    def _make_peer(self, contact: Contact, record: PeerRecord) -> Peer:
+    def _refuse_while_removing(self, peer_id: PeerId) -> None:
+        if peer_id in self._removals:
+            raise ContactError(
+                f"{peer_id} is being removed at this moment. Nothing was changed; try again after that.",
+                code="being-removed",
+            )
+
+    def _make_peer(self, contact: Contact) -> Peer:
         parts, peer_id = self._running, contact.peer_id
+        # There may be one although it was in no book (an older book was put back): its numbers go on.
+        record = self._records.get(peer_id, PeerRecord())
         mailbox = Mailbox(
             peer_id,
             record,
-            parts.store,
+            self._need_context.store,
             parts.clock,
             parts.entropy,
             room=self._events.room,
             on_received=self._received,
             on_delivered=lambda number: self._events.emit(TextDelivered(peer_id, number)),
+            warn=self._warn,
+            label=lambda: peer.contact.label,
         )
         peer = self._peers[peer_id] = Peer(contact, record, mailbox, self._need_context)
         return peer
@@ -355,12 +362,12 @@ class BaseNode(ABC):
             self._events.text(message)
 
     def _consume(self, message: InboxMessage) -> None:
-        if self._parts and not self._closing:
-            self._background.spawn(self._parts.store.consume_inbox(message))
+        if self._context and not self._closing:
+            self._background.spawn(self._context.store.consume_inbox(message))
 
     async def _admit(self, stream: SignalStream, request: Authenticated) -> None:
         peer = self._peers.get(request.contact.peer_id)
-        if peer is None or self._closing:
+        if peer is None or peer.peer_id in self._removals or self._closing:
             stream.close()
         else:
             await peer.accept(stream, request)
@@ -373,16 +380,13 @@ class BaseNode(ABC):
                 peer.wake()
         self._reachable = reachable
 
+    def _warn(self, text: str) -> None:
+        self._events.emit(NodeWarning(text))
+
     def _background_failed(self, error: BaseException) -> None:
         if isinstance(error, P4Error):
             _log.warning("%s", error.message)
-            self._events.emit(NodeWarning(error.message))
+            if not isinstance(error, StateError):  # of which the watched store tells, once
+                self._warn(error.message)
         else:
             _log.error("background work failed", exc_info=error)
-
-
-async def _all_of(*work: Awaitable[None]) -> None:
-    """Wait for all; one that fails must not keep the others from ending, so it is only logged."""
-    for outcome in await asyncio.gather(*work, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            _log.error("while the node ended", exc_info=outcome)

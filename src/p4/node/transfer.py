@@ -20,7 +20,6 @@ __all__ = ["Transfer", "TransferV1", "TransferV2"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_NO_EPOCH = bytes(16)
 _BATCH = 256
 
 
@@ -84,29 +83,31 @@ class TransferV2:
         self._mailbox = mailbox
         self._send = send
         self._tasks = _Tasks(failed)
+        self._epoch = mailbox.out_epoch
         self._peer: Resume | None = None
+        self._sent = 0
         self._received: list[tuple[int, str]] = []
         self._arrived = asyncio.Event()
         self._acknowledged = 0
         self._ack_arrived = asyncio.Event()
-        send(Resume(mailbox.out_epoch, mailbox.out_first, mailbox.in_epoch or _NO_EPOCH, mailbox.in_next))
+        send(Resume(self._epoch, mailbox.out_first, *mailbox.expected))
 
     def handle(self, frame: Resume | Text | Ack) -> None:
         """Take a frame of the far end.
 
         Raises:
-            FrameError: ``out-of-turn`` or ``window``.
+            FrameError: ``out-of-turn``, ``bad-number``, ``window`` or ``never-sent``.
         """
         match frame:
             case Resume():
                 if self._peer is not None:
                     raise FrameError("A second RESUME arrived on one link.", code="out-of-turn")
+                if not all(
+                    1 <= number <= limits.SAFE_INTEGER + 1 for number in (frame.out_first, frame.in_next)
+                ):
+                    raise FrameError("A RESUME names an impossible number.", code="bad-number")
                 self._peer = frame
-                if frame.in_epoch == self._mailbox.out_epoch:
-                    self._acknowledge(frame.in_next - 1)
-                self._tasks.start(self._send_texts(frame))
-                self._tasks.start(self._keep_texts(frame.out_epoch))
-                self._tasks.start(self._confirm())
+                self._resume(frame)
             case _ if self._peer is None:
                 raise FrameError("A frame arrived before RESUME.", code="out-of-turn")
             case Text(number, text):
@@ -114,12 +115,31 @@ class TransferV2:
                     raise FrameError("The contact sends beyond its window.", code="window")
                 self._received.append((number, text))
                 self._arrived.set()
+            case Ack(through) if through > self._sent:
+                raise FrameError("The contact confirms texts that it was not sent.", code="never-sent")
             case Ack(through):
                 self._acknowledge(through)
 
     def close(self) -> None:
         """Stop; what is not confirmed stays in the mailbox."""
         self._tasks.close()
+
+    def _resume(self, peer: Resume) -> None:
+        self._tasks.start(self._keep_texts(peer))
+        if self._mailbox.is_outdated(peer.in_epoch, peer.in_next):
+            self._tasks.start(self._renew(peer.in_epoch))
+            return
+        if peer.in_epoch == self._epoch:
+            self._mailbox.notice_loss(peer.in_epoch, peer.in_next)
+            self._sent = peer.in_next - 1
+            self._acknowledge(self._sent)
+        self._tasks.start(self._send_texts())
+        self._tasks.start(self._confirm())
+
+    async def _renew(self, known_as: bytes) -> None:
+        """Our RESUME on this link named the old outbox: the next link's will name the new one."""
+        await _until_disk_works(partial(self._mailbox.renew, epoch=self._epoch, known_as=known_as))
+        raise LinkError("Our queue is older than what the contact has and was renewed.", code="renewed")
 
     def _acknowledge(self, through: int) -> None:
         self._acknowledged = max(self._acknowledged, through)
@@ -130,24 +150,30 @@ class TransferV2:
         while True:
             await self._ack_arrived.wait()
             self._ack_arrived.clear()
-            await _until_disk_works(lambda: self._mailbox.confirm(self._acknowledged))
+            await _until_disk_works(lambda: self._mailbox.confirm(self._acknowledged, epoch=self._epoch))
 
-    async def _send_texts(self, peer: Resume) -> None:
-        sent = peer.in_next - 1 if peer.in_epoch == self._mailbox.out_epoch else 0
+    async def _send_texts(self) -> None:
+        await _until_disk_works(partial(self._mailbox.offer, epoch=self._epoch))
         while True:
-            for message in await _until_disk_works(partial(self._mailbox.read, after=sent, limit=_BATCH)):
+            for message in await _until_disk_works(
+                partial(self._mailbox.read, after=self._sent, limit=_BATCH)
+            ):
                 await self._mailbox.wait_window(message.number)
                 while self._link.buffered(self._label) >= limits.LINK_HIGH_WATER_BYTES:
                     await self._link.drained(self._label)
+                if self._epoch != self._mailbox.out_epoch:
+                    # Renewed for an earlier link while this one began: its numbers mean other texts now.
+                    raise LinkError("Our queue was renewed.", code="renewed")
+                self._sent = message.number
                 self._send(Text(message.number, message.text))
-                sent = message.number
 
-    async def _keep_texts(self, epoch: bytes) -> None:
+    async def _keep_texts(self, peer: Resume) -> None:
+        await _until_disk_works(partial(self._mailbox.skip_lost, peer.out_epoch, peer.out_first))
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             batch, self._received = self._received, []
-            await _until_disk_works(partial(self._mailbox.accept, epoch, batch))
+            await _until_disk_works(partial(self._mailbox.accept, peer.out_epoch, batch))
             self._send(Ack(batch[-1][0]))
 
 
@@ -208,12 +234,12 @@ class TransferV1:
         while True:
             await self._sent_some.wait()
             self._sent_some.clear()
-            through = self._sent
+            through, epoch = self._sent, self._mailbox.out_epoch
             await asyncio.sleep(limits.V1_CONFIRM_SECONDS)
             if self._link.buffered(self._label):
                 self._sent_some.set()  # still queued here: look again after the same time
             else:
-                await _until_disk_works(partial(self._mailbox.confirm, through))
+                await _until_disk_works(partial(self._mailbox.confirm, through, epoch=epoch))
 
 
 async def _until_disk_works(operation: Callable[[], Coroutine[None, None, _T]]) -> _T:

@@ -1,0 +1,35 @@
+"""What a node is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from p4.core.contacts import ContactBook
+from p4.core.identity import Identity
+from p4.ports import Clock, Entropy, LinkBackend, Rendezvous, Store
+
+__all__ = ["NodeParts"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeParts:
+    """Everything a node is made of.
+
+    Args:
+        identity: who it is.
+        contacts: whom it knows at the start.
+        save_contacts: writes the book to disk before it returns.
+        store: durable memory, not yet open.
+        rendezvous: the first is started and named in invites; the others only dial.
+        load_backend: imports the library that makes links, which takes a while; called once.
+    """
+
+    identity: Identity
+    contacts: ContactBook
+    save_contacts: Callable[[ContactBook], None]
+    store: Store
+    rendezvous: Sequence[Rendezvous]
+    load_backend: Callable[[], Awaitable[LinkBackend]]
+    clock: Clock
+    entropy: Entropy

@@ -1,0 +1,196 @@
+"""A host is put back to an earlier copy of its disk in mid-traffic (spec/link.md, Restored backups).
+
+What is accepted from then on arrives, once and in order; what the backup cost, both sides are told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+from tests.sim.simulated_node import SimulatedNode
+from tests.sim.test_chaos import ALICE, BOB, CALM_SECONDS, Programs
+
+from p4.node.events import NodeWarning, TextReceived
+from p4.node.mailbox import Mailbox
+from p4.testing import MemoryDisk, SimulatedNetwork, simulate
+
+SEEDS = 200
+MUTANT_SEEDS = 12
+
+
+class RestoredPrograms(Programs):
+    """Remembers everything that arrived, also twice, and every warning."""
+
+    def __init__(self, network: SimulatedNetwork) -> None:
+        super().__init__(network)
+        self.warnings: dict[str, list[str]] = {ALICE: [], BOB: []}
+
+    async def _receive(self, name: str, node: SimulatedNode) -> None:
+        async for event in node.events():
+            if isinstance(event, TextReceived):
+                self.received[name].append(event.text)
+            elif isinstance(event, NodeWarning):
+                self.warnings[name].append(event.text)
+
+    async def exchange(self, count: int) -> None:
+        """Wait until both have received so many more texts."""
+        goals = {name: len(set(self.received[name])) + count for name in (ALICE, BOB)}
+        deadline = asyncio.get_running_loop().time() + CALM_SECONDS
+        while any(len(set(self.received[name])) < goal for name, goal in goals.items()):
+            assert asyncio.get_running_loop().time() < deadline, "texts have ceased to arrive"
+            await asyncio.sleep(0.1)
+
+    async def restart(self, name: str, backup: MemoryDisk | None = None) -> None:
+        host = self.network.host(name)
+        host.crash()
+        if backup is not None:
+            host.disk.restore(backup)
+        await self.start(name)
+
+
+async def put_back(programs: RestoredPrograms, name: str, backup: MemoryDisk) -> None:
+    """Lose what was written since the backup; then go on at once, or be alone for a while first."""
+    network, chance = programs.network, programs.network.world.random
+    alone = chance.random() < 0.7
+    if alone:
+        network.partition([name], [programs.other(name)])
+    await programs.restart(name, backup)
+    before = {sender: len(programs.sent[sender]) for sender in (ALICE, BOB)}
+    if alone:
+        # Texts queue up; their numbers pass those that the contact has.
+        for _ in range(chance.randrange(3)):
+            await asyncio.sleep(chance.uniform(0.0, 15.0))
+            await programs.restart(name)
+        await asyncio.sleep(chance.uniform(0.0, 15.0))
+        network.heal()
+    for _ in range(chance.randrange(4)):
+        # Whatever was decided on a link that breaks must hold on the next one.
+        await asyncio.sleep(chance.uniform(0.0, 3.0))
+        network.break_links()
+    await programs.exchange(3)
+    programs.sending = False
+    deadline = asyncio.get_running_loop().time() + CALM_SECONDS
+    while not arrived(programs, before):
+        assert asyncio.get_running_loop().time() < deadline, f"lost: {lost(programs, before)}"
+        await asyncio.sleep(0.5)
+    for sender in (ALICE, BOB):
+        accepted = programs.sent[sender][before[sender] :]
+        received = [text for text in programs.received[programs.other(sender)] if text in set(accepted)]
+        assert received == accepted, f"from {sender} arrived out of order or twice"
+    programs.sending = True
+
+
+def lost(programs: RestoredPrograms, before: dict[str, int]) -> dict[str, list[str]]:
+    return {
+        sender: [
+            text
+            for text in programs.sent[sender][before[sender] :]
+            if text not in programs.received[programs.other(sender)]
+        ]
+        for sender in (ALICE, BOB)
+    }
+
+
+def arrived(programs: RestoredPrograms, before: dict[str, int]) -> bool:
+    return not any(lost(programs, before).values())
+
+
+def check_warnings(programs: RestoredPrograms, restored: str) -> None:
+    """Both sides know: what was sent anew, and what is missing for good."""
+    told = "\n".join(programs.warnings[restored])
+    other = "\n".join(programs.warnings[programs.other(restored)])
+    assert "Your queue towards" in told
+    assert "Missing here" in told
+    assert "sends from a new queue" in other
+    assert "has lost" in other
+
+
+async def scenario(network: SimulatedNetwork) -> None:
+    programs = RestoredPrograms(network)
+    await asyncio.gather(programs.start(ALICE), programs.start(BOB))
+    chance = network.world.random
+    restored = chance.choice([ALICE, BOB])
+    await programs.exchange(3)
+    await asyncio.sleep(chance.uniform(0.0, 3.0))
+    backup = network.host(restored).disk.copy()
+    # The second time the same disk comes back: its names were in use before those that follow them.
+    for _ in range(2):
+        for told in programs.warnings.values():
+            told.clear()
+        await programs.exchange(chance.randint(4, 12))
+        await put_back(programs, restored, backup)
+        check_warnings(programs, restored)
+    programs.sending = False
+    for name in (ALICE, BOB):
+        await network.host(name).run(programs.nodes[name].close())
+
+
+def run_seeds(first: int, count: int) -> None:
+    for seed in range(first, first + count):
+        simulate(scenario, seed=seed)
+
+
+@pytest.mark.timeout(300)
+def test_a_restored_backup_loses_nothing_that_is_accepted_after_it() -> None:
+    run_seeds(int(os.environ.get("P4_FIRST_SEED", "0")), int(os.environ.get("P4_SEEDS", "30")))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_restored_backup_loses_nothing_in_many_seeds() -> None:
+    run_seeds(1000, SEEDS)
+
+
+# --- planted bugs -------------------------------------------------------------------------------------------
+
+
+def found(symptom: str = "") -> bool:
+    for seed in range(5000, 5000 + MUTANT_SEEDS):
+        try:
+            simulate(scenario, seed=seed)
+        except AssertionError as error:
+            if symptom in str(error):
+                return True
+    return False
+
+
+def test_without_a_bug_nothing_is_found() -> None:
+    assert not found()
+
+
+def test_numbers_that_are_used_again_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Mailbox, "is_outdated", lambda self, in_epoch, in_next: False)
+    assert found("lost")
+
+
+def test_comparing_only_with_what_is_queued_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue of a restored disk grows past what the contact has before they meet again."""
+    honest = Mailbox.is_outdated
+
+    def hasty(self: Mailbox, in_epoch: bytes, in_next: int) -> bool:
+        if in_epoch == self.out_epoch:
+            return in_next > self._out_next
+        return honest(self, in_epoch, in_next)
+
+    monkeypatch.setattr(Mailbox, "is_outdated", hasty)
+    assert found("lost")
+
+
+def test_an_epoch_that_comes_back_unnoticed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Mailbox.is_outdated
+
+    def forgetful(self: Mailbox, in_epoch: bytes, in_next: int) -> bool:
+        return in_epoch == self.out_epoch and honest(self, in_epoch, in_next)
+
+    monkeypatch.setattr(Mailbox, "is_outdated", forgetful)
+    assert found("lost")
+
+
+def test_a_gap_that_nobody_is_told_of_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(self: Mailbox, epoch: bytes, first: int) -> None:
+        pass
+
+    monkeypatch.setattr(Mailbox, "skip_lost", silent)
+    assert found("Missing here")

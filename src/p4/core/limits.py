@@ -122,7 +122,7 @@ GATHER_SECONDS = 2.0
 """Cap on candidate gathering: an unreachable STUN server must not hold back the offer."""
 
 GATHER_SILENT_SECONDS = 0.5
-"""The same right after a gathering in which a server was silent: most answer within half a second or never."""
+"""The same right after a gathering in which a server was silent: most answer in half a second or never."""
 
 GATHER_SHORT_TIMES = 4
 """Gatherings with the shorter cap before the full one is tried again."""

@@ -59,7 +59,8 @@ async def test_two_nodes_publish_find_each_other_and_notice_an_end(pair: Pair) -
     await warm.send_line(b"one")
     assert await warm.receive_line() == b"echo one"
     one.tor().kill()
-    assert await asyncio.wait_for(warm.receive_line(), 10) is None
+    # Mostly within 2 s, but the relays take their time on a busy machine; the link's heartbeat is what is quick.
+    assert await asyncio.wait_for(warm.receive_line(), 60) is None
     warm.close()
 
     # Its Tor comes back by itself. The other one has the old descriptor and does not know when to dial.

@@ -105,6 +105,11 @@ def test_two_nodes_chat_part_and_meet_again(nodes: Start, pair: tuple[Device, De
 
 def test_a_message_to_a_killed_node_waits_and_arrives_once(nodes: Start, pair: tuple[Device, Device]) -> None:
     (a, b), (laptop, phone) = pair, meet(nodes, pair)
+    # There and back: behind them came the answer to the first ping, which a new link may wait for much longer.
+    laptop.type('/send "my phone" there')
+    phone.expect(f"^{a.peer_id}> there$")
+    phone.type(f"/send {a.peer_id} back")
+    laptop.expect(f"^{b.peer_id}> back$")
     phone.end(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
     mark = laptop.expect(f"{STAMP}Data channel CLOSED with {b.peer_id}$", timeout=10)
     laptop.type('/send "my phone" are you there?')

@@ -105,7 +105,7 @@ def test_two_nodes_chat_part_and_meet_again(nodes: Start, pair: tuple[Device, De
 
 def test_a_message_to_a_killed_node_waits_and_arrives_once(nodes: Start, pair: tuple[Device, Device]) -> None:
     (a, b), (laptop, phone) = pair, meet(nodes, pair)
-    # There and back: behind them came the answer to the first ping, which a new link may wait for much longer.
+    # There and back: the answer to the first ping has come as well, for which a new link waits longer.
     laptop.type('/send "my phone" there')
     phone.expect(f"^{a.peer_id}> there$")
     phone.type(f"/send {a.peer_id} back")
@@ -113,7 +113,7 @@ def test_a_message_to_a_killed_node_waits_and_arrives_once(nodes: Start, pair: t
     phone.end(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
     mark = laptop.expect(f"{STAMP}Data channel CLOSED with {b.peer_id}$", timeout=10)
     laptop.type('/send "my phone" are you there?')
-    mark = laptop.expect(f"^Peer {b.peer_id} is not connected; message 1 is saved", after=mark)
+    mark = laptop.expect(f"^Peer {b.peer_id} is not connected; message 2 is saved", after=mark)
 
     # The sender restarts as well: the message is on its disk.
     laptop.type("/quit")

@@ -316,3 +316,25 @@ def test_waiting_for_a_link_ends_with_the_node() -> None:
             await waiting
 
     simulate(scenario)
+
+
+def test_a_link_that_replaces_one_that_was_never_missed_is_told() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        async def started(name: str, other: str) -> SimulatedNode:
+            node = SimulatedNode(network.host(name), book_for(network, name, [other]))
+            await network.host(name).run(node.start())
+            return node
+
+        alice, _ = await asyncio.gather(started("alice", "bob"), started("bob", "alice"))
+        events = alice.events()
+        await alice.peers()[0].wait_connected()
+        network.host("bob").lose_power()  # no stream ends, no link closes: only silence
+        await started("bob", "alice")
+        seen = []
+        async with asyncio.timeout(20):
+            while len([event for event in seen if isinstance(event, LinkUp)]) < 2:
+                seen.append(await anext(events))
+        assert not [event for event in seen if isinstance(event, LinkDown)]
+        await alice.close()
+
+    simulate(scenario)

@@ -27,7 +27,11 @@ class RendezvousChanged:
 
 @dataclass(frozen=True, slots=True)
 class LinkUp:
-    """A link to the contact is open and has proved to be the contact's."""
+    """A link to the contact is open and has proved to be the contact's.
+
+    Comes again, without a `LinkDown` before it, when a newer link has taken the place of one that was up:
+    the contact may have restarted before it was missed.
+    """
 
     peer_id: PeerId
     protocol: int

@@ -265,9 +265,8 @@ class Peer:
             if session.protocol >= 2:
                 self._streams.keep_warm(0.5 if self.role == "initiator" else 15.0)
             self._history.seen(self._machine.protocol)
-            if not was_up:
-                self._up.set()
-                self._context.emit(LinkUp(self.peer_id, session.protocol))
+            self._up.set()
+            self._context.emit(LinkUp(self.peer_id, session.protocol))
         elif live is None and was_up:
             self._up.clear()
             self._streams.rest()

@@ -330,7 +330,7 @@ def test_a_link_that_replaces_one_that_was_never_missed_is_told() -> None:
         await alice.peers()[0].wait_connected()
         network.host("bob").lose_power()  # no stream ends, no link closes: only silence
         await started("bob", "alice")
-        seen = []
+        seen: list[object] = []
         async with asyncio.timeout(20):
             while len([event for event in seen if isinstance(event, LinkUp)]) < 2:
                 seen.append(await anext(events))

@@ -153,7 +153,7 @@ PROBE_SECONDS = 0.8
 TEXT_BYTES = 32 * 1024
 """Longest chat text in UTF-8: fits a data-channel message of every library with its JSON around it."""
 
-OUTBOX_MESSAGES = 100_000
+OUTBOX_MESSAGES = 1_000_000
 """Unacknowledged messages per contact before ``send`` refuses more."""
 
 SEND_WINDOW_MESSAGES = 2048
@@ -176,3 +176,73 @@ DISK_WARNING_SECONDS = 600.0
 
 WAITING_EVENTS = 64
 """Events of one kind and contact kept for a reader that does not take them; the oldest go. Never texts."""
+
+# --- session (spec/session.md) ----------------------------------------------------------------------
+
+BODY_BYTES = 1024 * 1024
+"""Longest body of a message, an argument or a result."""
+
+LONG_FRAME_BYTES = BODY_BYTES + 4096
+"""Longest frame that comes in parts: a body and everything before it."""
+
+PART_BYTES = 16 * 1024
+"""Size of the parts we send: small, so that other frames get between them."""
+
+BUNDLE_BYTES = 16 * 1024
+"""Size at which a bundle of small frames is sent."""
+
+SERVICE_BYTES = 64
+"""Longest name of a service."""
+
+KEY_BYTES = 255
+"""Longest key of a latest-value message, in UTF-8."""
+
+TTL_MS = 366 * 24 * 3_600_000
+"""Longest time to live; for longer, none is needed."""
+
+GRANTS = 256
+"""Most grants of a contact."""
+
+CONSUMED_SERVICES = 64
+"""Services of which a waiting message is reported at the beginning of a link."""
+
+SEND_WINDOW_BYTES = 4 * 1024 * 1024
+"""Bodies under way without acknowledgement, or one message."""
+
+EARLY_FRAMES = 1024
+"""Frames kept between the proof of a link and its adoption."""
+
+CALL_PATIENCE_MS = 24 * 3_600_000
+"""Longest patience of a call."""
+
+CALL_SECONDS = 30.0
+"""Patience of a call whose caller names none."""
+
+CALL_MEMORY_SECONDS = 60.0
+"""A finished call is remembered this long after its patience, so that no copy of it is executed."""
+
+CONTACT_CALLS = 64
+"""Calls of a contact that run at a time."""
+
+DATAGRAM_BYTES = 1100
+"""Longest datagram: with everything around it one packet, so that one lost packet loses one datagram."""
+
+WAITING_DATAGRAMS = 256
+"""Datagrams for an application that does not keep up; then the oldest go."""
+
+# --- streams (spec/stream.md) -----------------------------------------------------------------------
+
+STREAM_NAME_BYTES = 1024
+"""Longest name of a stream and longest sentence of a reset, in UTF-8."""
+
+STREAM_DATA_BYTES = LINK_MESSAGE_BYTES - 17
+"""Most bytes in one DATA frame: it then fills a message of a data channel."""
+
+STREAM_SPOOL_BYTES = 64 * 1024 * 1024
+"""Bytes of a stream on the writer's disk that the reader has not consumed; then the writer waits."""
+
+CONTACT_STREAMS_OPEN = 256
+"""Streams with a contact at a time."""
+
+CONTACT_STREAMS_OFFERED = 64
+"""Those of them that the contact opened and our application has not accepted."""

@@ -13,19 +13,17 @@ from p4.core.ice import IceSettings
 from p4.core.identity import PeerId
 from p4.core.session.binding import LinkProof
 from p4.core.session.frames import (
-    Ack,
     Bind,
     Bye,
     ByeReason,
     Frame,
     Ping,
     Pong,
-    Resume,
-    Text,
     decode,
     encode,
 )
 from p4.core.session.heartbeat import Heartbeat, Verdict
+from p4.core.session.session_frames import Ack, Message, Resume
 from p4.errors import FrameError, LinkError
 from p4.node.mailbox import Mailbox
 from p4.node.transfer import TransferV1, TransferV2
@@ -291,7 +289,7 @@ class LinkSession:
                 self._lose(f"the contact ended it ({reason.name.lower()})", by_peer=dropped)
             case Bind():
                 raise FrameError("A second proof arrived on one link.", code="out-of-turn")
-            case Resume() | Text() | Ack():
+            case Resume() | Message() | Ack():
                 if isinstance(self._transfer, TransferV2):
                     self._transfer.handle(frame)
 

@@ -11,7 +11,8 @@ from typing import Protocol, TypeVar
 
 from p4.core import limits
 from p4.core.identity import PeerId
-from p4.core.session.frames import Ack, Frame, Resume, Text
+from p4.core.session.frames import Frame
+from p4.core.session.session_frames import Ack, Kind, Message, Resume
 from p4.errors import FrameError, LinkError, StateError
 from p4.node.mailbox import Mailbox
 from p4.ports import Clock, Link
@@ -92,7 +93,7 @@ class TransferV2:
         self._ack_arrived = asyncio.Event()
         send(Resume(self._epoch, mailbox.out_first, *mailbox.expected))
 
-    def handle(self, frame: Resume | Text | Ack) -> None:
+    def handle(self, frame: Resume | Message | Ack) -> None:
         """Take a frame of the far end.
 
         Raises:
@@ -110,10 +111,10 @@ class TransferV2:
                 self._resume(frame)
             case _ if self._peer is None:
                 raise FrameError("A frame arrived before RESUME.", code="out-of-turn")
-            case Text(number, text):
+            case Message(number, body=body):
                 if len(self._received) >= 2 * limits.SEND_WINDOW_MESSAGES:
                     raise FrameError("The contact sends beyond its window.", code="window")
-                self._received.append((number, text))
+                self._received.append((number, body.decode()))
                 self._arrived.set()
             case Ack(through) if through > self._sent:
                 raise FrameError("The contact confirms texts that it was not sent.", code="never-sent")
@@ -165,7 +166,11 @@ class TransferV2:
                     # Renewed for an earlier link while this one began: its numbers mean other texts now.
                     raise LinkError("Our queue was renewed.", code="renewed")
                 self._sent = message.number
-                self._send(Text(message.number, message.text))
+                self._send(
+                    Message(
+                        message.number, Kind.BYTES, message.accepted_ms, 0, "chat", "", message.text.encode()
+                    )
+                )
 
     async def _keep_texts(self, peer: Resume) -> None:
         await _until_disk_works(partial(self._mailbox.skip_lost, peer.out_epoch, peer.out_first))

@@ -1,23 +1,40 @@
-"""Frames of the ``p4`` data channel (spec/link.md): one binary message, one frame.
+"""Frames of the channels of version 2 (spec/link.md): one binary message, one frame.
 
-The first byte is the type. Types from 0x80 on may be ignored by a receiver that does not know them;
-an unknown type below is an error. All integers are big-endian.
+Here are the frames that concern the link itself, and the one way to read and write all frames.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 from p4.core import limits
+from p4.core.session import session_frames, stream_frames
 from p4.core.session.binding import SIGNATURE_BYTES
+from p4.core.session.session_frames import SessionFrame
+from p4.core.session.stream_frames import StreamFrame
+from p4.core.session.wire import fields
 from p4.errors import FrameError
 
-__all__ = ["Ack", "Bind", "Bye", "ByeReason", "Frame", "Ping", "Pong", "Resume", "Text", "decode", "encode"]
-
-EPOCH_BYTES = 16
+__all__ = [
+    "Assembly",
+    "Bind",
+    "Bundle",
+    "Bye",
+    "ByeReason",
+    "Frame",
+    "Last",
+    "LinkFrame",
+    "Part",
+    "Ping",
+    "Pong",
+    "bundle",
+    "decode",
+    "encode",
+    "in_parts",
+]
 
 
 class ByeReason(IntEnum):
@@ -60,46 +77,37 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
-    """The first frame after `Bind`: where its messages stand.
+class Bundle:
+    """Frames that travelled together, each still to be decoded."""
 
-    Args:
-        out_epoch: names the sender's outbox.
-        out_first: the oldest message it can still send (its next number if it has none).
-        in_epoch: the receiver's outbox as the sender knows it; 16 zero bytes if it knows none.
-        in_next: the next message it expects from that outbox.
-    """
-
-    out_epoch: bytes
-    out_first: int
-    in_epoch: bytes
-    in_next: int
+    frames: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """One chat message, numbered within the sender's outbox epoch."""
+class Part:
+    """Some bytes of a long frame; more follow."""
 
-    number: int
-    text: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Ack:
-    """Everything up to and including ``through`` is on the receiver's disk."""
+class Last:
+    """The last bytes of a long frame."""
 
-    through: int
+    data: bytes
 
 
-Frame = Ping | Pong | Bye | Bind | Resume | Text | Ack
+LinkFrame = Ping | Pong | Bye | Bind | Bundle | Part | Last
+Frame = LinkFrame | SessionFrame | StreamFrame
 
-_PING, _PONG, _BYE, _BIND, _RESUME, _TEXT, _ACK = 0x01, 0x02, 0x03, 0x04, 0x10, 0x11, 0x12
+_PING, _PONG, _BYE, _BIND, _BUNDLE, _PART, _LAST = range(0x01, 0x08)
+_MESSAGE, _CALL, _REPLY = 0x11, 0x20, 0x21
+_ALONE = {_BIND, _BUNDLE, _PART, _LAST}
 _FIRST_IGNORABLE = 0x80
 _TOKEN = struct.Struct(">BI")
 _BYE_LAYOUT = struct.Struct(">BB")
 _BIND_LAYOUT = struct.Struct(f">B{SIGNATURE_BYTES}s")
-_RESUME_LAYOUT = struct.Struct(f">B{EPOCH_BYTES}sQ{EPOCH_BYTES}sQ")
-_NUMBER = struct.Struct(">BQ")
+_LENGTH = struct.Struct(">H")
 
 
 def encode(frame: Frame) -> bytes:
@@ -120,16 +128,75 @@ def encode(frame: Frame) -> bytes:
                 if len(signature) != SIGNATURE_BYTES:
                     raise ValueError(f"a signature has {SIGNATURE_BYTES} bytes")
                 return _BIND_LAYOUT.pack(_BIND, signature)
-            case Resume(out_epoch, out_first, in_epoch, in_next):
-                if len(out_epoch) != EPOCH_BYTES or len(in_epoch) != EPOCH_BYTES:
-                    raise ValueError(f"an epoch has {EPOCH_BYTES} bytes")
-                return _RESUME_LAYOUT.pack(_RESUME, out_epoch, out_first, in_epoch, in_next)
-            case Text(number, text):
-                return _NUMBER.pack(_TEXT, number) + text.encode()
-            case Ack(through):
-                return _NUMBER.pack(_ACK, through)
+            case Bundle(frames):
+                return bundle(frames)
+            case Part(data):
+                return bytes((_PART,)) + data
+            case Last(data):
+                return bytes((_LAST,)) + data
+            case (
+                stream_frames.Open()
+                | stream_frames.Written()
+                | stream_frames.Credit()
+                | stream_frames.Data()
+                | stream_frames.Reset()
+                | stream_frames.Done()
+                | stream_frames.Gone()
+            ):
+                return stream_frames.encode(frame)
+            case _:
+                return session_frames.encode(frame)
     except struct.error as error:
         raise ValueError(str(error)) from error
+
+
+def bundle(frames: tuple[bytes, ...] | list[bytes]) -> bytes:
+    """The BUNDLE of encoded frames, which together fit into a message."""
+    parts = [bytes((_BUNDLE,))]
+    for frame in frames:
+        parts.append(_LENGTH.pack(len(frame)))
+        parts.append(frame)
+    return b"".join(parts)
+
+
+def in_parts(frame: bytes) -> list[bytes]:
+    """An encoded frame as the messages that carry it: itself, or PARTs and a LAST if it is long."""
+    if len(frame) <= limits.PART_BYTES:
+        return [frame]
+    pieces = [frame[at : at + limits.PART_BYTES] for at in range(0, len(frame), limits.PART_BYTES)]
+    return [*(bytes((_PART,)) + piece for piece in pieces[:-1]), bytes((_LAST,)) + pieces[-1]]
+
+
+class Assembly:
+    """Puts the long frames of one link together again."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, frame: Part | Last) -> SessionFrame | None:
+        """Take a part.
+
+        Returns:
+            The long frame, when this was its last part.
+
+        Raises:
+            FrameError: too long (``bad-length``), not a frame that comes in parts (``out-of-turn``), or what
+                `decode` raises.
+        """
+        self._size += len(frame.data)
+        if self._size > limits.LONG_FRAME_BYTES:
+            raise FrameError(
+                f"A frame in parts is longer than {limits.LONG_FRAME_BYTES} bytes.", code="bad-length"
+            )
+        self._parts.append(frame.data)
+        if isinstance(frame, Part):
+            return None
+        whole = b"".join(self._parts)
+        self._parts, self._size = [], 0
+        if whole[0] not in (_MESSAGE, _CALL, _REPLY):
+            raise FrameError(f"A frame of type 0x{whole[0]:02x} came in parts.", code="out-of-turn")
+        return session_frames.DECODERS[whole[0]](whole)
 
 
 def decode(data: bytes) -> Frame | None:
@@ -139,53 +206,80 @@ def decode(data: bytes) -> Frame | None:
         None for a type that may be ignored.
 
     Raises:
-        FrameError: ``empty``, ``bad-length``, ``bad-number``, ``bad-text``, ``bad-reason`` or
-            ``unknown-type``.
+        FrameError: ``empty``, ``bad-length``, ``bad-number``, ``bad-text``, ``bad-service``, ``bad-reason``,
+            ``out-of-turn`` or ``unknown-type``.
     """
     if not data:
         raise FrameError("An empty frame arrived.", code="empty")
-    kind = data[0]
-    match kind:
-        case _ if kind >= _FIRST_IGNORABLE:
-            return None
-        case 0x01:
-            return Ping(_fields(_TOKEN, data)[1])
-        case 0x02:
-            return Pong(_fields(_TOKEN, data)[1])
-        case 0x03:
-            reason = _fields(_BYE_LAYOUT, data)[1]
-            try:
-                return Bye(ByeReason(reason))
-            except ValueError:
-                raise FrameError(f"The goodbye has the unknown reason {reason}.", code="bad-reason") from None
-        case 0x04:
-            return Bind(*_fields(_BIND_LAYOUT, data)[1:])
-        case 0x10:
-            return Resume(*_fields(_RESUME_LAYOUT, data)[1:])
-        case 0x11:
-            return _text(data)
-        case 0x12:
-            return Ack(_fields(_NUMBER, data)[1])
-    raise FrameError(f"A frame of the unknown type 0x{kind:02x} arrived.", code="unknown-type")
+    decoder = _DECODERS.get(data[0])
+    if decoder is not None:
+        return decoder(data)
+    if data[0] >= _FIRST_IGNORABLE:
+        return None
+    raise FrameError(f"A frame of the unknown type 0x{data[0]:02x} arrived.", code="unknown-type")
 
 
-def _fields(layout: struct.Struct, data: bytes) -> tuple[Any, ...]:
-    if len(data) != layout.size:
-        raise FrameError(
-            f"A frame of type 0x{data[0]:02x} has {len(data)} bytes instead of {layout.size}.",
-            code="bad-length",
-        )
-    return layout.unpack(data)
+def _ping(data: bytes) -> Ping:
+    return Ping(*fields(_TOKEN, data))
 
 
-def _text(data: bytes) -> Text:
-    if not _NUMBER.size <= len(data) <= _NUMBER.size + limits.TEXT_BYTES:
-        raise FrameError(f"A text frame has {len(data)} bytes.", code="bad-length")
-    number = _NUMBER.unpack(data[: _NUMBER.size])[1]
-    if not 1 <= number <= limits.SAFE_INTEGER:
-        raise FrameError(f"A text has the number {number}.", code="bad-number")
+def _pong(data: bytes) -> Pong:
+    return Pong(*fields(_TOKEN, data))
+
+
+def _bye(data: bytes) -> Bye:
+    (reason,) = fields(_BYE_LAYOUT, data)
     try:
-        text = data[_NUMBER.size :].decode()
-    except UnicodeDecodeError as error:
-        raise FrameError("A text frame is not UTF-8.", code="bad-text") from error
-    return Text(number, text)
+        return Bye(ByeReason(reason))
+    except ValueError:
+        raise FrameError(f"The goodbye has the unknown reason {reason}.", code="bad-reason") from None
+
+
+def _bind(data: bytes) -> Bind:
+    return Bind(*fields(_BIND_LAYOUT, data))
+
+
+def _bundle(data: bytes) -> Bundle:
+    frames: list[bytes] = []
+    position, end = 1, len(data)
+    while position < end:
+        begin = position + _LENGTH.size
+        if begin > end:
+            raise FrameError("A bundle was cut off.", code="bad-length")
+        (size,) = _LENGTH.unpack_from(data, position)
+        position = begin + size
+        if not size or position > end:
+            raise FrameError("A bundle holds a frame of an impossible length.", code="bad-length")
+        if data[begin] in _ALONE:
+            raise FrameError(f"A bundle holds a frame of type 0x{data[begin]:02x}.", code="out-of-turn")
+        frames.append(data[begin:position])
+    if not frames:
+        raise FrameError("A bundle is empty.", code="bad-length")
+    return Bundle(tuple(frames))
+
+
+def _part(data: bytes) -> Part:
+    return Part(_some(data))
+
+
+def _last(data: bytes) -> Last:
+    return Last(_some(data))
+
+
+def _some(data: bytes) -> bytes:
+    if len(data) == 1:
+        raise FrameError("A part of a frame is empty.", code="bad-length")
+    return data[1:]
+
+
+_DECODERS: Mapping[int, Callable[[bytes], Frame]] = {
+    _PING: _ping,
+    _PONG: _pong,
+    _BYE: _bye,
+    _BIND: _bind,
+    _BUNDLE: _bundle,
+    _PART: _part,
+    _LAST: _last,
+    **session_frames.DECODERS,
+    **stream_frames.DECODERS,
+}

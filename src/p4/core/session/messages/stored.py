@@ -18,10 +18,13 @@ __all__ = [
     "OfferOutbox",
     "Operation",
     "OutboxMessage",
+    "Quota",
     "ReadOutbox",
+    "ReadWaiting",
     "Received",
     "RenewOutbox",
     "SkipInbox",
+    "Waiting",
 ]
 
 
@@ -84,11 +87,20 @@ class InboxMessage(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How much may wait for one contact."""
+
+    messages: int
+    bytes: int
+    """Of bodies."""
+
+
+@dataclass(frozen=True, slots=True)
 class AppendOutbox:
     """Accept messages, all or none.
 
     They get the next numbers, in order. Each with a key removes older ones with its service and key, also
-    earlier ones of ``drafts``. Result: `Appended`. Fails with ``outbox-full`` beyond a quota, counted after
+    earlier ones of ``drafts``. Result: `Appended`. Fails with ``outbox-full`` beyond the quota, counted after
     the removals.
 
     Args:
@@ -99,6 +111,7 @@ class AppendOutbox:
     drafts: tuple[Draft, ...]
     new_epoch: bytes
     offered: bool
+    quota: Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +129,11 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class ReadOutbox:
-    """Messages above a number, in order: at most ``limit``, and no more once ``most_bytes`` of bodies are read.
+    """Messages above a number, in order. Result: ``tuple[OutboxMessage, ...]``; at least one if there is one.
 
-    Result: ``tuple[OutboxMessage, ...]``; at least one if there is one.
+    Args:
+        limit: most messages.
+        most_bytes: of bodies; the message that exceeds it is left for the next time, unless it is the first.
     """
 
     after: int
@@ -142,7 +157,7 @@ class AcknowledgeOutbox:
 
 @dataclass(frozen=True, slots=True)
 class OfferOutbox:
-    """Everything in the outbox may be sent once this is done: ``out_offered`` becomes ``out_next``. Result: None."""
+    """All of the outbox may be sent once this is done: ``out_offered`` becomes ``out_next``. Result: None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +175,11 @@ class RenewOutbox:
 class AcceptInbox:
     """Keep what arrived, in one transaction with the number expected next. Result: `Kept`.
 
-    A number below the one expected in its epoch, present or retired, is a duplicate and dropped. If ``through``
-    is not, the epoch becomes the present one (retiring the one before), and ``through + 1`` is
+    A number below the one expected in its epoch, present or retired, is a duplicate and dropped. If
+    ``through`` is not, the epoch becomes the present one (retiring the one before), and ``through + 1`` is
     expected. Each kept message with a key removes older ones of the contact with its service and key, except
-    those at ``held`` positions, which the application has been given.
+    those at ``held`` positions, which the application has been given. A message whose time has passed is
+    counted, but not kept.
 
     Args:
         messages: in order of their numbers; numbers without a message may lie between them.
@@ -195,7 +211,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class SkipInbox:
-    """Expect ``to`` next in an epoch, present or retired, if less was expected: the rest is lost. Result: None."""
+    """Expect ``to`` next in an epoch, present or retired, if less was expected: the rest is lost.
+
+    Result: None.
+    """
 
     epoch: bytes
     to: int
@@ -205,12 +224,33 @@ class SkipInbox:
 class ConsumeInbox:
     """The application has taken these, or they expired: remove them.
 
-    Result: ``dict[str, int]``: for each of their services the lowest number of ``epoch`` that still waits, 0 if none.
+    Result: `Waiting`, of these services.
     """
 
     positions: tuple[int, ...]
     services: frozenset[str]
     epoch: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWaiting:
+    """Which services have messages that were not taken. Result: `Waiting`, of all services that have."""
+
+    epoch: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Result of `ConsumeInbox` and `ReadWaiting`.
+
+    Args:
+        first: by service, the lowest number of the asked epoch that still waits; 0 if none does.
+        waiting: how many of the contact wait altogether, and ``waiting_bytes`` of bodies.
+    """
+
+    first: dict[str, int]
+    waiting: int
+    waiting_bytes: int
 
 
 Operation = (
@@ -223,4 +263,5 @@ Operation = (
     | AcceptInbox
     | SkipInbox
     | ConsumeInbox
+    | ReadWaiting
 )

@@ -7,33 +7,32 @@ says otherwise, is called on that loop's thread only.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.ice import IceSettings
-from p4.core.identity import PeerId
-from p4.core.replay import ReplayWindow
+from p4.ports.store import PeerRecord, Spool, Store, StreamRecord
 
 __all__ = [
     "ChannelOpened",
     "Clock",
     "Entropy",
-    "InboxMessage",
     "Link",
     "LinkBackend",
     "LinkClosed",
     "LinkEvent",
     "LinkMessage",
-    "OutboxMessage",
     "PeerRecord",
     "Rendezvous",
     "RendezvousPhase",
     "RendezvousStatus",
     "SignalStream",
+    "Spool",
     "Store",
+    "StreamRecord",
 ]
 
 
@@ -224,8 +223,18 @@ class Link(Protocol):
             LinkError: code ``bad-sdp``.
         """
 
-    def open_channel(self, label: str) -> None:
-        """Create a further reliable ordered channel. Never towards a v1 peer (spec/signaling.md)."""
+    def open_channel(self, label: str, *, ordered: bool = True, reliable: bool = True) -> None:
+        """Create a further channel. Never towards a v1 peer (spec/signaling.md).
+
+        The kind holds in both directions; the other side learns it in-band (DCEP, RFC 8832).
+
+        Args:
+            ordered: messages arrive in the order sent; else a late one holds up none and may be overtaken.
+            reliable: each arrives while the link lives; else it is sent once, and arrives once or never.
+
+        Raises:
+            LinkError: the link has no connection (yet).
+        """
 
     def send(self, label: str, data: str | bytes) -> None:
         """Queue one message on an open channel. Never blocks; look at ``buffered`` first.
@@ -260,129 +269,3 @@ class LinkBackend(Protocol):
 
     async def close(self) -> None:
         """Wait (briefly) for links still closing in the background."""
-
-
-# --- store: what survives -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PeerRecord:
-    """What is remembered about a contact between runs, beside its key and address."""
-
-    protocol: int = 0
-    """Highest protocol seen: 0 unknown, 1 or 2."""
-    out_epoch: bytes = b""
-    """16 random bytes naming our outbox towards the contact; chosen when first used."""
-    out_next: int = 1
-    """Number of the next message we accept for the contact."""
-    in_epoch: bytes = b""
-    """The peer's outbox epoch that ``in_next`` counts in; empty before the first."""
-    in_next: int = 1
-    """Number of the next message we expect."""
-    last_seen_ms: int = 0
-    """Wall clock of the last moment a link was up, Unix milliseconds; 0 for never."""
-    out_offered: int = 1
-    """Only numbers below this can ever have been sent from this disk (spec/link.md, Restored backups)."""
-    out_retired: tuple[bytes, ...] = ()
-    """Earlier names of our outbox, the latest last; at most ``limits.RETIRED_EPOCHS``."""
-    in_retired: tuple[tuple[bytes, int], ...] = ()
-    """Earlier ``in_epoch`` and ``in_next``, the latest last; as many."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxMessage:
-    """An accepted message that the peer has not confirmed."""
-
-    number: int
-    text: str
-    accepted_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class InboxMessage:
-    """A received message that the application has not confirmed."""
-
-    peer_id: PeerId
-    epoch: bytes
-    number: int
-    text: str
-    received_ms: int
-
-
-class Store(Protocol):
-    """Durable memory. Each method returns when its effect is on disk (or raises StateError)."""
-
-    async def open(self) -> None:
-        """Open or create. Raises StateError or CorruptFileError."""
-
-    async def close(self) -> None:
-        """Finish what is queued, then close."""
-
-    async def load_peers(self) -> dict[PeerId, PeerRecord]:
-        """Every record there is."""
-
-    async def save_peer(self, peer_id: PeerId, record: PeerRecord) -> None:
-        """Write ``protocol`` and ``last_seen_ms``; numbers and epochs only change through the outbox
-        and inbox methods."""
-
-    async def forget_peer(self, peer_id: PeerId) -> None:
-        """Remove everything about a contact: record, outbox, inbox, replay window."""
-
-    async def load_replay(self, peer_id: PeerId) -> ReplayWindow:
-        """The window of accepted envelopes of this sender; an empty one if there is none."""
-
-    async def save_replay(self, peer_id: PeerId, window: ReplayWindow) -> None:
-        """Replace it. The node acts on an envelope only after this returned."""
-
-    async def append_outbox(
-        self, peer_id: PeerId, text: str, *, now_ms: int, new_epoch: bytes, offered: bool = False
-    ) -> int:
-        """Accept a message: give it the next number and keep it until acknowledged.
-
-        Args:
-            new_epoch: 16 random bytes, used if the contact has no outbox epoch yet.
-            offered: it may be sent as soon as this returned; else `offer_outbox` comes first.
-
-        Returns:
-            Its number, counting from 1 without holes within the epoch.
-
-        Raises:
-            StateError: code ``outbox-full`` (``limits.OUTBOX_MESSAGES``) or the disk's error.
-        """
-
-    async def read_outbox(self, peer_id: PeerId, *, after: int, limit: int) -> list[OutboxMessage]:
-        """Unacknowledged messages with a number above ``after``, in order."""
-
-    async def acknowledge_outbox(self, peer_id: PeerId, *, through: int) -> None:
-        """The peer has everything up to and including ``through``; forget it."""
-
-    async def offer_outbox(self, peer_id: PeerId) -> None:
-        """Everything in the outbox may be sent once this returned: raise ``out_offered`` to ``out_next``."""
-
-    async def renew_outbox(self, peer_id: PeerId, *, new_epoch: bytes, known_as: bytes = b"") -> PeerRecord:
-        """Name the outbox anew and number what waits in it from 1, in the same order, none of it offered.
-
-        Args:
-            known_as: what the contact called our outbox; retired together with our own old name.
-        """
-
-    async def accept_inbox(
-        self, peer_id: PeerId, *, epoch: bytes, messages: Iterable[tuple[int, str]], now_ms: int
-    ) -> list[InboxMessage]:
-        """Keep received messages, each exactly once, in one transaction with ``in_epoch``/``in_next``.
-
-        A number below ``in_next`` of its epoch, present or retired, is dropped as a duplicate. Another is
-        accepted and moves ``in_next``; it makes its epoch the present one and retires the one before.
-
-        Returns:
-            Those that are new. The node acknowledges only after this returned.
-        """
-
-    async def skip_inbox(self, peer_id: PeerId, *, epoch: bytes, to: int) -> None:
-        """Expect ``to`` next in an epoch, present or retired, if less was expected: the rest is lost."""
-
-    async def read_inbox(self) -> list[InboxMessage]:
-        """Everything kept and not yet confirmed by the application, oldest first."""
-
-    async def consume_inbox(self, message: InboxMessage) -> None:
-        """The application has it; forget its text (never its number)."""

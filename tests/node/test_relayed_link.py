@@ -14,7 +14,7 @@ from p4.core.signaling import Answer, Offer
 from p4.node.events import LinkDown, LinkUp, TextReceived
 from p4.ports import ChannelOpened
 from p4.testing import SimulatedNetwork, simulate
-from p4.testing.simulated_link import SDP_ATTRIBUTES
+from p4.testing.simulated_sdp import SDP_ATTRIBUTES
 
 NAMES = "alice", "bob"
 

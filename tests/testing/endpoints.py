@@ -28,6 +28,8 @@ class Endpoint:
         self.backend = self.host.links()
         self.statuses: list[RendezvousStatus] = []
         self.events: list[LinkEvent] = []
+        self.links: list[Link] = []
+        self.on_event: Callable[[LinkEvent], None] | None = None
         self.accepted: list[SignalStream] = []
 
     async def start(self, accept: Callable[[SignalStream], Awaitable[None]] | None = None) -> Endpoint:
@@ -45,7 +47,13 @@ class Endpoint:
         return await self.host.run(self.rendezvous.dial(address, timeout=timeout, fresh=fresh))
 
     def link(self) -> Link:
-        return self.backend.create(IceSettings(), self.events.append)
+        self.links.append(self.backend.create(IceSettings(), self._take))
+        return self.links[-1]
+
+    def _take(self, event: LinkEvent) -> None:
+        self.events.append(event)
+        if self.on_event is not None:
+            self.on_event(event)
 
     def messages(self) -> list[str | bytes]:
         return [event.data for event in self.events if isinstance(event, LinkMessage)]

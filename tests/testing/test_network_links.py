@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.testing.endpoints import linked, on_network, pair
+from tests.testing.endpoints import Endpoint, linked, on_network, pair
 
 from p4.core import limits
 from p4.errors import LinkError
 from p4.ports import ChannelOpened, LinkClosed, LinkMessage
-from p4.testing.network import Conditions, SimulatedNetwork
+from p4.testing.network import Conditions, SimulatedNetwork, simulate
 
 
 def test_messages_keep_their_order_and_kind() -> None:
@@ -197,3 +197,113 @@ def test_its_sdp_has_what_check_sdp_demands() -> None:
             assert len(bytes.fromhex(fingerprint.replace(":", ""))) == 32
 
     on_network(scenario)()
+
+
+# --- channels of other kinds ---------------------------------------------------------------------------
+
+KINDS = [(ordered, reliable) for ordered in (True, False) for reliable in (True, False)]
+COUNT = 200
+
+
+async def opened(network: SimulatedNetwork, *, ordered: bool, reliable: bool) -> tuple[Endpoint, ...]:
+    """Two linked hosts with a channel ``bulk`` of this kind, opened by the first."""
+    alice, bob, near, _ = await linked(network)
+    near.open_channel("bulk", ordered=ordered, reliable=reliable)
+    await asyncio.sleep(1)
+    assert alice.events[1:] == bob.events[1:] == [ChannelOpened("bulk")]
+    return alice, bob
+
+
+@pytest.mark.parametrize(("ordered", "reliable"), KINDS)
+@pytest.mark.parametrize("back", [False, True], ids=["from-the-opener", "to-the-opener"])
+def test_a_channel_overtakes_and_loses_as_its_kind_says(ordered: bool, reliable: bool, back: bool) -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        ends = await opened(network, ordered=ordered, reliable=reliable)
+        sender, receiver = ends[::-1] if back else ends
+        for number in range(COUNT):
+            sender.links[0].send("bulk", b"%d" % number)
+        await asyncio.sleep(1)
+        numbers = [int(data) for data in receiver.messages()]
+        assert (numbers == sorted(numbers)) == ordered
+        assert (len(numbers) == COUNT) == reliable
+        assert len(set(numbers)) == len(numbers) > COUNT / 2
+        assert sender.links[0].buffered("bulk") == 0
+
+    on_network(scenario, conditions=Conditions(link_message_lost=0.2))()
+
+
+@pytest.mark.parametrize(("ordered", "reliable"), KINDS)
+@pytest.mark.parametrize("fault", ["silent", "partitioned"])
+def test_a_blocked_path_keeps_what_is_reliable_and_loses_the_rest(
+    ordered: bool, reliable: bool, fault: str
+) -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        alice, bob = await opened(network, ordered=ordered, reliable=reliable)
+        silenced = network.silence_links("alice") if fault == "silent" else []
+        if fault == "partitioned":
+            network.partition(["alice"], ["bob"])
+        for number in range(COUNT):
+            alice.links[0].send("bulk", bytes([number]) * 2048)
+        assert alice.links[0].buffered("bulk") == COUNT * 2048
+        drained = asyncio.create_task(alice.links[0].drained("bulk"))
+        await asyncio.sleep(5)
+        assert bob.messages() == []
+        assert drained.done() != reliable
+        for link in silenced:
+            link.speak_again()
+        network.heal()
+        await asyncio.sleep(1)
+        await drained
+        assert len(bob.messages()) == (COUNT if reliable else 0)
+        alice.links[0].send("bulk", "after")
+        await asyncio.sleep(1)
+        assert bob.messages()[-1] == "after"
+
+    on_network(scenario)()
+
+
+@pytest.mark.parametrize(("ordered", "reliable"), KINDS)
+def test_a_message_sent_in_the_moment_of_opening_comes_after_the_opening(
+    ordered: bool, reliable: bool
+) -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        alice, bob, near, far = await linked(network)
+        bob.on_event = lambda event: far.send("bulk", "at once") if event == ChannelOpened("bulk") else None
+        alice.on_event = lambda event: near.send("bulk", "too") if event == ChannelOpened("bulk") else None
+        near.open_channel("bulk", ordered=ordered, reliable=reliable)
+        await asyncio.sleep(1)
+        assert alice.events[1:] == [ChannelOpened("bulk"), LinkMessage("bulk", "at once")]
+        assert bob.events[1:] == [ChannelOpened("bulk"), LinkMessage("bulk", "too")]
+
+    on_network(scenario)()
+
+
+@pytest.mark.parametrize(("ordered", "reliable"), KINDS)
+def test_of_what_a_closed_link_had_on_its_way_only_a_part_arrives(ordered: bool, reliable: bool) -> None:
+    lost = []
+
+    async def scenario(network: SimulatedNetwork) -> None:
+        alice, bob = await opened(network, ordered=ordered, reliable=reliable)
+        for number in range(COUNT):
+            alice.links[0].send("bulk", b"%d" % number)
+        alice.links[0].close()
+        await asyncio.sleep(5)
+        assert isinstance(bob.events[-1], LinkClosed)
+        assert len(set(bob.messages())) == len(bob.messages())
+        lost.append(COUNT - len(bob.messages()))
+
+    on_network(scenario)()
+    assert any(lost)
+
+
+def test_the_same_seed_loses_and_overtakes_the_same() -> None:
+    async def scenario(network: SimulatedNetwork) -> list[str | bytes]:
+        alice, bob = await opened(network, ordered=False, reliable=False)
+        for number in range(COUNT):
+            alice.links[0].send("bulk", b"%d" % number)
+        await asyncio.sleep(1)
+        return bob.messages()
+
+    conditions = Conditions(link_message_lost=0.2)
+    first, again, other = (simulate(scenario, seed=seed, conditions=conditions) for seed in (1, 1, 2))
+    assert first == again != other

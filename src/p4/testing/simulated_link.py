@@ -1,18 +1,19 @@
-"""Simulated links: direct paths that open late, fall silent, break, and keep the order of what they carry."""
+"""Simulated links: direct paths that open late, fall silent and break, with channels of every kind."""
 
 # ruff: noqa: SLF001 - the two ends of a link are halves of one thing and reach into each other
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from p4.core import limits
 from p4.core.ice import IceSettings
 from p4.errors import LinkError
 from p4.ports import ChannelOpened, Link, LinkClosed, LinkEvent, LinkMessage
+from p4.testing.loose_lane import LooseLane
+from p4.testing.simulated_sdp import Credentials
 from p4.testing.world import Lane, Process, World
 
 __all__ = ["LinkRegistry", "SimulatedLink", "SimulatedLinkBackend"]
@@ -26,46 +27,7 @@ CONSENT_CHECK_SECONDS = 1.0
 CONNECT_RETRY_SECONDS = 0.5
 """Interval of connectivity checks while a path is blocked."""
 
-SDP_ATTRIBUTES = re.compile(r"^a=(ice-ufrag|ice-pwd|fingerprint):(.+?)\s*$", re.MULTILINE)
-
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-
-@dataclass(frozen=True, slots=True)
-class _Credentials:
-    """What an SDP says about one end; a link opens only if both ends hold the other's true ones."""
-
-    ufrag: str
-    password: str
-    fingerprint: str
-
-    def to_sdp(self, setup: str) -> str:
-        lines = (
-            "v=0",
-            "o=- 1 1 IN IP4 0.0.0.0",
-            "s=-",
-            "t=0 0",
-            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
-            "c=IN IP4 0.0.0.0",
-            "a=mid:0",
-            f"a=ice-ufrag:{self.ufrag}",
-            f"a=ice-pwd:{self.password}",
-            f"a=fingerprint:sha-256 {self.fingerprint}",
-            f"a=setup:{setup}",
-            "a=sctp-port:5000",
-            f"a=max-message-size:{limits.LINK_MESSAGE_BYTES}",
-            "a=candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host",
-            "a=end-of-candidates",
-        )
-        return "".join(f"{line}\r\n" for line in lines)
-
-    @classmethod
-    def from_sdp(cls, sdp: str) -> _Credentials:
-        found = dict(SDP_ATTRIBUTES.findall(sdp))
-        fingerprint = found.get("fingerprint", "").removeprefix("sha-256 ")
-        if len(found) != 3 or not fingerprint:
-            raise LinkError("The simulated library does not understand this SDP.", code="bad-sdp")
-        return cls(found["ice-ufrag"], found["ice-pwd"], fingerprint)
 
 
 class LinkRegistry:
@@ -75,16 +37,16 @@ class LinkRegistry:
         self.world = world
         self._ends: dict[str, SimulatedLink] = {}
 
-    def add(self, link: SimulatedLink) -> _Credentials:
+    def add(self, link: SimulatedLink) -> Credentials:
         """Invent the credentials of a new end."""
         chance = self.world.random
         ufrag = "".join(chance.choices(LETTERS, k=8))
         password = "".join(chance.choices(LETTERS, k=24))
         fingerprint = ":".join(f"{byte:02X}" for byte in chance.randbytes(32))
         self._ends[ufrag] = link
-        return _Credentials(ufrag, password, fingerprint)
+        return Credentials(ufrag, password, fingerprint)
 
-    def find(self, credentials: _Credentials) -> SimulatedLink | None:
+    def find(self, credentials: Credentials) -> SimulatedLink | None:
         """The end that has exactly these credentials."""
         link = self._ends.get(credentials.ufrag)
         return link if link is not None and link.credentials == credentials else None
@@ -95,14 +57,40 @@ class LinkRegistry:
         return [link for link in self._ends.values() if link.other is not None]
 
 
-class _Channel:
-    """One direction of a data channel, and the bytes on their way in it."""
+Lanes = Lane[str | bytes | None] | LooseLane[str | bytes]
+"""What carries the messages of a channel: the first if ordered and reliable, with None to announce it."""
 
-    def __init__(self, lane: Lane[str | bytes | None]) -> None:
+
+class _Channel:
+    """One end of a data channel, what it sends, and how many bytes of that are on their way.
+
+    An ordered, reliable channel carries its announcement itself. Beside one of another kind a lane of that
+    kind brings announcement and confirmation, as RFC 8832 (section 6) has them sent whatever the channel's
+    kind; such a channel opens when it is confirmed.
+    """
+
+    def __init__(
+        self,
+        lane: Lanes,
+        control: Lane[None] | None,
+        *,
+        ordered: bool,
+        reliable: bool,
+    ) -> None:
         self.lane = lane
+        self.control = control
+        self.ordered = ordered
+        self.reliable = reliable
         self.open = False
         self.queued = 0
         self.waiting: list[asyncio.Future[None]] = []
+
+    def announce(self) -> None:
+        """Tell the other end of the channel; it, or what confirms that, comes before any message."""
+        if isinstance(self.lane, Lane):
+            self.lane.send(None)
+        elif self.control is not None:
+            self.control.send(None)
 
     def wake(self) -> None:
         for future in self.waiting:
@@ -122,7 +110,7 @@ class SimulatedLink:
         self.credentials = registry.add(self)
         self._registry = registry
         self._sink = sink
-        self._remote: _Credentials | None = None
+        self._remote: Credentials | None = None
         self._label: str | None = None
         self._channels: dict[str, _Channel] = {}
         self._heard = 0.0
@@ -136,14 +124,14 @@ class SimulatedLink:
 
     async def answer(self, offer_sdp: str) -> str:
         """Take the peer's offer and give our answer."""
-        self._remote = _Credentials.from_sdp(offer_sdp)
+        self._remote = Credentials.from_sdp(offer_sdp)
         await self._gather()
         self._give_up_later()
         return self.credentials.to_sdp("active")
 
     async def accept_answer(self, answer_sdp: str) -> None:
         """Take the peer's answer; connecting starts."""
-        self._remote = _Credentials.from_sdp(answer_sdp)
+        self._remote = Credentials.from_sdp(answer_sdp)
         world = self.process.world
         self._give_up_later()
         if world.chance(world.conditions.link_fails):
@@ -151,13 +139,14 @@ class SimulatedLink:
             return
         self._timers.append(self.process.later(world.draw(world.conditions.link_setup), self._connect))
 
-    def open_channel(self, label: str) -> None:
+    def open_channel(self, label: str, *, ordered: bool = True, reliable: bool = True) -> None:
         """Create a further channel; both sides get ``ChannelOpened``."""
         if self.over or self.other is None or label in self._channels:
             raise LinkError(f"The channel {label!r} cannot be created.", code="not-open")
-        channel = self._add_channel(label)
-        channel.lane.send(None)
-        self.process.later(2 * self._latency(), self._opened, label)
+        channel = self._add_channel(label, ordered=ordered, reliable=reliable)
+        channel.announce()
+        if channel.control is None:
+            self.process.later(2 * self._latency(), self._opened, label)
 
     def send(self, label: str, data: str | bytes) -> None:
         """Queue one message on an open channel."""
@@ -166,7 +155,7 @@ class SimulatedLink:
         channel = self._channels.get(label)
         if self.over or channel is None or not channel.open:
             raise LinkError(f"No channel {label!r} is open.", code="not-open")
-        size = len(data.encode()) if isinstance(data, str) else len(data)
+        size = _size(data)
         if size > limits.LINK_MESSAGE_BYTES:
             raise LinkError(f"A message of {size} bytes is too large.", code="too-large")
         if channel.queued + size > BUFFER_FULL_BYTES:
@@ -196,8 +185,8 @@ class SimulatedLink:
             return
         other = self.other
         self._end()
-        for channel in self._channels.values():
-            channel.lane.lose_tail()
+        for lane in self._lanes():
+            lane.lose_tail()
         if other is not None:
             delay = 2 * self.process.world.conditions.link_latency[1]
             other.process.later(delay, other._hear_close, self)
@@ -210,19 +199,19 @@ class SimulatedLink:
             return
         self.process.world.note(f"link of {self.process.name} closed: {reason}")
         self._end()
-        for channel in self._channels.values():
-            channel.lane.stop()
+        for lane in self._lanes():
+            lane.stop()
         if self.process.alive:
             self.process.later(0, self._sink, LinkClosed(reason))
 
     def crash(self, silent: bool) -> None:
         """The process of this end died: what it had not yet put on the wire is lost with it."""
         blocked = self.path_blocked()
-        for channel in self._channels.values():
+        for lane in self._lanes():
             if blocked:
-                channel.lane.stop()
+                lane.stop()
             else:
-                channel.lane.lose_tail()
+                lane.lose_tail()
 
     def path_blocked(self) -> bool:
         """Whether nothing flows between the ends at the moment."""
@@ -235,8 +224,8 @@ class SimulatedLink:
     def speak_again(self) -> None:
         """End `silent`; what was held back flows again."""
         self.silent = False
-        for channel in self._channels.values():
-            channel.lane.retry()
+        for lane in self._lanes():
+            lane.retry()
 
     # --- inside ---------------------------------------------------------------------------------------
 
@@ -273,7 +262,7 @@ class SimulatedLink:
             end._heard = asyncio.get_running_loop().time()
             end._timers.append(end.process.later(CONSENT_CHECK_SECONDS, end._check_consent))
         channel = self._add_channel(self._label)
-        channel.lane.send(None)
+        channel.announce()
         self.process.later(self._latency(), self._opened, self._label)
 
     def _apart(self, other: SimulatedLink) -> bool:
@@ -291,42 +280,68 @@ class SimulatedLink:
             return
         self._timers = [self.process.later(CONSENT_CHECK_SECONDS, self._check_consent)]
 
-    def _add_channel(self, label: str) -> _Channel:
+    def _lanes(self) -> Iterator[Lanes | Lane[None]]:
+        """Everything that carries something from this end."""
+        for channel in self._channels.values():
+            yield channel.lane
+            if channel.control is not None:
+                yield channel.control
+
+    def _add_channel(self, label: str, *, ordered: bool = True, reliable: bool = True) -> _Channel:
         other = self.other
         assert other is not None  # noqa: S101 - only called once connected
-        # A lane that is blocked by a silent link is retried by speak_again, not by the network's mend.
-        lane: Lane[str | bytes | None] = Lane(
-            self.process,
-            other.process,
-            self._latency,
-            lambda data: other._take(self, label, data),
-            blocked=lambda: self.silent or other.silent,
-        )
-        channel = _Channel(lane)
+
+        def blocked() -> bool:
+            # A lane that is blocked by a silent link is retried by speak_again, not by the network's mend.
+            return self.silent or other.silent
+
+        ends = self.process, other.process, self._latency
+        take = partial(other._take, self, label)
+        if ordered and reliable:
+            lane: Lanes = Lane(*ends, take, blocked=blocked)
+            control = None
+        else:
+            sent = partial(self._arrived, label)
+            lane = LooseLane(*ends, take, sent, blocked=blocked, ordered=ordered, reliable=reliable)
+            control = Lane(*ends, partial(other._take_control, self, label), blocked=blocked)
+        channel = _Channel(lane, control, ordered=ordered, reliable=reliable)
         self._channels[label] = channel
         return channel
 
     def _take(self, sender: SimulatedLink, label: str, data: str | bytes | None) -> None:
         """Something arrived from the other end; None announces the channel (DCEP, RFC 8832)."""
-        if data is not None:
+        if data is not None and sender._channels[label].control is None:
             sender._arrived(label, data)
         if self.over:
             return
         if data is not None:
+            self._opened(label)  # a message confirms the channel that we announced
             self._sink(LinkMessage(label, data))
         elif label not in self._channels:
             self._add_channel(label)
             self._opened(label)
 
+    def _take_control(self, sender: SimulatedLink, label: str, _: None) -> None:
+        """An announcement of a channel that is not both ordered and reliable, or its confirmation."""
+        if self.over:
+            return
+        if label not in self._channels:
+            kind = sender._channels[label]
+            channel = self._add_channel(label, ordered=kind.ordered, reliable=kind.reliable)
+            channel.announce()
+        self._opened(label)
+
     def _arrived(self, label: str, data: str | bytes) -> None:
+        """What we sent waits here no longer."""
         channel = self._channels[label]
-        channel.queued -= len(data.encode()) if isinstance(data, str) else len(data)
+        channel.queued -= _size(data)
         if channel.queued <= limits.LINK_LOW_WATER_BYTES:
             channel.wake()
 
     def _opened(self, label: str) -> None:
-        if not self.over:
-            self._channels[label].open = True
+        channel = self._channels[label]
+        if not self.over and not channel.open:
+            channel.open = True
             self._sink(ChannelOpened(label))
 
     def _hear_close(self, sender: SimulatedLink) -> None:
@@ -343,6 +358,10 @@ class SimulatedLink:
             timer.cancel()
         for channel in self._channels.values():
             channel.wake()
+
+
+def _size(data: str | bytes) -> int:
+    return len(data.encode()) if isinstance(data, str) else len(data)
 
 
 class SimulatedLinkBackend:

@@ -43,6 +43,8 @@ class Conditions:
     """After a restart of the dialled host, a dial hangs until a fresh attempt joins it, or is one."""
     link_latency: Range = (0.002, 0.03)
     """One way, of a message on a link."""
+    link_message_lost: float = 0.0
+    """Probability that a message on an unreliable channel never arrives."""
     link_gathering: Range = (0.0, 0.02)
     """To make an offer or an answer."""
     link_setup: Range = (0.02, 0.2)
@@ -74,6 +76,10 @@ class World:
         self.trace: deque[str] = deque(maxlen=5000)
         self._cuts: set[tuple[str, str]] = set()
         self._held: dict[Callable[[], None], None] = {}
+
+    def now(self) -> float:
+        """Seconds of the loop's clock."""
+        return asyncio.get_running_loop().time()
 
     def note(self, text: str) -> None:
         """Add a line with the time to the trace."""

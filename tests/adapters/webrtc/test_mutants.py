@@ -10,13 +10,13 @@ from tests.adapters.webrtc.harness import connected
 
 from p4.adapters.webrtc.aiortc_backend import AiortcLink
 from p4.adapters.webrtc.base import ChannelLink
-from p4.ports import LinkClosed, LinkEvent, LinkMessage
+from p4.ports import LinkClosed, LinkMessage
 
 Test = Callable[[contract.Pair], Awaitable[None]]
 
 
-def raise_always(link: ChannelLink, event: LinkEvent) -> None:
-    link._sink(event)
+def leave_channels_open(link: ChannelLink) -> None:
+    link._over = True
 
 
 def end_always(link: ChannelLink, reason: str) -> None:
@@ -24,20 +24,19 @@ def end_always(link: ChannelLink, reason: str) -> None:
 
 
 def forget_the_kind(link: ChannelLink, label: str, data: str | bytes) -> None:
-    link._raise(LinkMessage(label, data.encode() if isinstance(data, str) else data))
+    link._sink(LinkMessage(label, data.encode() if isinstance(data, str) else data))
 
 
 def open_silently(link: ChannelLink, label: str) -> None:
-    link._announced.add(label)
+    link._open[label] = link._channels[label]
 
 
 async def drained_at_once(_link: ChannelLink, _label: str) -> None:
     return
 
 
-def let_the_sink_fail(link: ChannelLink, event: LinkEvent) -> None:
-    if isinstance(event, LinkMessage):
-        link._sink(event)
+def let_the_sink_fail(link: ChannelLink, label: str, data: str | bytes) -> None:
+    link._sink(LinkMessage(label, data))
 
 
 def noticed_once(pair: contract.Pair) -> Awaitable[None]:
@@ -46,8 +45,8 @@ def noticed_once(pair: contract.Pair) -> Awaitable[None]:
 
 MUTANTS: dict[str, tuple[str, object, Test]] = {
     "events after close": (
-        "_raise",
-        raise_always,
+        "_finish",
+        leave_channels_open,
         contract.test_a_callback_of_the_library_that_comes_late_is_dropped,
     ),
     "an end for every sign of it": ("_end", end_always, noticed_once),
@@ -67,7 +66,7 @@ MUTANTS: dict[str, tuple[str, object, Test]] = {
         contract.test_a_full_buffer_refuses_drains_and_loses_nothing,
     ),
     "a failing sink": (
-        "_raise",
+        "_on_message",
         let_the_sink_fail,
         contract.test_a_fault_of_the_sink_is_reported_and_does_not_break_the_link,
     ),

@@ -187,8 +187,8 @@ class AiortcLink(ChannelLink):
         if connection is not None and connection.connectionState in {"failed", "closed"}:
             self._end(PATH_LOST if connection.connectionState == "failed" else CLOSED_BY_PEER)
 
-    def _create(self, label: str) -> DataChannel:
-        return self._live().createDataChannel(label)
+    def _create(self, label: str, *, ordered: bool, reliable: bool) -> DataChannel:
+        return self._live().createDataChannel(label, ordered=ordered, maxRetransmits=None if reliable else 0)
 
     def _attach(self, channel: DataChannel) -> None:
         assert isinstance(channel, aiortc.RTCDataChannel)  # noqa: S101 - what _create and the library give
@@ -199,16 +199,12 @@ class AiortcLink(ChannelLink):
         channel.on("bufferedamountlow", lambda: self._on_low(label))
         channel.on("close", lambda: self._end(CLOSED_BY_PEER))
 
-    def _hand_over(self, channel: DataChannel, data: str | bytes) -> None:
-        assert isinstance(channel, aiortc.RTCDataChannel)  # noqa: S101 - what _create and the library give
-        try:
-            channel.send(data)
-        except InvalidStateError as error:
-            raise LinkError("The channel is not open. The message was not sent.", code="not-open") from error
-        except ValueError as error:
-            raise LinkError(
-                f"The other side takes no message of this size: {error}.", code="too-large"
-            ) from error
+    _refusals = (InvalidStateError, ValueError)
+
+    def _refused(self, error: Exception) -> LinkError:
+        if isinstance(error, InvalidStateError):
+            return LinkError("The channel is not open. The message was not sent.", code="not-open")
+        return LinkError(f"The other side takes no message of this size: {error}.", code="too-large")
 
     def _shut(self) -> None:
         if self._connection is not None:

@@ -227,34 +227,33 @@ class WrtcLink(ChannelLink):
     def _on_channel(self, event: RTCDataChannelEvent) -> None:
         self._adopt(event.channel)
 
-    def _create(self, label: str) -> DataChannel:
+    def _create(self, label: str, *, ordered: bool, reliable: bool) -> DataChannel:
+        kind = webrtc.RTCDataChannelInit(ordered=ordered, max_retransmits=None if reliable else 0)
         with self._mapping("not-open", f"The channel {label!r} could not be created"):
-            return self._live().create_data_channel(label)
+            return self._live().create_data_channel(label, kind)
 
     def _attach(self, channel: DataChannel) -> None:
         assert isinstance(channel, webrtc.RTCDataChannel)  # noqa: S101 - what _create and _on_channel give
         label = channel.label
         channel.buffered_amount_low_threshold = limits.LINK_LOW_WATER_BYTES
 
+        deliver = self._on_message
+
         def on_message(event: MessageEvent) -> None:
-            assert isinstance(event.data, str | bytes)  # noqa: S101 - binary_type is arraybuffer
-            self._on_message(label, event.data)
+            # Unchecked, because it is done for each message: binary_type stays arraybuffer, so it is no Blob.
+            deliver(label, event.data)  # type: ignore[arg-type]
 
         channel.on("open", lambda _: self._on_open(label))
         channel.on("message", on_message)
         channel.on("bufferedamountlow", lambda _: self._on_low(label))
         channel.on("close", lambda _: self._end(CLOSED_BY_PEER))
 
-    def _hand_over(self, channel: DataChannel, data: str | bytes) -> None:
-        assert isinstance(channel, webrtc.RTCDataChannel)  # noqa: S101 - what _create and _on_channel give
-        try:
-            channel.send(data)
-        except webrtc.OperationError as error:
-            raise LinkError(
-                "Too much already waits to be sent. Try again later.", code="buffer-full"
-            ) from error
-        except _LIBRARY_ERRORS as error:
-            raise LinkError(f"The message was not sent: {error}.", code="not-open") from error
+    _refusals = _LIBRARY_ERRORS
+
+    def _refused(self, error: Exception) -> LinkError:
+        if isinstance(error, webrtc.OperationError):
+            return LinkError("Too much already waits to be sent. Try again later.", code="buffer-full")
+        return LinkError(f"The message was not sent: {error}.", code="not-open")
 
     def _shut(self) -> None:
         if self._connection is not None:

@@ -11,12 +11,12 @@ from p4.core import limits
 from p4.core.signaling import FAILURE_LINE, Answer, Cancel, Ping, Pong
 from p4.errors import RendezvousError, SignalingError
 from p4.node.conversation import Conversation
-from p4.node.streams import ContactStreams
+from p4.node.signaling_streams import SignalingStreams
 from p4.ports import SignalStream
 from p4.testing import SimulatedNetwork, simulate
 
 
-async def dialled(network: SimulatedNetwork) -> tuple[ContactStreams, Conversation, Puppet, SignalStream]:
+async def dialled(network: SimulatedNetwork) -> tuple[SignalingStreams, Conversation, Puppet, SignalStream]:
     """A stream that alice's node opened to bob, whose end the test plays."""
     bob = await Puppet(network, "bob").start()
     node = await start(network, "alice", "bob")

@@ -16,7 +16,7 @@ from p4.node.authentication import Authenticator
 from p4.node.contact_history import ContactHistory
 from p4.node.conversation import Conversation
 from p4.node.link_session import LinkSession
-from p4.node.streams import ContactStreams
+from p4.node.signaling_streams import SignalingStreams
 
 __all__ = ["BusyError", "InboundOffer", "answer_offer", "make_offer", "protocol_of"]
 
@@ -47,7 +47,7 @@ def protocol_of(announcement: Announcement | None) -> int:
 
 async def make_offer(
     session: LinkSession,
-    streams: ContactStreams,
+    streams: SignalingStreams,
     authenticator: Authenticator,
     history: ContactHistory,
     announcement: Announcement,

@@ -46,7 +46,7 @@ from p4.node.events import LinkDown, LinkUp
 from p4.node.link_session import LinkSession
 from p4.node.mailbox import Mailbox
 from p4.node.negotiation import BusyError, InboundOffer, answer_offer, make_offer, protocol_of
-from p4.node.streams import ContactStreams
+from p4.node.signaling_streams import SignalingStreams
 from p4.ports import PeerRecord, SignalStream
 
 __all__ = ["Peer"]
@@ -71,7 +71,7 @@ class Peer:
             jitter=lambda: context.entropy.uniform(0.0, 1.0),
             retry_max=context.options.retry_seconds or limits.RETRY_MAX_SECONDS,
         )
-        self._streams = ContactStreams(
+        self._streams = SignalingStreams(
             lambda: self.contact,
             context.authenticator,
             dial=lambda fresh: context.dialler.dial(self.contact.rendezvous, fresh=fresh),

@@ -14,12 +14,12 @@ from p4.node.authentication import Authenticated, Authenticator
 from p4.node.conversation import Conversation
 from p4.ports import SignalStream
 
-__all__ = ["ContactStreams"]
+__all__ = ["SignalingStreams"]
 
 _log = logging.getLogger(__name__)
 
 
-class ContactStreams:
+class SignalingStreams:
     """Every open conversation with one contact.
 
     Args:

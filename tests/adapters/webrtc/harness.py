@@ -113,11 +113,14 @@ def own_address() -> str:
 class CuttablePath:
     """Carries the datagrams of two ends through sockets of its own, until it is cut.
 
-    Each end is told, in the other's description, of one candidate only: a socket of this path.
+    With ``lose_next`` it loses one datagram and is whole again. Each end is told, in the other's
+    description, of one candidate only: a socket of this path.
     """
 
     def __init__(self) -> None:
         self.cut = False
+        self._lose_over: int | None = None
+        self.lost = asyncio.Event()
         self._transports: list[asyncio.DatagramTransport] = []
 
     async def between(self, offerer: End, answerer: End) -> None:
@@ -129,6 +132,19 @@ class CuttablePath:
         towards_offerer.lead(_host_of(offer), towards_answerer)
         towards_answerer.lead(_host_of(answer), towards_offerer)
         await offerer.link.accept_answer(with_candidate(answer, towards_answerer.address))
+
+    def lose_next(self, *, over: int) -> None:
+        """Lose the next datagram of more than ``over`` bytes; ``lost`` is set when that has happened."""
+        self._lose_over = over
+        self.lost.clear()
+
+    def carries(self, data: bytes) -> bool:
+        """Whether this datagram gets through."""
+        if self._lose_over is not None and len(data) > self._lose_over:
+            self._lose_over = None
+            self.lost.set()
+            return False
+        return not self.cut
 
     def close(self) -> None:
         for transport in self._transports:
@@ -157,7 +173,7 @@ class _Hop(asyncio.DatagramProtocol):
         self._target = (end, other)
 
     def datagram_received(self, data: bytes, _: tuple[str, int]) -> None:
-        if self._target is not None and not self._path.cut:
+        if self._target is not None and self._path.carries(data):
             end, other = self._target
             other.transport.sendto(data, end)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
+from tests.adapters.webrtc import test_channel_kinds as kinds
 from tests.adapters.webrtc import test_link_contract as contract
 from tests.adapters.webrtc.harness import connected
 
 from p4.adapters.webrtc.aiortc_backend import AiortcLink
-from p4.adapters.webrtc.base import ChannelLink
+from p4.adapters.webrtc.base import ChannelLink, DataChannel, _Kept
 from p4.ports import LinkClosed, LinkMessage
 
 Test = Callable[[contract.Pair], Awaitable[None]]
@@ -37,6 +38,35 @@ async def drained_at_once(_link: ChannelLink, _label: str) -> None:
 
 def let_the_sink_fail(link: ChannelLink, label: str, data: str | bytes) -> None:
     link._sink(LinkMessage(label, data))
+
+
+def create_ordered(link: AiortcLink, label: str, *, ordered: bool, reliable: bool) -> DataChannel:
+    return link._live().createDataChannel(label, maxRetransmits=None if reliable else 0)
+
+
+def create_reliable(link: AiortcLink, label: str, *, ordered: bool, reliable: bool) -> DataChannel:
+    return link._live().createDataChannel(label, ordered=ordered)
+
+
+def announce_early(link: ChannelLink, kept: _Kept, data: str | bytes) -> None:
+    link._on_open(kept.channel.label)
+    link._on_message(kept.channel.label, data)
+
+
+def keep_any_number(_link: ChannelLink, kept: _Kept, data: str | bytes) -> None:
+    kept.early.append(data)
+
+
+def kinds_announced(_: contract.Pair) -> Awaitable[None]:
+    return kinds.test_the_other_side_learns_the_kind_from_the_announcement(("aiortc", "aiortc"))
+
+
+def early_messages_wait(_: contract.Pair) -> Awaitable[None]:
+    return kinds.test_messages_that_overtake_the_confirmation_wait_for_it()
+
+
+def early_messages_are_limited(_: contract.Pair) -> Awaitable[None]:
+    return kinds.test_a_channel_that_is_used_and_never_confirmed_ends_the_link("x")
 
 
 def noticed_once(pair: contract.Pair) -> Awaitable[None]:
@@ -70,6 +100,10 @@ MUTANTS: dict[str, tuple[str, object, Test]] = {
         let_the_sink_fail,
         contract.test_a_fault_of_the_sink_is_reported_and_does_not_break_the_link,
     ),
+    "every channel is ordered": ("_create", create_ordered, kinds_announced),
+    "every channel is reliable": ("_create", create_reliable, kinds_announced),
+    "opened before it is confirmed": ("_on_early_message", announce_early, early_messages_wait),
+    "unconfirmed without end": ("_on_early_message", keep_any_number, early_messages_are_limited),
 }
 
 

@@ -10,7 +10,8 @@ What this adapter smooths out:
 - There is no limit on what is queued; the one of libwebrtc is applied.
 
 Known limits of the library, which the node's own heartbeat covers: a dead path is noticed after about
-30 s, and server-reflexive candidates exist for IPv4 only.
+30 s, and server-reflexive candidates exist for IPv4 only. On an ordered, unreliable channel it gives up
+with a lost message those that arrived behind it and wait there (an aiortc receiver still hands them out).
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ __all__ = [
     "BUFFER_BYTES",
     "CHANNELS",
     "CLOSED_BY_PEER",
+    "EARLY_MESSAGES",
     "PATH_LOST",
     "UNCONFIRMED",
     "ChannelLink",

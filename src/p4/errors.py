@@ -10,13 +10,20 @@
     │   │   ├── CorruptFileError   set aside, never overwritten
     │   │   └── AlreadyRunningError
     │   └── TorError               the Tor program: absent, broken, dead
+    ├── DeliveryError              a message that was accepted will not arrive
     ├── RemoteError                a peer's fault: its bytes broke a rule of spec/
     │   ├── EnvelopeError          spec/envelope.md
     │   ├── SignalingError         spec/signaling.md
     │   └── FrameError             spec/link.md
-    └── UnreachableError           nobody's fault: no path at the moment, try again
-        ├── RendezvousError        the peer's signaling address did not answer
-        └── LinkError              the direct path did not open or broke
+    ├── UnreachableError           nobody's fault: no path at the moment, try again
+    │   ├── RendezvousError        the peer's signaling address did not answer
+    │   └── LinkError              the direct path did not open or broke
+    └── CallError                  a call to a contact's service has no result
+        ├── CallFailed             the service says so, in its own words
+        ├── CallRefusedError       it was not executed
+        ├── CallDeadlineError      its time has passed
+        ├── CallCancelledError     one of the two nodes gave it up
+        └── OutcomeUnknownError    the contact restarted while it was under way
 
 Match on the type and on ``code``, never on the message. Messages are complete sentences for a person:
 what happened, what is safe, what to do next. They never contain secrets.
@@ -26,14 +33,21 @@ from __future__ import annotations
 
 __all__ = [
     "AlreadyRunningError",
+    "CallCancelledError",
+    "CallDeadlineError",
+    "CallError",
+    "CallFailed",
+    "CallRefusedError",
     "ContactError",
     "CorruptFileError",
+    "DeliveryError",
     "EnvelopeError",
     "FrameError",
     "InputError",
     "InviteError",
     "LinkError",
     "LocalError",
+    "OutcomeUnknownError",
     "P4Error",
     "PermissionsError",
     "RemoteError",
@@ -115,6 +129,10 @@ class TorError(LocalError):
     """Tor is missing, does not start, or does not do what it is told."""
 
 
+class DeliveryError(P4Error):
+    """A message that was accepted will not arrive; ``code`` is a `p4.core.session.messages.events.DropReason`."""
+
+
 class RemoteError(P4Error):
     """A peer sent something that breaks the specification."""
 
@@ -141,3 +159,72 @@ class RendezvousError(UnreachableError):
 
 class LinkError(UnreachableError):
     """The direct path did not open in time or broke."""
+
+
+class CallError(P4Error):
+    """A call to a contact's service has no result (spec/session.md, Calls).
+
+    Args:
+        may_have_run: whether the service may have done its work, wholly or in part. If not, calling again is
+            safe.
+    """
+
+    def __init__(self, message: str, *, code: str, may_have_run: bool) -> None:
+        super().__init__(message, code=code)
+        self.may_have_run = may_have_run
+
+
+class CallFailed(CallError):  # noqa: N818 - what a handler raises reads as a sentence
+    """The service failed, in words of its own. A handler raises it, and its caller gets the same.
+
+    Codes of P4 itself: ``internal`` (the handler broke; its own log knows more), ``bad-argument`` and
+    ``bad-result`` (what arrived there, or here, is not the JSON that it claims to be).
+
+    Args:
+        code: short and stable, for programs; the service's own vocabulary.
+        message: for a person.
+        data: any JSON value, for programs.
+    """
+
+    def __init__(self, code: str, message: str, data: object = None) -> None:
+        super().__init__(message, code=code, may_have_run=True)
+        self.data = data
+
+
+class CallRefusedError(CallError):
+    """The call was not executed.
+
+    Codes: ``not-granted``, ``not-served`` (nothing answers there at the moment), ``overloaded`` (too many
+    calls at a time; try again later), ``not-supported`` (the contact's node knows no calls).
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message, code=code, may_have_run=False)
+
+
+class CallDeadlineError(CallError):
+    """No result arrived in time. Code ``deadline``."""
+
+    def __init__(self, message: str, *, may_have_run: bool) -> None:
+        super().__init__(message, code="deadline", may_have_run=may_have_run)
+
+
+class CallCancelledError(CallError):
+    """A node gave the call up while it was under way.
+
+    Codes: ``cancelled`` (the contact's node), ``closed`` (ours).
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message, code=code, may_have_run=True)
+
+
+class OutcomeUnknownError(CallError):
+    """The contact restarted while the call was under way: it was executed, wholly or in part, or not at all.
+
+    Code ``outcome-unknown``. Ask the contact what happened before calling again, unless twice is as good as
+    once.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="outcome-unknown", may_have_run=True)

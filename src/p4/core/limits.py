@@ -156,11 +156,32 @@ TEXT_BYTES = 32 * 1024
 OUTBOX_MESSAGES = 1_000_000
 """Unacknowledged messages per contact before ``send`` refuses more."""
 
+OUTBOX_BYTES = 1024 * 1024 * 1024
+"""Bytes of their bodies, likewise."""
+
 SEND_WINDOW_MESSAGES = 2048
 """Texts under way without acknowledgement; bounds what a receiver must keep in memory."""
 
 INBOX_UNCONSUMED = 10_000
 """Received texts that the application has not taken; beyond it the node stops accepting more."""
+
+INBOX_WINDOW = 256
+"""Messages of one contact and service kept in memory for an application that reads them."""
+
+INBOX_BYTES = 256 * 1024 * 1024
+"""The same in bytes of bodies."""
+
+APPEND_MESSAGES = 512
+"""Messages that are accepted in one write to disk: those that came while the last one was under way."""
+
+APPEND_BYTES = 4 * 1024 * 1024
+"""The same in bytes of bodies, or one hand-over."""
+
+READ_MESSAGES = 512
+"""Accepted messages read from disk at a time."""
+
+READ_BYTES = 1024 * 1024
+"""The same in bytes of bodies, or one message."""
 
 RETIRED_EPOCHS = 8
 """Earlier names of an outbox remembered per contact and direction: as many restored backups are survived."""
@@ -222,7 +243,16 @@ CALL_MEMORY_SECONDS = 60.0
 """A finished call is remembered this long after its patience, so that no copy of it is executed."""
 
 CONTACT_CALLS = 64
-"""Calls of a contact that run at a time."""
+"""Calls of a contact that run at a time, and calls to it that are under way at a time; further ones wait."""
+
+QUEUED_CALLS = 1024
+"""Calls to a contact that wait for a link or for their turn; further ones are refused here."""
+
+KEPT_CALLS = 256
+"""Finished calls of a contact that it has not confirmed; beyond it nothing more is executed for it."""
+
+KEPT_CALL_BYTES = 16 * 1024 * 1024
+"""The same for the results of those calls."""
 
 DATAGRAM_BYTES = 1100
 """Longest datagram: with everything around it one packet, so that one lost packet loses one datagram."""

@@ -13,8 +13,11 @@ from p4.core.sdp import check_sdp, sdp_fingerprint
 from p4.errors import EnvelopeError, SignalingError
 
 __all__ = [
+    "CALLS",
+    "DATAGRAMS",
     "FAILURE_LINE",
     "PROTOCOL_2",
+    "STREAMS",
     "WARM",
     "Announcement",
     "Answer",
@@ -39,6 +42,15 @@ PROTOCOL_2 = 2
 
 WARM = "warm"
 """Capability: the signaling stream stays open after the first answer."""
+
+STREAMS = "streams"
+"""Capability: spec/stream.md."""
+
+CALLS = "calls"
+"""Capability: spec/session.md, Calls."""
+
+DATAGRAMS = "datagrams"
+"""Capability: spec/session.md, Datagrams."""
 
 _MOST_CAPABILITIES = 32
 _CAPABILITY = re.compile(r"[a-z0-9.-]{1,32}")

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from p4.core import limits
-from p4.core.signaling import WARM, Announcement
+from p4.core.signaling import CALLS, DATAGRAMS, STREAMS, WARM, Announcement
 from p4.node.authentication import Authenticator
 from p4.node.dialler import Dialler
 from p4.node.events import NodeEvent
 from p4.node.options import NodeOptions
+from p4.node.services import Services
 from p4.ports import Clock, Entropy, LinkBackend, Store
 
 __all__ = ["PeerContext"]
+
+_CAPABILITIES = frozenset({WARM, CALLS, DATAGRAMS, STREAMS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,9 @@ class PeerContext:
     entropy: Entropy
     options: NodeOptions
     emit: Callable[[NodeEvent], None]
+    services: Services
 
     def announce(self) -> Announcement:
         """Our announcement for one offer or answer: its nonce is never used again."""
         nonce = self.entropy.token(limits.NONCE_BYTES).hex()
-        return Announcement.ours(frozenset({WARM}), self.boot, nonce)
+        return Announcement.ours(_CAPABILITIES, self.boot, nonce)

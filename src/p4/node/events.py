@@ -1,4 +1,7 @@
-"""What a node tells its application. Each is a fact that has happened; none needs an answer."""
+"""What a node tells its application. Each is a fact that has happened; none needs an answer.
+
+Messages, streams, calls and datagrams are not among them: see `Node.messages` and its neighbours.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,7 @@ from dataclasses import dataclass
 from p4.core.identity import PeerId
 from p4.ports import RendezvousStatus
 
-__all__ = [
-    "LinkDown",
-    "LinkUp",
-    "NodeEvent",
-    "NodeWarning",
-    "RendezvousChanged",
-    "TextDelivered",
-    "TextReceived",
-]
+__all__ = ["LinkDown", "LinkUp", "NodeEvent", "NodeWarning", "RendezvousChanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +42,10 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
-class TextReceived:
-    """A chat text arrived and is on disk; consumed when every handler of the event returned."""
-
-    peer_id: PeerId
-    text: str
-    received_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class TextDelivered:
-    """Everything up to and including a number is delivered.
-
-    The contact's node has it on disk (protocol 2), or a v1 node's link took it and stayed up. After a
-    restored backup the texts that waited are numbered from 1 anew; a `NodeWarning` says so.
-    """
-
-    peer_id: PeerId
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
 class NodeWarning:
     """Something a person should know: a lowered protocol, a failing rendezvous, a full or restored disk."""
 
     text: str
 
 
-NodeEvent = RendezvousChanged | LinkUp | LinkDown | TextReceived | TextDelivered | NodeWarning
+NodeEvent = RendezvousChanged | LinkUp | LinkDown | NodeWarning

@@ -1,11 +1,11 @@
-"""One link of one contact: negotiation, proof, heartbeat, and the texts it carries (spec/link.md)."""
+"""One link of one contact: negotiation, proof, heartbeat, and the channels of the session (spec/link.md)."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from p4.core import limits
 from p4.core.contacts import Contact
@@ -13,30 +13,37 @@ from p4.core.ice import IceSettings
 from p4.core.identity import PeerId
 from p4.core.session.binding import LinkProof
 from p4.core.session.frames import (
+    Assembly,
     Bind,
+    Bundle,
     Bye,
     ByeReason,
     Frame,
+    Last,
+    Part,
     Ping,
     Pong,
     decode,
     encode,
 )
-from p4.core.session.heartbeat import Heartbeat, Verdict
-from p4.core.session.session_frames import Ack, Message, Resume
+from p4.core.session.session_frames import Datagram
+from p4.core.session.stream_frames import Data
+from p4.core.signaling import DATAGRAMS, STREAMS, Announcement
 from p4.errors import FrameError, LinkError
-from p4.node.mailbox import Mailbox
-from p4.node.transfer import TransferV1, TransferV2
+from p4.node.chat_lines import ChatText, Hello, chat_lines, hello_line, read_chat_line
+from p4.node.frame_writer import packed
+from p4.node.liveness import Liveness
 from p4.ports import ChannelOpened, Clock, LinkBackend, LinkClosed, LinkEvent, LinkMessage
 
-__all__ = ["LinkObserver", "LinkSession"]
+__all__ = ["LinkObserver", "LinkSession", "SessionReceiver"]
 
 CHAT = "chat"
 CONTROL = "p4"
-_EARLY_FRAMES = 16
-"""Frames kept until the link is adopted: the far end may be first, but sends little before our RESUME."""
+BULK = "p4.bulk"
+DATAGRAM = "p4.datagram"
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class LinkObserver(Protocol):
@@ -49,11 +56,31 @@ class LinkObserver(Protocol):
         """It is over and closed. Not called after `LinkSession.close`."""
 
 
+class SessionReceiver(Protocol):
+    """Who takes what arrives on a link in service; `p4.node.relation.Relation`."""
+
+    def link_up(self, link: LinkSession) -> None:
+        """The link is in service from now on."""
+
+    def handle(self, frames: Sequence[Frame]) -> None:
+        """Frames arrived, in order, that are not the link's own. Raises FrameError, LinkError."""
+
+    def handle_data(self, frame: Data) -> None:
+        """Bytes of a stream arrived. Raises FrameError, LinkError."""
+
+    def handle_datagram(self, frame: Datagram) -> None:
+        """A datagram arrived."""
+
+    def handle_chat_line(self, text: str) -> None:
+        """A text of a version 1 peer arrived."""
+
+
 class LinkSession:
     """A link from its negotiation to its end.
 
     Args:
         generation: of the attempt that makes it.
+        receiver: takes what arrives once the link is adopted.
         observer: told what becomes of it.
     """
 
@@ -65,17 +92,19 @@ class LinkSession:
         *,
         backend: LinkBackend,
         ice: IceSettings,
-        mailbox: Mailbox,
         clock: Clock,
+        receiver: SessionReceiver,
         observer: LinkObserver,
     ) -> None:
         self.generation = generation
         self.proof: LinkProof | None = None
         """To be set before the link can open, if both sides announced version 2."""
+        self.announcement: Announcement | None = None
+        """The contact's, to be set with ``proof``."""
         self._contact = contact
         self._me = me
-        self._mailbox = mailbox
         self._clock = clock
+        self._receiver = receiver
         self._observer = observer
         self._link = backend.create(ice, self._on_event)
         self._offerer = False
@@ -85,9 +114,8 @@ class LinkSession:
         self._closed = False
         self._open: set[str] = set()
         self._early: list[bytes] = []
-        self._heartbeat: Heartbeat | None = None
-        self._transfer: TransferV1 | TransferV2 | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._assembly = Assembly()
+        self._liveness: Liveness | None = None
 
     # -- negotiation ----------------------------------------------------------------------------------
 
@@ -112,46 +140,42 @@ class LinkSession:
         return 1 if self.proof is None else 2
 
     @property
+    def capabilities(self) -> frozenset[str]:
+        """What the contact announced for this link."""
+        return self.announcement.capabilities if self.announcement else frozenset()
+
+    @property
+    def boot(self) -> str:
+        """Names the run of the contact's node at the other end; empty for version 1."""
+        return self.announcement.boot if self.announcement else ""
+
+    @property
     def round_trip(self) -> float | None:
         """Smoothed round trip in seconds, where it is known (version 2)."""
-        return self._heartbeat.round_trip if self._heartbeat else None
+        return self._liveness.round_trip if self._liveness else None
 
     def adopt(self) -> None:
-        """This is the contact's link from now on: carry texts. If it breaks here the observer is told."""
+        """This is the contact's link from now on. If it breaks here the observer is told."""
         self._adopted = True
-        try:
-            self._carry()
-        except (FrameError, LinkError) as error:
-            self._lose(error.message)
-
-    def _carry(self) -> None:
-        if self.protocol < 2:
-            self._transfer = TransferV1(
-                self._link, CHAT, self._mailbox, me=self._me, clock=self._clock, failed=self._lose
-            )
-        else:
-            self._begin()
+        self._receiver.link_up(self)
+        early, self._early = self._early, []
+        self._guarded(self._take_early, early)
 
     def suspect(self) -> None:
         """Another sign says that the contact may be gone: find out quickly."""
-        if self._heartbeat and not self._closed:
-            now = self._clock.monotonic()
-            self._heartbeat.suspect(now)
-            if self._ping(self._heartbeat, now):
-                self._watch()
+        if self._liveness and not self._closed:
+            self._liveness.suspect()
 
     def close(self, goodbye: ByeReason | None = None) -> None:
         """End it now, telling a version 2 contact why (it then lingers for ``limits.GOODBYE_SECONDS``)."""
         if self._closed:
             return
         self._closed = True
-        if self._timer:
-            self._timer.cancel()
-        if self._transfer:
-            self._transfer.close()
+        if self._liveness:
+            self._liveness.close()
         if goodbye is not None and CONTROL in self._open:
             try:
-                self._send(Bye(goodbye))
+                self._link.send(CONTROL, encode(Bye(goodbye)))
             except LinkError as error:
                 _log.debug("no goodbye to %s: %s", self._contact.label, error.message)
             else:
@@ -160,64 +184,111 @@ class LinkSession:
                 return
         self._link.close()
 
+    def fail(self, reason: str) -> None:
+        """It cannot be used any more: end it and tell the observer."""
+        self._lose(reason)
+
     def _lose(self, reason: str, *, by_peer: bool = False) -> None:
         if not self._closed:
             self.close()
             self._observer.link_lost(self.generation, reason, by_peer=by_peer)
 
+    # -- sending ---------------------------------------------------------------------------------------
+
+    def send(self, frames: Sequence[Frame]) -> None:
+        """Send frames in order on the channel ``p4``. Raises LinkError."""
+        for message in packed(frames):
+            self._link.send(CONTROL, message)
+
+    def send_chat_line(self, text: str) -> None:
+        """Send a text to a version 1 peer. Raises LinkError."""
+        for line in chat_lines(self._me, text, self._clock.wall_ms()):
+            self._link.send(CHAT, line)
+
+    def room(self) -> int:
+        """Bytes that may be queued now on the channel of messages."""
+        label = CONTROL if self.protocol >= 2 else CHAT
+        return limits.LINK_HIGH_WATER_BYTES - self._link.buffered(label)
+
+    async def drained(self) -> None:
+        """Wait until there is room again, or the link is over."""
+        await self._link.drained(CONTROL if self.protocol >= 2 else CHAT)
+
+    def send_data(self, data: bytes) -> None:
+        """Send an encoded DATA frame, in no order. Raises LinkError."""
+        self._link.send(BULK if BULK in self._open else CONTROL, data)
+
+    def data_room(self) -> int:
+        """Bytes of DATA that may be queued now."""
+        return limits.LINK_HIGH_WATER_BYTES - self._link.buffered(BULK if BULK in self._open else CONTROL)
+
+    async def data_drained(self) -> None:
+        """Wait until there is room for DATA, or the link is over."""
+        await self._link.drained(BULK if BULK in self._open else CONTROL)
+
+    def send_datagram(self, data: bytes) -> bool:
+        """Send an encoded DATAGRAM frame if that can be done at once."""
+        if DATAGRAM not in self._open or self._link.buffered(DATAGRAM) > limits.LINK_LOW_WATER_BYTES:
+            return False
+        try:
+            self._link.send(DATAGRAM, data)
+        except LinkError:
+            return False
+        return True
+
     # -- events of the link -----------------------------------------------------------------------------
 
     def _on_event(self, event: LinkEvent) -> None:
-        if self._closed:
-            return
+        if not self._closed:
+            self._guarded(self._dispatch, event)
+
+    def _guarded(self, work: Callable[[_T], None], argument: _T) -> None:
         try:
-            match event:
-                case ChannelOpened(label):
-                    self._opened(label)
-                case LinkMessage(label, str() as text) if label == CHAT:
-                    self._chat_message(text)
-                case LinkMessage(label, bytes() as data) if label == CONTROL:
-                    self._control_message(data)
-                case LinkMessage():
-                    _log.debug("%s: a message on an unknown channel", self._contact.label)
-                case LinkClosed(reason):
-                    self._lose(reason)
+            work(argument)
         except FrameError as error:
             self._lose(f"the contact broke the protocol: {error.message}")
         except LinkError as error:
             self._lose(error.message)
 
+    def _dispatch(self, event: LinkEvent) -> None:
+        if isinstance(event, LinkMessage):
+            label, data = event.label, event.data
+            if isinstance(data, bytes):
+                if label == BULK:
+                    self._bulk_message(data)
+                elif label == CONTROL:
+                    self._control_message(data)
+                elif label == DATAGRAM:
+                    self._datagram_message(data)
+            elif label == CHAT:
+                self._chat_message(data)
+        elif isinstance(event, ChannelOpened):
+            self._opened(event.label)
+        elif isinstance(event, LinkClosed):
+            self._lose(event.reason)
+
     def _opened(self, label: str) -> None:
         self._open.add(label)
         if label == CHAT:
-            hello = {
-                "from_peer_id": self._me,
-                "timestamp": self._clock.wall_ms() // 1000,
-                "type": "hello",
-            }
-            self._link.send(CHAT, json.dumps(hello))
+            self._link.send(CHAT, hello_line(self._me, self._clock.wall_ms()))
             if self.proof is not None and self._offerer:
                 # Never before both announced version 2: v1 takes any further channel for its chat.
                 self._link.open_channel(CONTROL)
+                if STREAMS in self.capabilities:
+                    self._link.open_channel(BULK, ordered=False)
+                if DATAGRAMS in self.capabilities:
+                    self._link.open_channel(DATAGRAM, ordered=False, reliable=False)
         elif label == CONTROL and self.proof is not None:
-            self._send(Bind(self.proof.signature))
+            self._link.send(CONTROL, encode(Bind(self.proof.signature)))
             if self._bound:
                 self._prove()
 
-    def _chat_message(self, text: str) -> None:
-        try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
-            return
-        if not isinstance(message, dict):
-            return
-        if message.get("type") == "hello":
-            self._hello(message.get("from_peer_id"))
-        elif message.get("type") == "chat" and isinstance(self._transfer, TransferV1):
-            line = message.get("text")
-            if isinstance(line, str):
-                # JSON can name half a character (a lone surrogate), which nothing can store or show.
-                self._mailbox.receive_v1(line.encode(errors="replace").decode())
+    def _chat_message(self, line: str) -> None:
+        match read_chat_line(line):
+            case Hello(sender):
+                self._hello(sender)
+            case ChatText(text) if self._adopted and self.proof is None:
+                self._receiver.handle_chat_line(text)
 
     def _hello(self, sender: object) -> None:
         if self.proof is not None:
@@ -231,7 +302,7 @@ class LinkSession:
         if not self._proven:
             self._proven = True
             if self.proof is not None:
-                self._begin()
+                self._liveness = Liveness(self._clock, send=self._ping, lost=self._lose, queued=self._queued)
             self._observer.link_proven(self.generation)
 
     # -- version 2 ----------------------------------------------------------------------------------------
@@ -248,76 +319,77 @@ class LinkSession:
         if CONTROL in self._open:
             self._prove()
 
-    def _begin(self) -> None:
-        if self._heartbeat is None:
-            self._heartbeat = Heartbeat(self._clock.monotonic())
-            self._watch()
-        if self._adopted and self._transfer is None and not self._closed:
-            self._transfer = TransferV2(
-                self._link, CONTROL, self._mailbox, send=self._send, failed=self._lose
-            )
-            early, self._early = self._early, []
-            for data in early:
-                if not self._closed:
-                    self._control_message(data)
-
     def _control_message(self, data: bytes) -> None:
         if self.proof is None:
             return  # version 1 has no such channel
         if not self._bound:
             self._bind(self.proof, decode(data))
             return
-        if self._transfer is None:
-            if len(self._early) >= _EARLY_FRAMES:
+        if not self._adopted:
+            if len(self._early) >= limits.EARLY_FRAMES:
                 raise FrameError("Too much arrived before the link was in service.", code="early")
             self._early.append(data)
             return
+        if self._liveness:
+            self._liveness.heard()
         frame = decode(data)
-        now = self._clock.monotonic()
-        if self._heartbeat:
-            self._heartbeat.heard(now)
-        match frame:
-            case None:
-                pass
-            case Ping(token):
-                self._send(Pong(token))
-            case Pong(token):
-                if self._heartbeat:
-                    self._heartbeat.pong(token, now)
-            case Bye(reason):
-                dropped = reason is ByeReason.DROPPED
-                self._lose(f"the contact ended it ({reason.name.lower()})", by_peer=dropped)
-            case Bind():
-                raise FrameError("A second proof arrived on one link.", code="out-of-turn")
-            case Resume() | Message() | Ack():
-                if isinstance(self._transfer, TransferV2):
-                    self._transfer.handle(frame)
+        if isinstance(frame, Bundle):
+            decoded = (decode(inner) for inner in frame.frames)
+            self._take_frames([inner for inner in decoded if inner is not None])
+        elif frame is not None:
+            self._take_frames([frame])
 
-    def _send(self, frame: Frame) -> None:
-        self._link.send(CONTROL, encode(frame))
+    def _take_early(self, early: list[bytes]) -> None:
+        for data in early:
+            if not self._closed:
+                self._control_message(data)
 
-    def _watch(self) -> None:
-        if self._closed or self._heartbeat is None:
-            return
-        now = self._clock.monotonic()
-        match self._heartbeat.tick(now):
-            case Verdict.DEAD:
-                self._lose("the contact's node does not answer any more")
-                return
-            case Verdict.PING:
-                if not self._ping(self._heartbeat, now):
+    def _take_frames(self, frames: list[Frame]) -> None:
+        session: list[Frame] = []
+        for frame in frames:
+            match frame:
+                case Ping(token):
+                    self._link.send(CONTROL, encode(Pong(token)))
+                case Pong(token):
+                    if self._liveness:
+                        self._liveness.pong(token)
+                case Part() | Last():
+                    if whole := self._assembly.add(frame):
+                        session.append(whole)
+                case Bye(reason):
+                    dropped = reason is ByeReason.DROPPED
+                    self._lose(f"the contact ended it ({reason.name.lower()})", by_peer=dropped)
                     return
-            case Verdict.QUIET:
-                pass
-        if self._timer:
-            self._timer.cancel()
-        delay = max(self._heartbeat.deadline - self._clock.monotonic(), 0.0)
-        self._timer = asyncio.get_running_loop().call_later(delay, self._watch)
+                case Bind():
+                    raise FrameError("A second proof arrived on one link.", code="out-of-turn")
+                case _:
+                    session.append(frame)
+        if session:
+            self._receiver.handle(session)
 
-    def _ping(self, heartbeat: Heartbeat, now: float) -> bool:
-        try:
-            self._send(Ping(heartbeat.next_ping(now)))
-        except LinkError as error:
-            self._lose(error.message)
-            return False
-        return True
+    def _bulk_message(self, data: bytes) -> None:
+        if not self._adopted or self.proof is None:
+            return
+        if self._liveness:
+            self._liveness.heard()
+        frame = decode(data)
+        if not isinstance(frame, Data):
+            raise FrameError("The channel of streams carries something else.", code="out-of-turn")
+        self._receiver.handle_data(frame)
+
+    def _datagram_message(self, data: bytes) -> None:
+        if not self._adopted or self.proof is None:
+            return
+        if self._liveness:
+            self._liveness.heard()
+        frame = decode(data)
+        if not isinstance(frame, Datagram):
+            raise FrameError("The channel of datagrams carries something else.", code="out-of-turn")
+        self._receiver.handle_datagram(frame)
+
+    def _ping(self, token: int) -> None:
+        self._link.send(CONTROL, encode(Ping(token)))
+
+    def _queued(self) -> int:
+        """What waits to leave: as long as it becomes less, the far end takes it."""
+        return self._link.buffered(CONTROL) + self._link.buffered(BULK)

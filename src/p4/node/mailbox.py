@@ -1,358 +1,353 @@
-"""One contact's texts: accepted ones until they are confirmed, received ones until they are taken."""
+"""One contact's messages: carries out what their machine decides, on the store and on the link in service."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Awaitable, Sequence
+from typing import Any, Protocol
 
 from p4.core import limits
 from p4.core.identity import PeerId
-from p4.errors import FrameError, InputError, StateError
-from p4.node.turns import Turns
-from p4.ports import Clock, Entropy, InboxMessage, OutboxMessage, PeerRecord, Store
+from p4.core.session.messages.events import (
+    Accepted,
+    ChatLine,
+    ChatLineArrived,
+    ConsumedByPeer,
+    ConsumedHere,
+    Delivered,
+    Dropped,
+    EndLink,
+    Failed,
+    FramesArrived,
+    GrantsChanged,
+    LinkDown,
+    LinkUp,
+    MessageEffect,
+    MessageEvent,
+    MessageFrame,
+    Notice,
+    Perform,
+    Performed,
+    Quiet,
+    Received,
+    Rejected,
+    Renewed,
+    Submit,
+    Take,
+    TimePassed,
+    Transmit,
+    Withdrawn,
+    Writable,
+)
+from p4.core.session.messages.machine import MessageMachine
+from p4.core.session.messages.stored import Draft, InboxMessage, Operation
+from p4.errors import LinkError, LocalError, StateError
+from p4.ports import Clock, Store
 
-__all__ = ["Mailbox"]
+__all__ = ["Mailbox", "MailboxObserver", "MessageCarrier"]
 
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
 
-_V1_EPOCH = b"version 1 texts\0"
-"""Inbox epoch for texts of v1 peers, which have neither epoch nor number."""
+Told = Delivered | Dropped | ConsumedByPeer | Renewed | Received | Withdrawn | Notice
 
-_NO_EPOCH = bytes(16)
-"""Stands in RESUME for an outbox of which nothing was ever received."""
+
+class MessageCarrier(Protocol):
+    """The link in service, as far as messages need it."""
+
+    @property
+    def protocol(self) -> int:
+        """1 or 2."""
+
+    def send(self, frames: Sequence[MessageFrame]) -> None:
+        """Send frames in order. Raises LinkError."""
+
+    def send_chat_line(self, text: str) -> None:
+        """Send a text to a version 1 peer. Raises LinkError."""
+
+    def room(self) -> int:
+        """Bytes that may be queued now; 0 or less while enough wait."""
+
+    def drained(self) -> Awaitable[None]:
+        """Wait until there is room, or the link is over."""
+
+    def fail(self, reason: str) -> None:
+        """End the link; a new one follows."""
+
+
+class MailboxObserver(Protocol):
+    """Who is told what becomes of messages."""
+
+    def tell(self, effect: Told) -> None:
+        """A fact that concerns the application or a person."""
+
+    def may_send(self) -> None:
+        """What the contact lets us use has become known for this link, or has changed."""
 
 
 class Mailbox:
-    """The durable queue of texts to and from one contact, whatever link carries them.
+    """Drives the `MessageMachine` of one contact.
 
     Args:
-        record: what the store knows about the contact.
-        room: waits while the application has too many received texts to take.
-        on_received: new texts, already on disk.
-        on_delivered: everything up to this number is confirmed.
-        warn: told in sentences for a person what a restored backup, here or there, did to the texts.
-        label: what the contact is called in them.
+        machine: the contact's, in the state that the store knows.
+        observer: told of facts, after they are facts.
     """
 
     def __init__(
         self,
         peer_id: PeerId,
-        record: PeerRecord,
+        machine: MessageMachine,
+        *,
         store: Store,
         clock: Clock,
-        entropy: Entropy,
-        *,
-        room: Callable[[], Awaitable[None]],
-        on_received: Callable[[Sequence[InboxMessage]], None],
-        on_delivered: Callable[[int], None],
-        warn: Callable[[str], None],
-        label: Callable[[], str],
+        observer: MailboxObserver,
     ) -> None:
         self._peer_id = peer_id
+        self._machine = machine
         self._store = store
         self._clock = clock
-        self._room = room
-        self._on_received = on_received
-        self._on_delivered = on_delivered
-        self._warn = warn
-        self._label = label
-        self._entropy = entropy
-        self.out_epoch = record.out_epoch or entropy.token(16)
-        self._out_next = record.out_next
-        self._out_offered = record.out_offered
-        self._out_retired = record.out_retired
-        self._had_outbox = bool(record.out_epoch)
-        self._offering = False
-        self._confirmed: int | None = None
-        self.in_epoch = record.in_epoch
-        self.in_next = record.in_next
-        self._in_retired = dict(record.in_retired)
-        self._loss_told = 0
-        self._outbox = Turns()  # its numbers are relied on together and changed alone
-        self._changed = asyncio.Condition()
-        self._unfinished: set[asyncio.Task[Any]] = set()
-        self._v1_received: list[str] = []
-        self._v1_writer: asyncio.Task[None] | None = None
+        self._observer = observer
+        self._carrier: MessageCarrier | None = None
+        self._frames: list[MessageFrame] = []
+        self._events: deque[MessageEvent] = deque()
+        self._handling = False
+        self._token = 0
+        self._submitted: dict[int, asyncio.Future[Accepted]] = {}
+        self._taken: dict[int, asyncio.Future[None]] = {}
+        self._performing: set[asyncio.Task[None]] = set()
+        self._draining: asyncio.Task[None] | None = None
+        self._quiet: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    # -- what the application asks for ----------------------------------------------------------------
 
     @property
     def queued(self) -> int:
-        """Accepted texts that are not confirmed, as far as is known without reading the disk."""
-        return 0 if self._confirmed is None else self._out_next - 1 - self._confirmed
+        """Messages accepted and not confirmed by the contact."""
+        return self._machine.queued
 
     @property
-    def confirmed(self) -> int:
-        """The highest number that the contact has confirmed."""
-        return self._confirmed or 0
-
-    async def load(self) -> None:
-        """Find out what is still unconfirmed from earlier runs. Call once, before anything else."""
-        first = await self._store.read_outbox(self._peer_id, after=0, limit=1)
-        self._confirmed = first[0].number - 1 if first else self._out_next - 1
-
-    async def send(self, text: str) -> int:
-        """Accept a text for the contact.
-
-        Returns:
-            Its number, when it is on disk.
-
-        Raises:
-            InputError: ``text-too-long`` or ``bad-text``. StateError: the disk or the quota.
-        """
-        try:
-            size = len(text.encode())
-        except UnicodeEncodeError:
-            raise InputError(
-                "The text contains half a character (a lone surrogate); nothing was sent.", code="bad-text"
-            ) from None
-        if size > limits.TEXT_BYTES:
-            raise InputError(
-                f"The text has {size} bytes; at most {limits.TEXT_BYTES} fit into one message. "
-                "Nothing was sent.",
-                code="text-too-long",
-            )
-        return await self._whole(self._append(text))
+    def out_epoch(self) -> bytes:
+        """The name of our outbox; may change while nothing was accepted yet."""
+        return self._machine.out_epoch
 
     @property
     def out_first(self) -> int:
-        """The oldest number that can still be sent; the next number if everything is confirmed."""
-        return self.confirmed + 1
+        """The lowest number that is not confirmed."""
+        return self._machine.out_first
 
-    async def read(self, *, after: int, limit: int) -> list[OutboxMessage]:
-        """Unconfirmed texts above a number, in order; waits until there is one."""
-        while True:
-            async with self._changed:
-                while self._out_next - 1 <= after:
-                    await self._changed.wait()
-                newest = self._out_next - 1
-            async with self._outbox.together():
-                batch = await self._store.read_outbox(self._peer_id, after=after, limit=limit)
-            if batch:
-                return batch
-            # All above `after` were confirmed meanwhile: wait for a later one.
-            after = max(after, newest)
-
-    async def wait_window(self, number: int) -> None:
-        """Wait until so few texts are under way that this one may be sent."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: number - self.confirmed <= limits.SEND_WINDOW_MESSAGES)
-
-    async def confirm(self, through: int, *, epoch: bytes) -> None:
-        """The contact has everything up to this number of our outbox of that name."""
-        await self._whole(self._acknowledge(through, epoch))
-
-    # -- a disk that is older than what the contact knows (spec/link.md, Restored backups) -------------------
-
-    def is_outdated(self, in_epoch: bytes, in_next: int) -> bool:
-        """Whether the contact has texts of ours, or a name of our outbox, that this disk never saw.
-
-        Args:
-            in_epoch, in_next: what the contact's RESUME says of our outbox.
-        """
-        if in_epoch == self.out_epoch:
-            return in_next > self._out_offered
-        return in_epoch != _NO_EPOCH and in_epoch not in self._out_retired
-
-    async def renew(self, *, epoch: bytes, known_as: bytes) -> None:
-        """Give the outbox a new name, so that no number is used twice. The present link cannot carry it.
-
-        Args:
-            epoch: the name that is to end; if it has ended meanwhile nothing happens.
-            known_as: what the contact calls our outbox.
-        """
-        await self._whole(self._renew(epoch, known_as))
-
-    async def offer(self, *, epoch: bytes) -> None:
-        """Texts of this outbox may be sent once this returned; it is on disk that they may have been."""
-        await self._whole(self._offer(epoch))
-
-    def notice_loss(self, in_epoch: bytes, in_next: int) -> None:
-        """Tell the person if the contact expects texts that it had confirmed. ``renew`` comes first."""
-        lost = self.out_first - in_next
-        told, self._loss_told = self._loss_told, in_next if lost > 0 else 0
-        if in_epoch == self.out_epoch and lost > 0 and told != in_next:
-            self._warn(
-                f"{self._label()} has lost {_messages(lost)} that it had confirmed, as if it was restored "
-                "from a backup. They are not sent again by themselves; later ones arrive."
-            )
-
-    async def skip_lost(self, epoch: bytes, first: int) -> None:
-        """The contact's outbox begins at ``first``: go on there, and tell the person what is missing."""
-        await self._whole(self._skip(epoch, first))
-
-    @property
-    def expected(self) -> tuple[bytes, int]:
-        """The contact's outbox as we know it, and the number that we expect from it (for RESUME)."""
-        known = [*self._in_retired.items(), (self.in_epoch, self.in_next)]
-        numbered = [(epoch, number) for epoch, number in known if epoch not in (b"", _V1_EPOCH)]
-        return numbered[-1] if numbered else (_NO_EPOCH, 1)
-
-    # -- received texts -----------------------------------------------------------------------------------
-
-    async def accept(self, epoch: bytes, messages: Sequence[tuple[int, str]]) -> None:
-        """Keep received texts; returns when they are on disk, and only then they may be acknowledged."""
-        await self._room()
-        await self._whole(self._keep(epoch, messages))
-
-    def receive_v1(self, text: str) -> None:
-        """Take a text of a v1 peer. Nobody will send it again, so it is written although the link ends.
+    async def submit(self, drafts: tuple[Draft, ...]) -> Accepted:
+        """Accept messages, all or none; returns when they are on disk.
 
         Raises:
-            FrameError: ``window``: more than the disk can keep up with.
+            StateError: the quota or the disk; nothing was accepted. LocalError: the mailbox has ended.
         """
-        if len(self._v1_received) >= limits.SEND_WINDOW_MESSAGES:
-            raise FrameError("The contact sends faster than the disk can keep.", code="window")
-        self._v1_received.append(text)
-        if self._v1_writer is None or self._v1_writer.done():
-            self._v1_writer = self._track(self._write_v1())
+        if self._closed:
+            raise LocalError(
+                "The contact was removed or the node has ended. Nothing was accepted.", code="closed"
+            )
+        self._token += 1
+        token = self._token
+        answer = self._submitted[token] = asyncio.get_running_loop().create_future()
+        self.feed(Submit(token, drafts))
+        return await answer
 
-    async def _write_v1(self) -> None:
-        while self._v1_received:
-            await self._room()
-            batch, self._v1_received = self._v1_received, []
-            first = self._expected_of(_V1_EPOCH) or 1
-            numbered = [(first + index, text) for index, text in enumerate(batch)]
-            while True:
-                try:
-                    await self._keep(_V1_EPOCH, numbered)
-                    break
-                except StateError as error:
-                    _log.warning("texts of a v1 peer cannot be kept yet: %s", error.message)
-                    await asyncio.sleep(limits.DISK_RETRY_SECONDS)
+    def take(self, messages: tuple[InboxMessage, ...]) -> asyncio.Future[None]:
+        """The application has taken messages.
+
+        Returns:
+            Done when they will not come again, whatever happens.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._closed:
+            done.cancel()  # they come again after the next start
+            return done
+        self._token += 1
+        self._taken[self._token] = done
+        self.feed(Take(self._token, messages))
+        return done
+
+    def set_grants(self, grants: tuple[str, ...]) -> None:
+        """What the contact may use here has changed; it is on disk."""
+        self.feed(GrantsChanged(grants))
+
+    def granted(self, service: str) -> bool:
+        """Whether the contact lets us use a service, as far as it said on this link."""
+        return self._machine.may_use(service)
+
+    # -- what the link tells ---------------------------------------------------------------------------
+
+    def link_up(self, carrier: MessageCarrier) -> None:
+        """A proven link is in service."""
+        self._leave_link()
+        self._carrier = carrier
+        self.feed(LinkUp(carrier.protocol))
+
+    def link_down(self) -> None:
+        """It is over."""
+        self._leave_link()
+        self.feed(LinkDown())
+
+    def handle(self, frames: Sequence[MessageFrame]) -> None:
+        """Frames of messages arrived on the link in service."""
+        self.feed(FramesArrived(frames))
+
+    def handle_chat_line(self, text: str) -> None:
+        """A text of a version 1 peer arrived."""
+        self.feed(ChatLineArrived(text))
 
     async def close(self) -> None:
         """Let every write end, if it can; afterwards the store may be closed."""
-        if self._unfinished:
-            _, stuck = await asyncio.wait(self._unfinished, timeout=limits.CLOSE_SECONDS)
+        self._closed = True
+        self._leave_link()
+        if self._timer:
+            self._timer.cancel()
+        if self._performing:
+            _, stuck = await asyncio.wait(self._performing, timeout=limits.CLOSE_SECONDS)
             for task in stuck:
                 task.cancel()
+        gone = LocalError("The contact was removed or the node has ended.", code="closed")
+        for answer in self._submitted.values():
+            if not answer.done():
+                answer.set_exception(gone)
+        for done in self._taken.values():
+            done.cancel()
 
-    # -- inside ---------------------------------------------------------------------------------------
+    # -- the machine -----------------------------------------------------------------------------------
 
-    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do all of it although the caller may be cancelled: what the disk has must become known here.
-
-        (A link that breaks cancels its transfer at any await, also between a commit and its consequences.)
-        """
-        return await asyncio.shield(self._track(work))
-
-    def _track(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
-        self._unfinished.add(task)
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._unfinished.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            _log.debug("a write for %s failed: %s", self._peer_id, error)
-
-    async def _append(self, text: str) -> int:
-        async with self._outbox.together():
-            offered = self._offering
-            number = await self._store.append_outbox(
-                self._peer_id,
-                text,
-                now_ms=self._clock.wall_ms(),
-                new_epoch=self.out_epoch,
-                offered=offered,
-            )
-            self._out_next = max(self._out_next, number + 1)
-            if offered:
-                self._out_offered = self._out_next
-        await self._notify()
-        return number
-
-    async def _acknowledge(self, through: int, epoch: bytes) -> None:
-        async with self._outbox.together():
-            through = min(through, self._out_next - 1)
-            if epoch != self.out_epoch or through <= self.confirmed:
-                return
-            await self._store.acknowledge_outbox(self._peer_id, through=through)
-            if through <= self.confirmed:
-                return
-            self._confirmed = through
-        await self._notify()
-        self._on_delivered(through)
-
-    async def _offer(self, epoch: bytes) -> None:
-        async with self._outbox.alone():
-            if epoch != self.out_epoch:
-                return
-            if self._out_offered < self._out_next:
-                await self._store.offer_outbox(self._peer_id)
-            self._out_offered = self._out_next
-            self._offering = True
-
-    async def _renew(self, epoch: bytes, known_as: bytes) -> None:
-        async with self._outbox.alone():
-            if epoch != self.out_epoch:
-                return
-            record = await self._store.renew_outbox(
-                self._peer_id, new_epoch=self._entropy.token(16), known_as=known_as
-            )
-            self.out_epoch, self._out_next = record.out_epoch, record.out_next
-            self._out_offered, self._out_retired = record.out_offered, record.out_retired
-            self._offering = False
-            self._confirmed = 0
-        await self._notify()
-        if self._had_outbox:
-            self._warn(
-                f"Your queue towards {self._label()} was older than what {self._label()} has, as if this "
-                f"device was restored from a backup. What waits in it ({_messages(self.queued)}) is sent "
-                "anew; messages already delivered may arrive again."
-            )
-        self._had_outbox = True
-
-    async def _skip(self, epoch: bytes, first: int) -> None:
-        expected = self._expected_of(epoch)
-        if expected is None or first <= expected:
+    def feed(self, event: MessageEvent) -> None:
+        """Give the machine an event and carry out what it decides, strictly one event after the other."""
+        self._events.append(event)
+        if self._handling:
             return
-        await self._store.skip_inbox(self._peer_id, epoch=epoch, to=first)
-        if epoch == self.in_epoch:
-            self.in_next = max(self.in_next, first)
+        self._handling = True
+        clock, machine, events = self._clock, self._machine, self._events
+        resumed = machine.resumed
+        try:
+            while events:
+                for effect in machine.handle(events.popleft(), clock.monotonic(), clock.wall_ms()):
+                    self._carry_out(effect)
+                self._flush()
+                if not events:
+                    self._offer_room()
+        finally:
+            self._handling = False
+        self._schedule()
+        if machine.resumed and not resumed:
+            self._observer.may_send()
+
+    def _carry_out(self, effect: MessageEffect) -> None:
+        match effect:
+            case Transmit(frame):
+                self._frames.append(frame)
+            case Perform(operation):
+                self._perform(operation)
+            case Accepted(token):
+                _settle(self._submitted.pop(token), effect)
+            case Rejected(token, code, message):
+                answer = self._submitted.pop(token)
+                if not answer.done():
+                    answer.set_exception(StateError(message, path="", code=code))
+            case ConsumedHere(token):
+                _settle(self._taken.pop(token), None)
+            case ChatLine(text):
+                self._send_chat_line(text)
+            case EndLink(reason, broke_protocol):
+                self._frames.clear()
+                if carrier := self._carrier:
+                    self._leave_link()
+                    carrier.fail(f"the contact broke the protocol: {reason}" if broke_protocol else reason)
+            case _:
+                self._observer.tell(effect)
+
+    def _flush(self) -> None:
+        if not self._frames:
+            return
+        frames, self._frames = self._frames, []
+        if carrier := self._carrier:
+            try:
+                carrier.send(frames)
+            except LinkError as error:
+                self._leave_link()
+                carrier.fail(error.message)
+
+    def _perform(self, operation: Operation) -> None:
+        task = asyncio.create_task(self._performed(operation))
+        self._performing.add(task)
+        task.add_done_callback(self._performing.discard)
+
+    async def _performed(self, operation: Operation) -> None:
+        try:
+            result = await self._store.perform(self._peer_id, operation)
+        except StateError as error:
+            self.feed(Failed(operation, error.code, error.message))
         else:
-            self._in_retired[epoch] = first
-        self._warn(
-            f"Missing here: {_messages(first - expected)} from {self._label()}, delivered to this device "
-            "once, as if it was restored from a backup since. Ask for them again if you need them; later "
-            "ones arrive."
-        )
+            self.feed(Performed(operation, result))
 
-    async def _keep(self, epoch: bytes, messages: Sequence[tuple[int, str]]) -> None:
-        new = await self._store.accept_inbox(
-            self._peer_id, epoch=epoch, messages=messages, now_ms=self._clock.wall_ms()
-        )
-        if new:
-            if epoch != self.in_epoch:
-                self._turn_to(epoch)
-            self.in_next = new[-1].number + 1
-            self._on_received(new)
+    # -- the pace of the link --------------------------------------------------------------------------
 
-    def _turn_to(self, epoch: bytes) -> None:
-        """The contact sends from an outbox of another name now."""
-        before, self.in_epoch = self.in_epoch, epoch
-        self._in_retired.pop(epoch, None)
-        if before:
-            self._in_retired[before] = self.in_next
-            for oldest in list(self._in_retired)[: -limits.RETIRED_EPOCHS]:
-                del self._in_retired[oldest]
-        if before and _V1_EPOCH not in (before, epoch):
-            self._warn(
-                f"{self._label()} sends from a new queue: it was restored from a backup or set up anew, or "
-                "had removed you for a while. Some of its messages may arrive a second time."
-            )
+    def _offer_room(self) -> None:
+        carrier = self._carrier
+        if carrier is None or not self._machine.wants_budget or self._draining is not None:
+            return
+        room = carrier.room()
+        if room > 0:
+            self._events.append(Writable(room))
+        else:
+            self._draining = asyncio.create_task(self._drain(carrier))
 
-    def _expected_of(self, epoch: bytes) -> int | None:
-        """The number expected in an epoch; None if it is unknown."""
-        return self.in_next if epoch == self.in_epoch else self._in_retired.get(epoch)
+    async def _drain(self, carrier: MessageCarrier) -> None:
+        await carrier.drained()
+        if carrier is self._carrier:
+            self._draining = None
+            self.feed(Writable(max(carrier.room(), 0)))
 
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+    def _send_chat_line(self, text: str) -> None:
+        if carrier := self._carrier:
+            try:
+                carrier.send_chat_line(text)
+            except LinkError as error:
+                self._leave_link()
+                carrier.fail(error.message)
+                return
+            if self._quiet is None:
+                self._listen()
+
+    def _listen(self) -> None:
+        """Version 1 has no acknowledgement: silence of the channel for a while stands for one."""
+        self._quiet = asyncio.get_running_loop().call_later(limits.V1_CONFIRM_SECONDS, self._heard_nothing)
+
+    def _heard_nothing(self) -> None:
+        self._quiet = None
+        if self._carrier is None:
+            return
+        if self._carrier.room() >= limits.LINK_HIGH_WATER_BYTES:
+            self.feed(Quiet())
+        if self._machine.queued:
+            self._listen()
+
+    def _leave_link(self) -> None:
+        self._carrier = None
+        self._frames.clear()
+        if self._draining:
+            self._draining.cancel()
+            self._draining = None
+        if self._quiet:
+            self._quiet.cancel()
+            self._quiet = None
+
+    def _schedule(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._machine.deadline
+        if deadline is not None and not self._closed:
+            delay = max(0.0, deadline - self._clock.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self.feed, TimePassed())
 
 
-def _messages(count: int) -> str:
-    return "one message" if count == 1 else f"{count} messages"
+def _settle(future: asyncio.Future[Any], result: object) -> None:
+    if not future.done():  # whoever waited may have given up
+        future.set_result(result)

@@ -65,7 +65,8 @@ async def make_offer(
         sent: called just before the offer is written.
 
     Returns:
-        The answer; ``session.proof`` is set. The caller gives it to the session.
+        The answer; ``session.proof`` and ``session.announcement`` are set. The caller gives it to the
+            session.
 
     Raises:
         RendezvousError, SignalingError, LinkError: why there is no answer.
@@ -90,6 +91,7 @@ async def make_offer(
         check_sdp(reply.sdp)
         if binding := _binding(authenticator.me, conversation.contact.peer_id, offer, reply):
             session.proof = authenticator.proof(conversation.contact, binding)
+            session.announcement = reply.p4
     except BaseException:
         # Cancelled or failed: without a warm stream, its end tells the contact that the offer is void.
         if not conversation.warm:
@@ -152,6 +154,7 @@ async def answer_offer(
     answer = Answer(offer.session_id, await session.answer(offer.sdp), ours)
     if binding := _binding(conversation.contact.peer_id, authenticator.me, offer, answer):
         session.proof = authenticator.proof(conversation.contact, binding)
+        session.announcement = offer.p4
     await conversation.send(answer, sealed=ours is not None)
     if offer.p4 is not None and WARM in offer.p4.capabilities:
         conversation.warm = True

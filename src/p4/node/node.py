@@ -5,30 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
 from p4.core import limits
-from p4.core.contacts import Contact, ContactBook
+from p4.core.contacts import Contact
 from p4.core.identity import PeerId
 from p4.core.invite import Invite
-from p4.core.session.frames import ByeReason
-from p4.errors import ContactError, LocalError, P4Error, StateError
+from p4.errors import LocalError, P4Error, StateError
 from p4.node.authentication import Authenticated, Authenticator
 from p4.node.background import BackgroundTasks, all_of
+from p4.node.calls import CallHandler
 from p4.node.context import PeerContext
+from p4.node.datagrams import DatagramStream
 from p4.node.dialler import Dialler
 from p4.node.event_stream import EventHub, EventStream
-from p4.node.events import NodeWarning, RendezvousChanged, TextDelivered
+from p4.node.events import NodeWarning, RendezvousChanged
+from p4.node.inbox import MessageStream
 from p4.node.listener import Listener
-from p4.node.mailbox import Mailbox
 from p4.node.options import NodeOptions
 from p4.node.parts import NodeParts
 from p4.node.peer import Peer
+from p4.node.roster import Roster
+from p4.node.services import Services, require_service
+from p4.node.streams import IncomingStreams
 from p4.node.watched_store import WatchedStore
-from p4.ports import InboxMessage, LinkBackend, PeerRecord, RendezvousPhase, RendezvousStatus, SignalStream
+from p4.ports import LinkBackend, RendezvousPhase, RendezvousStatus, SignalStream
 
 __all__ = ["BaseNode", "NodeParts"]
 
@@ -44,16 +47,14 @@ class BaseNode(ABC):
 
     def __init__(self, options: NodeOptions) -> None:
         self.options = options
-        self._events = EventHub(self._consume)
+        self._events = EventHub()
+        self._roster = Roster()
+        self._services = Services(lambda: (peer.relation for peer in self._roster if peer.may_hold_messages))
         self._parts: NodeParts | None = None
         self._context: PeerContext | None = None
         self._listener: Listener | None = None
         self._backend: LinkBackend | None = None
         self._loaded = asyncio.Event()
-        self._book = ContactBook()
-        self._peers: dict[PeerId, Peer] = {}
-        self._records: dict[PeerId, PeerRecord] = {}
-        self._removals: dict[PeerId, asyncio.Task[Contact]] = {}
         self._invite: Invite | None = None
         self._background = BackgroundTasks(self._background_failed)
         self._starting: asyncio.Task[None] | None = None
@@ -109,7 +110,7 @@ class BaseNode(ABC):
             await asyncio.gather(starting, return_exceptions=True)
             raise
         self._invite = Invite(parts.identity.public_key, address)
-        for peer in self._peers.values():
+        for peer in self._roster:
             peer.wake()
 
     async def _load(self, parts: NodeParts, store: WatchedStore, authenticator: Authenticator) -> None:
@@ -125,16 +126,10 @@ class BaseNode(ABC):
             parts.entropy,
             self.options,
             self._events.emit,
+            self._services,
         )
-        self._records = await store.load_peers()
-        # Book and peers appear in one moment: whoever looks while the node starts finds them in agreement.
-        self._book = parts.contacts
-        for contact in self._book.contacts:
-            self._make_peer(contact)
-        for peer in list(self._peers.values()):
-            await peer.load()
-        for message in await store.read_inbox():
-            self._events.text(message)
+        await self._roster.load(parts.contacts, self._context, parts.save_contacts)
+        self._services.inbox.start(store, parts.clock)
         self._loaded.set()
 
     async def close(self) -> None:
@@ -165,11 +160,8 @@ class BaseNode(ABC):
     async def _end_peers(self) -> None:
         if self._listener:
             self._listener.close()
-        if self._removals:
-            await asyncio.wait(self._removals.values(), timeout=limits.CLOSE_SECONDS)
-        peers = list(self._peers.values())
-        farewell = limits.GOODBYE_SECONDS if any(peer.connected for peer in peers) else 0
-        await all_of(asyncio.sleep(farewell), *(peer.close(ByeReason.SHUTDOWN) for peer in peers))
+        self._services.close()
+        await self._roster.close()
 
     async def _end_adapters(self, parts: NodeParts) -> None:
         await all_of(
@@ -210,18 +202,62 @@ class BaseNode(ABC):
         return self._invite
 
     def events(self) -> EventStream:
-        """Everything that happens from now on, and received texts that nobody has taken yet."""
+        """What happens to our reachability and our links, from now on."""
         return self._events.open()
+
+    # -- what contacts send -----------------------------------------------------------------------------
+
+    def messages(self, service: str = "chat") -> MessageStream:
+        """The messages of all contacts for a service, from the oldest that was not done on.
+
+            async for message in node.messages("notes"):
+                keep(message.id, message.value)
+                message.done()
+
+        They wait on disk, whether anybody reads or not. One that was not done when the process ended comes
+        again. Each message goes to one reader.
+
+        Raises:
+            InputError: ``bad-service``.
+        """
+        return self._services.inbox.open(require_service(service))
+
+    def streams(self, service: str) -> IncomingStreams:
+        """The streams that contacts open to a service, also unfinished ones of earlier runs, each once.
+
+        Raises:
+            InputError: ``bad-service``.
+        """
+        return self._services.streams.incoming(require_service(service))
+
+    def datagrams(self, service: str) -> DatagramStream:
+        """The datagrams of all contacts for a service, from now on. Raises InputError."""
+        return self._services.datagrams.subscribe(require_service(service))
+
+    def serve(self, service: str, handler: CallHandler) -> None:
+        """Answer calls for a service with ``handler``, a coroutine function that takes an `IncomingCall`.
+
+        What it returns (bytes or a JSON value) is the result; it raises ``CallFailed`` to say why there is
+        none.
+
+        Raises:
+            InputError: ``bad-service``. LocalError: ``already-served``.
+        """
+        self._services.serve(service, handler)
+
+    def stop_serving(self, service: str) -> None:
+        """Answer no more calls for a service; those that run go on."""
+        self._services.stop_serving(service)
 
     # -- contacts -------------------------------------------------------------------------------------------
 
     def peers(self) -> list[Peer]:
         """All contacts, in the order in which they were added."""
-        return [self._peers[contact.peer_id] for contact in self._book.contacts]
+        return list(self._roster)
 
     def peer(self, reference: str) -> Peer:
         """The contact with this id, unique beginning of an id, or name. Raises ContactError."""
-        return self._peers[self._book.find(reference).peer_id]
+        return self._roster.find(reference)
 
     def add_contact(self, invite: Invite, name: str = "") -> Peer:
         """Know a device from now on; on disk when this returns. A known one gets its new address.
@@ -229,66 +265,26 @@ class BaseNode(ABC):
         Raises:
             InviteError, ContactError: refused, nothing was changed. StateError: not written.
         """
-        self._refuse_while_removing(invite.peer_id)
-        book = self._book.add(invite, name, me=self.peer_id)
-        self._save(book)
-        contact = book.find(invite.peer_id)
-        peer = self._peers.get(contact.peer_id)
-        if peer is None:
-            peer = self._make_peer(contact)
-            self._background.spawn(self._wake_when_loaded(peer))
-        else:
-            peer.contact = contact
-            peer.wake()
+        self._require_open()
+        peer = self._roster.add(invite, name, self.peer_id)
+        peer.wake()
         return peer
 
     async def remove_contact(self, reference: str) -> Contact:
-        """Forget a device: its link ends and its queued texts are deleted.
+        """Forget a device: its link ends, what waits for it and from it is deleted.
 
         Goes on if the caller gives up.
 
         Raises:
             ContactError: unknown, or being removed. StateError: the disk refused; it still is a contact.
         """
-        contact = self._book.find(reference)
-        self._refuse_while_removing(contact.peer_id)
         self._require_open()
-        removal = asyncio.create_task(self._remove(contact), name=f"remove {contact.label}")
-        self._removals[contact.peer_id] = removal
-        return await asyncio.shield(removal)
-
-    async def _remove(self, contact: Contact) -> Contact:
-        peer_id = contact.peer_id
-        try:
-            await self._peers[peer_id].close(ByeReason.REMOVED)
-            # The book comes last: in no book but still on disk, it could come back with old numbers.
-            await self._need_context.store.forget_peer(peer_id)
-            self._records.pop(peer_id, None)
-            self._write(self._book.remove(peer_id))
-        except P4Error:
-            await self._take_back(contact)
-            raise
-        else:
-            del self._peers[peer_id]
-            self._need_context.authenticator.forget(peer_id)
-            self._events.forget(peer_id)
-            return contact
-        finally:
-            del self._removals[peer_id]
-
-    async def _take_back(self, contact: Contact) -> None:
-        """Its removal failed: serve it again, as the disk knows it."""
-        if not self._closing:
-            self._records = await self._need_context.store.load_peers()
-            peer = self._make_peer(self._book.find(contact.peer_id))
-            self._background.spawn(self._wake_when_loaded(peer))
+        return await self._roster.remove(reference, self._serve_again)
 
     def rename_contact(self, reference: str, name: str) -> Contact:
         """Give a contact another name. Raises ContactError."""
-        peer_id = self._book.find(reference).peer_id
-        self._save(self._book.rename(peer_id, name))
-        contact = self._peers[peer_id].contact = self._book.find(peer_id)
-        return contact
+        self._require_open()
+        return self._roster.rename(reference, name)
 
     # -- inside ---------------------------------------------------------------------------------------
 
@@ -302,72 +298,22 @@ class BaseNode(ABC):
             raise LocalError("The node is not running.", code="not-running")
         return self._parts
 
-    @property
-    def _need_context(self) -> PeerContext:
-        if self._context is None:
-            raise LocalError("The node is not running.", code="not-running")
-        return self._context
-
-    def _save(self, book: ContactBook) -> None:
-        self._require_open()
-        self._write(book)
-
     def _require_open(self) -> None:
         if self._context is None or self._closing:
             # The state directory is not ours yet, or not any more.
             raise LocalError("The node is not running. Nothing was changed.", code="not-running")
 
-    def _write(self, book: ContactBook) -> None:
-        self._running.save_contacts(book)
-        self._book = book
-
     def _find_contact(self, peer_id: PeerId) -> Contact | None:
-        peer = self._peers.get(peer_id)
-        return peer.contact if peer and peer_id not in self._removals else None
+        peer = self._roster.get(peer_id)
+        return peer.contact if peer else None
 
-    def _refuse_while_removing(self, peer_id: PeerId) -> None:
-        if peer_id in self._removals:
-            raise ContactError(
-                f"{peer_id} is being removed at this moment. Nothing was changed; try again after that.",
-                code="being-removed",
-            )
-
-    def _make_peer(self, contact: Contact) -> Peer:
-        parts, peer_id = self._running, contact.peer_id
-        # There may be one although it was in no book (an older book was put back): its numbers go on.
-        record = self._records.get(peer_id, PeerRecord())
-        mailbox = Mailbox(
-            peer_id,
-            record,
-            self._need_context.store,
-            parts.clock,
-            parts.entropy,
-            room=self._events.room,
-            on_received=self._received,
-            on_delivered=lambda number: self._events.emit(TextDelivered(peer_id, number)),
-            warn=self._warn,
-            label=lambda: peer.contact.label,
-        )
-        peer = self._peers[peer_id] = Peer(contact, record, mailbox, self._need_context)
-        return peer
-
-    async def _wake_when_loaded(self, peer: Peer) -> None:
-        try:
-            await peer.load()
-        finally:
+    def _serve_again(self, peer: Peer) -> None:
+        if not self._closing:
             peer.wake()
 
-    def _received(self, messages: Sequence[InboxMessage]) -> None:
-        for message in messages:
-            self._events.text(message)
-
-    def _consume(self, message: InboxMessage) -> None:
-        if self._context and not self._closing:
-            self._background.spawn(self._context.store.consume_inbox(message))
-
     async def _admit(self, stream: SignalStream, request: Authenticated) -> None:
-        peer = self._peers.get(request.contact.peer_id)
-        if peer is None or peer.peer_id in self._removals or self._closing:
+        peer = self._roster.get(request.contact.peer_id)
+        if peer is None or self._closing:
             stream.close()
         else:
             await peer.accept(stream, request)
@@ -376,7 +322,7 @@ class BaseNode(ABC):
         self._events.emit(RendezvousChanged(status))
         reachable = status.phase in {RendezvousPhase.PUBLISHING, RendezvousPhase.READY}
         if reachable and not self._reachable and self._loaded.is_set():
-            for peer in self._peers.values():
+            for peer in self._roster:
                 peer.wake()
         self._reachable = reachable
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from p4.core import limits
 from p4.core.address import Transport
 from p4.core.ice import IceSettings
+from p4.core.session.messages.stored import Quota
 
 __all__ = ["NodeOptions"]
 
@@ -39,5 +41,7 @@ class NodeOptions:
     """Longest delay between two attempts to reach a contact; None for ``limits.RETRY_MAX_SECONDS``."""
     link_backend: str = "auto"
     """``wrtc``, ``aiortc`` or ``auto`` (wrtc where it is installed). P4_LINK_BACKEND overrides auto."""
+    quota: Quota = field(default_factory=lambda: Quota(limits.OUTBOX_MESSAGES, limits.OUTBOX_BYTES))
+    """Messages, and bytes of their bodies, that may wait for one contact; beyond it ``send`` refuses more."""
     on_warning: Callable[[str], None] | None = None
     """Told in one sentence about things set aside or mended while the state was opened."""

@@ -1,100 +1,59 @@
-"""One contact of a running node: carries out what its dial machine decides."""
+"""One contact, as applications see it."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections import deque
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Iterable
 
 from p4.core import limits
 from p4.core.contacts import Contact
-from p4.core.dial import (
-    Abandon,
-    Adopt,
-    AnswerOffer,
-    AnswerReceived,
-    AnswerSent,
-    AttemptFailed,
-    CloseLink,
-    Decline,
-    Dial,
-    DialEffect,
-    DialEvent,
-    DialMachine,
-    DropRequested,
-    LinkLost,
-    LinkProven,
-    OfferArrived,
-    OfferSent,
-    OfferWithdrawn,
-    Stop,
-    TimePassed,
-    Wake,
-)
 from p4.core.identity import PeerId
+from p4.core.session.body import encode_body
 from p4.core.session.frames import ByeReason
-from p4.core.signaling import Cancel, Offer, Ping, check_sdp
-from p4.errors import LinkError, LocalError, P4Error, SignalingError
+from p4.core.session.frames import encode as encode_frame
+from p4.core.session.messages.stored import Draft
+from p4.core.session.session_frames import Datagram
+from p4.core.session.wire import is_grant
+from p4.errors import InputError, LocalError
 from p4.node.authentication import Authenticated
-from p4.node.background import BackgroundTasks
-from p4.node.contact_history import ContactHistory
+from p4.node.connection import Connection
 from p4.node.context import PeerContext
-from p4.node.conversation import Conversation
-from p4.node.events import LinkDown, LinkUp
-from p4.node.link_session import LinkSession
-from p4.node.mailbox import Mailbox
-from p4.node.negotiation import BusyError, InboundOffer, answer_offer, make_offer, protocol_of
-from p4.node.signaling_streams import SignalingStreams
-from p4.ports import PeerRecord, SignalStream
+from p4.node.inbox import MessageStream
+from p4.node.receipts import Receipt
+from p4.node.relation import Relation
+from p4.node.services import require_service
+from p4.node.stream_opening import StreamOpening
+from p4.ports import PeerRecord, SignalStream, StreamRecord
 
 __all__ = ["Peer"]
 
-_log = logging.getLogger(__name__)
+CHAT = "chat"
 
 
 class Peer:
-    """A contact and the connection to it. Made by the node; see `p4.Node.peer`."""
+    """A contact. Made by the node; see `p4.Node.peer`.
 
-    def __init__(self, contact: Contact, record: PeerRecord, mailbox: Mailbox, context: PeerContext) -> None:
+    What is sent to it is kept on disk until the contact has it on its own, however long that takes; calls and
+    datagrams are for now only.
+    """
+
+    def __init__(self, contact: Contact, record: PeerRecord, context: PeerContext) -> None:
         self.contact = contact
-        self._mailbox = mailbox
+        self._record = record
         self._context = context
-        me = context.authenticator.me
-        self.role = "initiator" if me < contact.peer_id else "responder"
-        """v1's name for the side with the lower id, which wins when both dial at once."""
-        self._machine = DialMachine(
-            me,
-            contact.peer_id,
-            protocol=record.protocol,
-            jitter=lambda: context.entropy.uniform(0.0, 1.0),
-            retry_max=context.options.retry_seconds or limits.RETRY_MAX_SECONDS,
-        )
-        self._streams = SignalingStreams(
-            lambda: self.contact,
-            context.authenticator,
-            dial=lambda fresh: context.dialler.dial(self.contact.rendezvous, fresh=fresh),
-            sealed=lambda: self._history.sealed,
-            on_request=self._request,
-            on_ended=self._stream_ended,
-            on_warm_lost=self._warm_lost,
-        )
-        self._sessions: dict[int, LinkSession] = {}
-        self._attempts: dict[int, asyncio.Task[None]] = {}
-        self._background = BackgroundTasks(self._background_failed)
-        self._history = ContactHistory(lambda: self.contact, record, context, self._background)
-        self._offers: dict[int, InboundOffer] = {}
-        self._tokens = 0
-        self._events: deque[DialEvent] = deque()
-        self._handling = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._goodbye = ByeReason.DROPPED
-        self._up = asyncio.Event()
-        self._served = 0
+        self._relation: Relation | None = None
         self._closed = False
+        self._connection = Connection(
+            lambda: self.contact,
+            record,
+            context,
+            receiver=lambda: self.relation,
+            link_down=lambda: self.relation.link_down(),
+        )
 
-    # -- what an application sees -------------------------------------------------------------------
+    def __repr__(self) -> str:
+        return f"<Peer {self.contact.label} {self.state}>"
+
+    # -- how it is ---------------------------------------------------------------------------------------
 
     @property
     def peer_id(self) -> PeerId:
@@ -107,59 +66,183 @@ class Peer:
         return self.contact.name
 
     @property
+    def role(self) -> str:
+        """v1's word for our side: ``initiator`` if our id is lower and so wins, or ``responder``."""
+        return "initiator" if self._context.authenticator.me < self.peer_id else "responder"
+
+    @property
     def connected(self) -> bool:
         """Whether a proven link is up."""
-        return self._machine.live is not None
+        return self._connection.connected
 
     @property
     def protocol(self) -> int:
         """Highest protocol seen from the contact: 0 unknown, 1 or 2."""
-        return self._machine.protocol
+        return self._connection.protocol
 
     @property
     def queued(self) -> int:
-        """Texts accepted and not yet confirmed by the contact."""
-        return self._mailbox.queued
+        """Messages accepted and not yet confirmed by the contact."""
+        return self._relation.queued if self._relation else self._record.out_waiting
 
     @property
     def round_trip(self) -> float | None:
         """Smoothed round trip of the present link in seconds, where it is known."""
-        session = self._sessions.get(self._machine.live or 0)
-        return session.round_trip if session else None
+        return self._connection.round_trip
 
     @property
     def state(self) -> str:
         """What is going on, in a word or a short phrase."""
-        if self._machine.phase is not None:
-            return f"open, {self._machine.phase}" if self.connected else self._machine.phase.value
-        if self.connected:
-            return "open"
-        if self._machine.retry_at is not None:
-            seconds = max(0.0, self._machine.retry_at - self._context.clock.monotonic())
-            return f"retry in {seconds:.0f} s"
-        return "waiting"
+        return self._connection.state
 
     @property
     def last_failure(self) -> str:
         """Why there is no link, as far as is known; empty while one is up."""
-        return self._machine.last_failure
+        return self._connection.last_failure
 
-    async def send_text(self, text: str) -> int:
-        """Hand over a chat text; it survives restarts and is sent whenever a link is up.
+    # -- what it may do here ---------------------------------------------------------------------------
 
-        Returns:
-            Its number, once it is on disk.
+    @property
+    def grants(self) -> tuple[str, ...]:
+        """The services that the contact may use here: names, each covering all below it, or ``*``."""
+        return self._relation.grants if self._relation else self._record.grants
+
+    async def grant(self, *services: str) -> None:
+        """Let the contact use services from now on; on disk when this returns.
+
+        Args:
+            services: ``"files"`` covers ``files`` and ``files.read``; ``"*"`` covers everything.
 
         Raises:
-            InputError: too long or not text. StateError: the disk or the quota. LocalError: the contact was
-            removed or the node has ended. Nothing was accepted.
+            InputError: ``bad-service`` or ``too-many``. StateError: not written.
         """
-        if self._closed:
-            raise LocalError(
-                f"{self.contact.label} was removed or the node has ended. The text was not accepted.",
-                code="closed",
+        for service in services:
+            if not is_grant(service):
+                require_service(service)
+        wanted = tuple(dict.fromkeys((*self.grants, *services)))
+        if len(wanted) > limits.GRANTS:
+            raise InputError(
+                f"A contact can have {limits.GRANTS} grants. A dot groups services: one for 'home' covers "
+                "'home.light' and 'home.heating'. Nothing was changed.",
+                code="too-many",
             )
-        return await self._mailbox.send(text)
+        await self._live().set_grants(wanted)
+
+    async def revoke(self, *services: str) -> None:
+        """Let the contact use these no more; on disk when this returns. Raises StateError."""
+        await self._live().set_grants(tuple(grant for grant in self.grants if grant not in services))
+
+    # -- messages --------------------------------------------------------------------------------------
+
+    async def send(
+        self, value: object, *, service: str = CHAT, ttl: float | None = None, latest: str = ""
+    ) -> Receipt:
+        """Hand over a message; it is on disk when this returns, and arrives once, in order.
+
+        Args:
+            value: bytes, or a JSON value (a str is one); up to 1 MiB. To ``chat`` go str: what a person says.
+            service: which service of the contact it is for.
+            ttl: seconds after which it is of no use and is not delivered any more; None for never.
+            latest: a key: this value replaces earlier ones with the same key that have not arrived yet.
+
+        Raises:
+            InputError: not JSON, too large, an impossible service, key or ttl, or nothing that the contact's
+                older program takes. StateError: the quota (``outbox-full``) or the disk. LocalError: the
+                contact was removed or the node has ended. Nothing was accepted.
+        """
+        draft = self._draft(value, service, ttl, latest)
+        return (await self._live().send((draft,)))[0]
+
+    async def send_many(
+        self, values: Iterable[object], *, service: str = CHAT, ttl: float | None = None
+    ) -> list[Receipt]:
+        """Hand over several messages, all or none: with one write to disk. See `send`."""
+        drafts = tuple(self._draft(value, service, ttl, "") for value in values)
+        return await self._live().send(drafts) if drafts else []
+
+    def messages(self, service: str = CHAT) -> MessageStream:
+        """The contact's messages for a service; see `p4.Node.messages`."""
+        return self._context.services.inbox.open(require_service(service), self.relation)
+
+    def _draft(self, value: object, service: str, ttl: float | None, latest: str) -> Draft:
+        require_service(service)
+        kind, body = encode_body(value)
+        if self.protocol == 1 and not (service == CHAT and isinstance(value, str)):
+            raise InputError(
+                f"{self.contact.label} runs an older program, which takes chat texts only. Nothing was sent.",
+                code="not-supported",
+            )
+        now_ms = self._context.clock.wall_ms()
+        expires_ms = 0
+        if ttl is not None:
+            if not 0 < ttl * 1000 <= limits.TTL_MS:
+                raise InputError("A time to live is more than 0 and at most a year.", code="bad-ttl")
+            expires_ms = now_ms + max(int(ttl * 1000), 1)
+        try:
+            if len(latest.encode()) > limits.KEY_BYTES:
+                raise InputError(f"A key has at most {limits.KEY_BYTES} bytes.", code="bad-key")
+        except UnicodeEncodeError:
+            raise InputError("The key contains half a character.", code="bad-key") from None
+        return Draft(service, kind, body, latest, now_ms, expires_ms)
+
+    # -- streams, calls, datagrams -----------------------------------------------------------------------
+
+    def stream(self, service: str, name: str = "") -> StreamOpening:
+        """A byte stream to a service of the contact; it outlives links and restarts.
+
+        Use it as ``async with peer.stream("files", "film.mkv") as stream`` or await it. If a stream with this
+        service and name was opened before and not ended, it is the same stream, and ``stream.written`` says
+        where to go on.
+
+        Args:
+            name: tells the streams of a service apart, here and for the contact's application; up to 1 KiB.
+        """
+        return StreamOpening(lambda: self._live().open_stream(require_service(service), name))
+
+    async def call(
+        self, service: str, argument: object = None, *, deadline: float = limits.CALL_SECONDS
+    ) -> object:
+        """Ask a service of the contact and wait for its reply. It is executed at most once.
+
+        Args:
+            argument: bytes, or a JSON value; up to 1 MiB.
+            deadline: seconds until the call is given up, here and there.
+
+        Returns:
+            Bytes, or a JSON value.
+
+        Raises:
+            InputError: nothing was sent. CallError: no result; ``code`` says why, and whether it may have
+                been executed.
+        """
+        return await self._live().calls.call(require_service(service), argument, deadline=deadline)
+
+    async def ping(self, *, deadline: float = limits.CALL_SECONDS) -> float:
+        """The round trip of a call in seconds, through the contact's program. Raises CallError."""
+        clock = self._context.clock
+        began = clock.monotonic()
+        await self.call("ping", deadline=deadline)
+        return clock.monotonic() - began
+
+    def send_datagram(self, service: str, data: bytes) -> bool:
+        """Send a datagram, up to ``limits.DATAGRAM_BYTES`` bytes. It may be lost, and overtake others.
+
+        Returns:
+            False if it was not even sent: no link is up, it is busy, or the contact does not grant it.
+
+        Raises:
+            InputError: ``too-large`` or ``bad-service``.
+        """
+        if len(data) > limits.DATAGRAM_BYTES:
+            raise InputError(
+                f"A datagram has at most {limits.DATAGRAM_BYTES} bytes, this one has {len(data)}. Use a "
+                "message or a stream.",
+                code="too-large",
+            )
+        frame = encode_frame(Datagram(require_service(service), data))
+        return self._live().send_datagram(frame, service)
+
+    # -- the link --------------------------------------------------------------------------------------
 
     def drop(self) -> bool:
         """Close the present link; a new one follows by itself.
@@ -167,10 +250,7 @@ class Peer:
         Returns:
             False if there was none.
         """
-        connected = self.connected
-        self._goodbye = ByeReason.DROPPED
-        self.feed(DropRequested())
-        return connected
+        return self._connection.drop()
 
     async def wait_connected(self) -> None:
         """Wait until a proven link is up.
@@ -178,217 +258,46 @@ class Peer:
         Raises:
             LocalError: ``not-running``: the node ended or the contact was removed meanwhile.
         """
-        await self._up.wait()
-        if self._closed:
-            raise LocalError("The node is not running, or the contact was removed.", code="not-running")
+        await self._connection.wait_connected()
 
-    # -- what the node does ---------------------------------------------------------------------------
+    # -- what the node does ----------------------------------------------------------------------------
 
-    async def load(self) -> None:
-        """Learn from the store what is still queued. Once, before `wake`."""
-        await self._mailbox.load()
+    @property
+    def relation(self) -> Relation:
+        """What persists between us and the contact; made when it is first needed."""
+        if self._relation is None:
+            self._relation = Relation(self, self._record, self._context)
+        return self._relation
+
+    @property
+    def may_hold_messages(self) -> bool:
+        """Whether messages of the contact may wait for the application."""
+        return self._relation is not None or self._record.in_waiting > 0
+
+    def load_streams(self, records: list[StreamRecord]) -> None:
+        """Know the streams of earlier runs."""
+        self.relation.load_streams(records)
 
     def wake(self) -> None:
         """Dialling has just become possible or more promising."""
-        self.feed(Wake())
+        self._connection.wake()
 
     async def accept(self, stream: SignalStream, request: Authenticated) -> None:
         """Take over an inbound stream with its first request, which is this contact's, until it ends."""
-        conversation = self._streams.accept(stream)
-        self._request(conversation, request)
-        await conversation.wait_closed()
+        await self._connection.accept(stream, request)
 
     async def close(self, goodbye: ByeReason) -> None:
         """End everything; nothing of this peer runs afterwards."""
-        self._goodbye = goodbye
         self._closed = True
-        self.feed(Stop())
-        self._up.set()  # whoever waits for a link learns that none will come
-        self._streams.close()
-        for task in self._attempts.values():
-            task.cancel()
-        await asyncio.gather(
-            *(asyncio.wait([task], timeout=limits.CLOSE_SECONDS) for task in self._attempts.values()),
-            self._background.close(limits.CLOSE_SECONDS),
-            self._mailbox.close(),
-        )
+        await self._connection.close(goodbye)
+        if self._relation:
+            if goodbye is ByeReason.REMOVED:
+                self._relation.forget()
+            await self._relation.close()
 
-    # -- the machine ------------------------------------------------------------------------------------
-
-    def feed(self, event: DialEvent) -> None:
-        """Give the machine an event and carry out what it decides, strictly one event after the other."""
-        self._events.append(event)
-        if self._handling:
-            return
-        self._handling = True
-        try:
-            while self._events:
-                event = self._events.popleft()
-                effects = self._machine.handle(event, self._context.clock.monotonic())
-                _log.debug("%s: %s -> %s", self.contact.label, event, effects)
-                for effect in effects:
-                    self._perform(effect)
-                for token in self._offers.keys() - self._machine.tokens:
-                    del self._offers[token]
-                self._report(event)
-        finally:
-            self._handling = False
-        self._schedule()
-
-    def _perform(self, effect: DialEffect) -> None:
-        match effect:
-            case Dial(generation, fresh):
-                self._start(generation, self._dial(generation, fresh=fresh))
-            case AnswerOffer(generation, token):
-                inbound = self._offers[token]
-                self._start(generation, self._answer(generation, inbound), inbound)
-            case Decline(token):
-                inbound = self._offers.pop(token)
-                self._background.spawn(inbound.decline())
-            case Abandon(generation):
-                if task := self._attempts.get(generation):
-                    task.cancel()
-                if session := self._sessions.pop(generation, None):
-                    session.close()
-            case CloseLink(generation, goodbye):
-                if session := self._sessions.pop(generation, None):
-                    session.close(self._goodbye if goodbye else None)
-            case Adopt(generation):
-                self._sessions[generation].adopt()
-
-    def _report(self, event: DialEvent) -> None:
-        live, was_up = self._machine.live, self._up.is_set()
-        # No session: it broke while it was adopted, and its LinkLost is the next event.
-        session = self._sessions.get(live) if live is not None else None
-        if live is not None and session is not None and live != self._served:
-            self._served = live
-            if session.protocol >= 2:
-                self._streams.keep_warm(0.5 if self.role == "initiator" else 15.0)
-            self._history.seen(self._machine.protocol)
-            self._up.set()
-            self._context.emit(LinkUp(self.peer_id, session.protocol))
-        elif live is None and was_up:
-            self._up.clear()
-            self._streams.rest()
-            reason = event.reason if isinstance(event, LinkLost) else "we closed it"
-            self._history.seen(self._machine.protocol)
-            self._context.emit(LinkDown(self.peer_id, reason))
-
-    def _schedule(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-        deadline = self._machine.deadline
-        if deadline is not None:
-            delay = max(0.0, deadline - self._context.clock.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self.feed, TimePassed())
-
-    # -- attempts -----------------------------------------------------------------------------------------
-
-    def _session(self, generation: int) -> LinkSession:
-        session = LinkSession(
-            generation,
-            self.contact,
-            self._context.authenticator.me,
-            backend=self._context.backend,
-            ice=self._context.options.ice,
-            mailbox=self._mailbox,
-            clock=self._context.clock,
-            observer=self,
-        )
-        self._sessions[generation] = session
-        return session
-
-    async def _dial(self, generation: int, *, fresh: bool) -> None:
-        session = self._session(generation)
-        answer = await make_offer(
-            session,
-            self._streams,
-            self._context.authenticator,
-            self._history,
-            self._context.announce(),
-            fresh=fresh,
-            sent=lambda: self.feed(OfferSent(generation)),
-        )
-        boot = answer.p4.boot if answer.p4 else ""
-        self.feed(AnswerReceived(generation, protocol_of(answer.p4), boot))
-        await session.accept_answer(answer.sdp)
-
-    async def _answer(self, generation: int, inbound: InboundOffer) -> None:
-        context, session = self._context, self._session(generation)
-        await answer_offer(session, inbound, context.authenticator, context.announce())
-        self.feed(AnswerSent(generation))
-
-    def _start(
-        self, generation: int, attempt: Coroutine[None, None, None], inbound: InboundOffer | None = None
-    ) -> None:
-        task = asyncio.create_task(attempt, name=f"attempt {generation} with {self.contact.label}")
-        self._attempts[generation] = task
-        task.add_done_callback(partial(self._attempt_ended, generation, inbound))
-
-    def _attempt_ended(self, generation: int, inbound: InboundOffer | None, task: asyncio.Task[None]) -> None:
-        del self._attempts[generation]
-        # A library that gives up may end what it was doing as if we had cancelled it.
-        error = task.exception() if not task.cancelled() else LinkError("The attempt was cut off.")
-        if error is None:
-            return
-        if inbound is not None:
-            # Also when the task never came to run: an offer without a reply keeps the contact waiting.
-            work = inbound.decline() if task.cancelled() else inbound.conversation.fail()
-            self._background.spawn(work)
-        # ValueError: our own description does not fit into a signaling line.
-        if not isinstance(error, P4Error | ValueError):
-            _log.error("%s failed", task.get_name(), exc_info=error)
-        if self._machine.attempt == generation:
-            if session := self._sessions.pop(generation, None):
-                session.close()
-            self.feed(AttemptFailed(generation, str(error), busy=isinstance(error, BusyError)))
-
-    def _background_failed(self, error: BaseException) -> None:
-        level = logging.DEBUG if isinstance(error, P4Error) else logging.ERROR
-        _log.log(level, "%s: %s", self.contact.label, error, exc_info=error)
-
-    # -- what links and streams tell ------------------------------------------------------------------------
-
-    def link_proven(self, generation: int) -> None:
-        """See `LinkObserver`."""
-        self.feed(LinkProven(generation))
-
-    def link_lost(self, generation: int, reason: str, *, by_peer: bool) -> None:
-        """See `LinkObserver`."""
-        self._sessions.pop(generation, None)
-        if task := self._attempts.get(generation):
-            task.cancel()  # it would wait for an answer that is of no use any more
-        self.feed(LinkLost(generation, reason, by_peer=by_peer))
-
-    def _warm_lost(self) -> None:
-        if session := self._sessions.get(self._machine.live or 0):
-            session.suspect()
-
-    def _request(self, conversation: Conversation, request: Authenticated) -> None:
-        self._history.notice(request.protocol)
-        match request.message:
-            case Offer() as offer:
-                try:
-                    check_sdp(offer.sdp)
-                except SignalingError:
-                    self._background.spawn(conversation.fail())
-                    return
-                self._tokens += 1
-                self._offers[self._tokens] = InboundOffer(conversation, offer)
-                boot = offer.p4.boot if offer.p4 else ""
-                sent_ms = request.verified.timestamp_ms
-                self.feed(OfferArrived(self._tokens, protocol_of(offer.p4), boot, sent_ms))
-            case Ping():
-                warm = self.protocol >= 2
-                self._background.spawn(self._streams.pong(conversation, request, warm=warm))
-            case Cancel(session_id):
-                # Only what came this way: the same offer may have been sent again on another stream.
-                self._withdraw(lambda o: o.conversation is conversation and o.offer.session_id == session_id)
-
-    def _stream_ended(self, conversation: Conversation) -> None:
-        self._withdraw(lambda o: o.conversation is conversation)
-
-    def _withdraw(self, withdrawn: Callable[[InboundOffer], bool]) -> None:
-        for token in [token for token, inbound in self._offers.items() if withdrawn(inbound)]:
-            self.feed(OfferWithdrawn(token))
+    def _live(self) -> Relation:
+        if self._closed:
+            raise LocalError(
+                f"{self.contact.label} was removed or the node has ended. Nothing was done.", code="closed"
+            )
+        return self.relation

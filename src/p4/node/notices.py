@@ -1,0 +1,43 @@
+"""What a restored backup or a full inbox means, in sentences for a person."""
+
+from __future__ import annotations
+
+from p4.core.session.messages.events import Notice, NoticeKind
+
+__all__ = ["sentence"]
+
+
+def sentence(notice: Notice, label: str) -> str:
+    """What to tell the user.
+
+    Args:
+        label: what the contact is called.
+    """
+    count = "one message" if notice.count == 1 else f"{notice.count} messages"
+    match notice.kind:
+        case NoticeKind.OUTBOX_RENEWED:
+            return (
+                f"Your queue towards {label} was older than what {label} has, as if this device was restored "
+                f"from a backup. What waits in it ({count}) is sent anew; messages already delivered may "
+                "arrive again."
+            )
+        case NoticeKind.PEER_LOST:
+            return (
+                f"{label} has lost {count} that it had confirmed, as if it was restored from a backup. They "
+                "are not sent again by themselves; later ones arrive."
+            )
+        case NoticeKind.MISSING_HERE:
+            return (
+                f"Missing here: {count} from {label}, delivered to this device once, as if it was restored "
+                "from a backup since. Ask for them again if you need them; later ones arrive."
+            )
+        case NoticeKind.PEER_RENEWED:
+            return (
+                f"{label} sends from a new queue: it was restored from a backup or set up anew, or had "
+                "removed you for a while. Some of its messages may arrive a second time."
+            )
+        case NoticeKind.INBOX_FULL:
+            return (
+                f"{count} from {label} wait here for a program that takes them. {label} keeps further ones "
+                "until then."
+            )

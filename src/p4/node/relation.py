@@ -1,0 +1,321 @@
+"""What persists between us and one contact: messages, streams and calls, whatever link carries them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from p4.core.session.frames import Frame
+from p4.core.session.messages.events import (
+    ConsumedByPeer,
+    Delivered,
+    Dropped,
+    DropReason,
+    MessageFrame,
+    Notice,
+    Received,
+    Renewed,
+    Withdrawn,
+)
+from p4.core.session.messages.machine import MessageMachine, RelationState
+from p4.core.session.messages.stored import Draft, InboxMessage
+from p4.core.session.session_frames import Call, Cancel, Datagram, Replied, Reply
+from p4.core.session.stream_frames import Credit, Data, Done, Gone, Open, Reset, StreamFrame, Written
+from p4.core.session.wire import covers
+from p4.core.signaling import CALLS, DATAGRAMS, STREAMS
+from p4.node.calls import CallHub
+from p4.node.context import PeerContext
+from p4.node.events import NodeWarning
+from p4.node.mailbox import Mailbox, MessageCarrier, Told
+from p4.node.notices import sentence
+from p4.node.receipts import Receipt, ReceiptBook
+from p4.node.streams import Stream, StreamHub
+from p4.ports import PeerRecord, StreamRecord
+
+if TYPE_CHECKING:
+    from p4.node.peer import Peer
+
+__all__ = ["Relation", "RelationLink"]
+
+_STREAM_FRAMES = (Open, Written, Credit, Data, Reset, Done, Gone)
+_CALL_FRAMES = (Call, Reply, Cancel, Replied)
+
+
+class RelationLink(MessageCarrier, Protocol):
+    """The link in service, as the relation uses it."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the contact announced for this link."""
+
+    @property
+    def boot(self) -> str:
+        """Names the run of the contact's node at its other end."""
+
+    def send(self, frames: Sequence[Frame]) -> None:
+        """Send frames in order. Raises LinkError."""
+
+    def send_data(self, data: bytes) -> None:
+        """Send an encoded DATA frame, in no order. Raises LinkError."""
+
+    def data_room(self) -> int:
+        """Bytes of DATA that may be queued now."""
+
+    def data_drained(self) -> Awaitable[None]:
+        """Wait until there is room for DATA, or the link is over."""
+
+    def send_datagram(self, data: bytes) -> bool:
+        """Send an encoded DATAGRAM frame now, or not at all; whether it was sent."""
+
+
+class Relation:
+    """The relation with one contact.
+
+    Args:
+        peer: the contact, as applications see it.
+        record: what the store knows.
+    """
+
+    def __init__(self, peer: Peer, record: PeerRecord, context: PeerContext) -> None:
+        self.peer = peer
+        self.grants = record.grants
+        self._context = context
+        self._machine = MessageMachine(
+            _state(record),
+            quota=context.options.quota,
+            fresh_epoch=lambda: context.entropy.token(16),
+            grants=record.grants,
+        )
+        self._mailbox = Mailbox(
+            peer.peer_id, self._machine, store=context.store, clock=context.clock, observer=self
+        )
+        self.receipts = ReceiptBook(
+            lambda: self._machine.out_epoch, self._machine.out_first, lambda: peer.contact.label
+        )
+        self._streams: StreamHub | None = None
+        self._calls: CallHub | None = None
+        self._link: RelationLink | None = None
+
+    # -- for the peer ----------------------------------------------------------------------------------
+
+    @property
+    def queued(self) -> int:
+        """Messages accepted and not confirmed by the contact."""
+        return self._mailbox.queued
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of it needs to be in memory."""
+        return self._link is None
+
+    async def send(self, drafts: tuple[Draft, ...]) -> list[Receipt]:
+        """Accept messages, all or none. Raises as `Mailbox.submit`."""
+        accepted = await self._mailbox.submit(drafts)
+        return [
+            Receipt(self.receipts, accepted.epoch, accepted.first + index, draft.service)
+            for index, draft in enumerate(drafts)
+        ]
+
+    def take(self, messages: tuple[InboxMessage, ...]) -> asyncio.Future[None]:
+        """See `p4.node.inbox.Recipient`."""
+        return self._mailbox.take(messages)
+
+    def hand_over(self, message: InboxMessage) -> None:
+        """See `p4.node.inbox.Recipient`."""
+        if message.key:
+            self._mailbox.hand_over(message)
+
+    async def set_grants(self, grants: tuple[str, ...]) -> None:
+        """Let the contact use these services and no others. Raises StateError."""
+        await self._context.store.save_grants(self.peer.peer_id, grants)
+        self.grants = grants
+        self._mailbox.set_grants(grants)
+
+    def allows(self, service: str) -> bool:
+        """Whether the contact may use a service here."""
+        return covers(self.grants, service)
+
+    @property
+    def streams(self) -> StreamHub:
+        """The contact's streams."""
+        if self._streams is None:
+            context = self._context
+            self._streams = StreamHub(
+                self.peer.peer_id,
+                store=context.store,
+                clock=context.clock,
+                entropy=context.entropy,
+                services=context.services.streams,
+                allowed=self.allows,
+            )
+            if self._link is not None and STREAMS in self._link.capabilities:
+                self._streams.link_up(_StreamTransport(self._link, self._mailbox))
+        return self._streams
+
+    @property
+    def calls(self) -> CallHub:
+        """The contact's calls and ours to it."""
+        if self._calls is None:
+            context = self._context
+            self._calls = CallHub(
+                self.peer,
+                clock=context.clock,
+                entropy=context.entropy,
+                serve=context.services.handler,
+                allowed=self.allows,
+            )
+            self._connect_calls()
+        return self._calls
+
+    def load_streams(self, records: list[StreamRecord]) -> None:
+        """Know the streams of earlier runs."""
+        self.streams.load(records)
+
+    async def open_stream(self, service: str, name: str) -> Stream:
+        """See `Peer.stream`."""
+        return await self.streams.open(service, name)
+
+    def send_datagram(self, frame: bytes, service: str) -> bool:
+        """Send an encoded datagram now, or not at all."""
+        link = self._link
+        if link is None or DATAGRAMS not in link.capabilities or not self._mailbox.granted(service):
+            return False
+        return link.send_datagram(frame)
+
+    async def close(self) -> None:
+        """Nothing of it runs afterwards; what is on disk stays there."""
+        self.link_down()
+        if self._calls:
+            self._calls.close()
+        if self._streams:
+            await self._streams.close()
+        await self._mailbox.close()
+
+    def forget(self) -> None:
+        """The contact was removed: its streams end."""
+        if self._streams:
+            self._streams.forget()
+
+    # -- for the link ----------------------------------------------------------------------------------
+
+    def link_up(self, link: RelationLink) -> None:
+        """A proven link is in service; nothing was sent on it but the proof."""
+        if self._link is not None:
+            self.link_down()
+        self._link = link
+        self._mailbox.link_up(link)
+        if self._link is link and self._streams and STREAMS in link.capabilities:
+            self._streams.link_up(_StreamTransport(link, self._mailbox))
+
+    def link_down(self) -> None:
+        """It is over."""
+        if self._link is None:
+            return
+        self._link = None
+        self._mailbox.link_down()
+        if self._streams:
+            self._streams.link_down()
+        if self._calls:
+            self._calls.link_down()
+
+    def handle(self, frames: Sequence[Frame]) -> None:
+        """Frames arrived on the ordered channel of the link in service.
+
+        Raises:
+            FrameError: the contact broke the specification.
+        """
+        messages: list[MessageFrame] = []
+        for frame in frames:
+            if isinstance(frame, _STREAM_FRAMES):
+                self._flush(messages)
+                self.streams.handle(frame)
+            elif isinstance(frame, _CALL_FRAMES):
+                self._flush(messages)
+                self.calls.handle(frame)
+            elif isinstance(frame, Datagram):
+                self.handle_datagram(frame)
+            else:
+                messages.append(frame)  # type: ignore[arg-type]  # the link keeps its own frames
+        self._flush(messages)
+
+    def handle_data(self, frame: Data) -> None:
+        """Bytes of a stream arrived. Raises FrameError, LinkError."""
+        self.streams.handle(frame)
+
+    def handle_datagram(self, frame: Datagram) -> None:
+        """A datagram arrived; it is dropped if nobody wants it."""
+        if self.allows(frame.service):
+            self._context.services.datagrams.arrived(self.peer.peer_id, frame.service, frame.data)
+
+    def handle_chat_line(self, text: str) -> None:
+        """A text of a version 1 peer arrived."""
+        self._mailbox.handle_chat_line(text)
+
+    def _flush(self, messages: list[MessageFrame]) -> None:
+        if messages and self._link is not None:
+            self._mailbox.handle(messages[:])
+        messages.clear()
+
+    # -- for the mailbox -------------------------------------------------------------------------------
+
+    def tell(self, effect: Told) -> None:
+        """See `p4.node.mailbox.MailboxObserver`."""
+        match effect:
+            case Received(messages):
+                self._context.services.inbox.arrived(self, messages)
+            case Withdrawn(positions):
+                self._context.services.inbox.withdrawn(self, positions)
+            case Delivered() | ConsumedByPeer() | Renewed():
+                self.receipts.note(effect)
+            case Dropped(_, numbers, service, reason):
+                self.receipts.note(effect)
+                if reason in (DropReason.REFUSED, DropReason.NOT_SUPPORTED):
+                    text = f"{self.peer.contact.label} refuses messages for {service!r}"
+                    self._context.emit(NodeWarning(f"{text}: {len(numbers)} were not delivered."))
+            case Notice():
+                self._context.emit(NodeWarning(sentence(effect, self.peer.contact.label)))
+
+    def may_send(self) -> None:
+        """See `p4.node.mailbox.MailboxObserver`."""
+        self._connect_calls()
+        if self._streams:
+            self._streams.grants_changed()
+
+    def _connect_calls(self) -> None:
+        link = self._link
+        if self._calls and link is not None and self._machine.resumed and CALLS in link.capabilities:
+            self._calls.link_up(
+                lambda frame: link.send([frame]), boot=link.boot, granted=self._mailbox.granted
+            )
+
+
+class _StreamTransport:
+    """What a link offers to streams."""
+
+    def __init__(self, link: RelationLink, mailbox: Mailbox) -> None:
+        self._link = link
+        self.granted = mailbox.granted
+        self.send_data = link.send_data
+        self.bulk_room = link.data_room
+        self.bulk_drained = link.data_drained
+
+    def send(self, frame: StreamFrame) -> None:
+        """Send a frame on the ordered channel."""
+        self._link.send([frame])
+
+
+def _state(record: PeerRecord) -> RelationState:
+    return RelationState(
+        out_epoch=record.out_epoch,
+        out_first=record.out_first,
+        out_next=record.out_next,
+        out_offered=record.out_offered,
+        out_retired=record.out_retired,
+        out_waiting=record.out_waiting,
+        in_epoch=record.in_epoch,
+        in_next=record.in_next,
+        in_retired=record.in_retired,
+        in_waiting=record.in_waiting,
+        in_waiting_bytes=record.in_waiting_bytes,
+    )

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
         NodeEvent,
         NodeWarning,
         RendezvousChanged,
-        TextDelivered,
-        TextReceived,
     )
     from p4.node.options import NodeOptions
     from p4.node.peer import Peer
@@ -48,8 +46,6 @@ _HOME = {
     "RendezvousChanged": "p4.node.events",
     "RendezvousPhase": "p4.ports",
     "RendezvousStatus": "p4.ports",
-    "TextDelivered": "p4.node.events",
-    "TextReceived": "p4.node.events",
     "Transport": "p4.core.address",
     "TurnServer": "p4.core.ice",
 }
@@ -72,8 +68,6 @@ __all__ = [
     "RendezvousChanged",
     "RendezvousPhase",
     "RendezvousStatus",
-    "TextDelivered",
-    "TextReceived",
     "Transport",
     "TurnServer",
 ]

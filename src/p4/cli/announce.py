@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 from typing import TYPE_CHECKING
 
 from p4.cli.output import complain, log_line, say, visible
 from p4.core.address import Transport
+from p4.errors import DeliveryError, LocalError
 from p4.node.events import (
     LinkDown,
     LinkUp,
     NodeEvent,
     NodeWarning,
     RendezvousChanged,
-    TextDelivered,
-    TextReceived,
 )
 from p4.ports import RendezvousPhase, RendezvousStatus
 
 if TYPE_CHECKING:
+    from p4.cli.prompt import PromptReceipt
     from p4.core.identity import PeerId
     from p4.core.invite import Invite
+    from p4.node.inbox import Message
 
 __all__ = ["Announcer"]
 
@@ -33,13 +36,41 @@ class Announcer:
     def __init__(self) -> None:
         self._shown_status: RendezvousStatus | None = None
         self._ready = False
-        self._queued: set[tuple[PeerId, int]] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
         self.closing = False
-        """The node is ending: it will hand texts out again after the next start, so none is shown."""
+        """The node is ending: it will hand messages out again after the next start, so none is shown."""
 
-    def queued(self, peer_id: PeerId, number: int) -> None:
+    def queued(self, peer_id: PeerId, receipt: PromptReceipt) -> None:
         """A message waits for an absent peer; its delivery will be worth a line."""
-        self._queued.add((peer_id, number))
+        task = asyncio.create_task(self._await_delivery(peer_id, receipt))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def _await_delivery(self, peer_id: PeerId, receipt: PromptReceipt) -> None:
+        number = receipt.number
+        try:
+            await receipt.delivered()
+        except DeliveryError as error:
+            complain(f"Message {number} to {peer_id}: {error.message}")
+        except LocalError:
+            return  # the node ends, or the contact was removed
+        else:
+            log_line(f"Message {number} reached {peer_id}")
+
+    def chat(self, message: Message) -> bool:
+        """Print what a contact says; whether it was shown."""
+        if self.closing:
+            return False
+        value = message.value
+        if not isinstance(value, str):
+            value = repr(value) if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False)
+        say(f"{message.peer.peer_id}> {visible(value)}")
+        return True
+
+    def close(self) -> None:
+        """The node has ended: nothing is waited for any more."""
+        for task in self._waiting:
+            task.cancel()
 
     def started(self, invite: Invite, status: RendezvousStatus) -> None:
         """The node has come up and knows its own address."""
@@ -59,13 +90,6 @@ class Announcer:
             case LinkDown(peer_id, reason):
                 _log.info("The link with %s ended: %s", peer_id, reason)
                 log_line(f"Data channel CLOSED with {peer_id}")
-            case TextReceived(peer_id, text):
-                if not self.closing:
-                    say(f"{peer_id}> {visible(text)}")
-            case TextDelivered(peer_id, number):
-                if (peer_id, number) in self._queued:
-                    self._queued.discard((peer_id, number))
-                    log_line(f"Message {number} reached {peer_id}")
             case NodeWarning(text):
                 complain(text)
 

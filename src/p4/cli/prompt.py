@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from p4.core.identity import PeerId
     from p4.core.invite import Invite
 
-__all__ = ["COMMANDS", "CommandPrompt", "PromptNode", "PromptPeer"]
+__all__ = ["COMMANDS", "CommandPrompt", "PromptNode", "PromptPeer", "PromptReceipt"]
 
 COMMANDS = {
     "/help": ("", "show this"),
@@ -32,6 +32,17 @@ COMMANDS = {
     "/quit": ("", "end"),
 }
 """Each command's arguments and what it does, in the order of /help."""
+
+
+class PromptReceipt(Protocol):
+    """What the prompt needs of `p4.Receipt`."""
+
+    @property
+    def number(self) -> int:
+        """Its number in the queue."""
+
+    async def delivered(self) -> None:
+        """Wait until the contact has it. Raises P4Error if it never will."""
 
 
 class PromptPeer(Protocol):
@@ -57,8 +68,8 @@ class PromptPeer(Protocol):
     def state(self) -> str:
         """A word or short phrase."""
 
-    async def send_text(self, text: str) -> int:
-        """Accept a text; it is on disk when this returns."""
+    async def send(self, value: object) -> PromptReceipt:
+        """Accept a message; it is on disk when this returns."""
 
     def drop(self) -> bool:
         """Cut the link, if there is one."""
@@ -91,11 +102,14 @@ class CommandPrompt:
 
     Args:
         node: a started node.
-        queued: told peer and number of each message that waits because the peer is away.
+        queued: told peer and receipt of each message that waits because the peer is away.
     """
 
     def __init__(
-        self, node: PromptNode, *, queued: Callable[[PeerId, int], None] = lambda _peer, _number: None
+        self,
+        node: PromptNode,
+        *,
+        queued: Callable[[PeerId, PromptReceipt], None] = lambda _peer, _receipt: None,
     ) -> None:
         self._node = node
         self._queued = queued
@@ -206,11 +220,11 @@ class CommandPrompt:
             raise _usage("/send")
         peer = self._node.peer(reference)
         connected = peer.connected
-        number = await peer.send_text(text)
+        receipt = await peer.send(text)
         if not connected:
-            self._queued(peer.peer_id, number)
+            self._queued(peer.peer_id, receipt)
             say(
-                f"Peer {peer.peer_id} is not connected; message {number} is saved and will be sent "
+                f"Peer {peer.peer_id} is not connected; message {receipt.number} is saved and will be sent "
                 "when it is back"
             )
 

@@ -235,7 +235,7 @@ class BaseNode(ABC):
         return self._services.datagrams.subscribe(require_service(service))
 
     def serve(self, service: str, handler: CallHandler) -> None:
-        """Answer calls for a service with ``handler``, a coroutine function that takes an `IncomingCall`.
+        """Answer calls for a service, and for those below it, with a coroutine function of an `IncomingCall`.
 
         What it returns (bytes or a JSON value) is the result; it raises ``CallFailed`` to say why there is
         none.

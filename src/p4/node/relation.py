@@ -159,11 +159,11 @@ class Relation:
         if self._calls is None:
             context = self._context
             self._calls = CallHub(
-                self.peer,
-                clock=context.clock,
-                entropy=context.entropy,
+                context.clock,
+                context.entropy,
                 serve=context.services.handler,
                 allowed=self.allows,
+                peer=self.peer,
             )
             self._connect_calls()
         return self._calls
@@ -187,7 +187,7 @@ class Relation:
         """Nothing of it runs afterwards; what is on disk stays there."""
         self.link_down()
         if self._calls:
-            self._calls.close()
+            await self._calls.close()
         if self._streams:
             await self._streams.close()
         await self._mailbox.close()
@@ -284,9 +284,12 @@ class Relation:
 
     def _connect_calls(self) -> None:
         link = self._link
-        if self._calls and link is not None and self._machine.resumed and CALLS in link.capabilities:
+        if self._calls and link is not None and self._machine.resumed:
             self._calls.link_up(
-                lambda frame: link.send([frame]), boot=link.boot, granted=self._mailbox.granted
+                lambda frame: link.send([frame]),
+                link.boot,
+                self._mailbox.granted,
+                supported=CALLS in link.capabilities,
             )
 
 

@@ -43,7 +43,7 @@ class Services:
         self._handlers: dict[str, CallHandler] = {}
 
     def serve(self, service: str, handler: CallHandler) -> None:
-        """Answer calls for a service.
+        """Answer calls for a service, and for those below it that nobody else answers.
 
         Raises:
             InputError: ``bad-service``. LocalError: ``already-served``.
@@ -57,7 +57,9 @@ class Services:
         self._handlers.pop(service, None)
 
     def handler(self, service: str) -> CallHandler | None:
-        """Who answers calls for a service."""
+        """Who answers calls for a service: its own handler, or that of the beginning of its name."""
+        while service not in self._handlers and "." in service:
+            service = service.rpartition(".")[0]
         return self._handlers.get(service)
 
     def close(self) -> None:

@@ -127,10 +127,12 @@ async def _serve(node: Node, *, read_commands: bool) -> None:
                 work = asyncio.create_task(_take_commands(node, lines, announcer))
             else:
                 work = asyncio.create_task(node.serve_forever())
-            await _first_of([work, announcing])
+            chatting = asyncio.create_task(_chat(node, announcer))
+            await _first_of([work, announcing, chatting])
         finally:
             announcer.closing = True
             await node.close()
+            announcer.close()
             # The node's last events, such as a warning that explains why it did not start.
             await asyncio.wait([announcing], timeout=LAST_EVENTS_SECONDS)
             announcing.cancel()
@@ -139,6 +141,14 @@ async def _serve(node: Node, *, read_commands: bool) -> None:
 async def _announce(events: AsyncIterator[NodeEvent], announcer: Announcer) -> None:
     async for event in events:
         announcer.show(event)
+
+
+async def _chat(node: Node, announcer: Announcer) -> None:
+    """Print what contacts say; what was not printed comes again after the next start."""
+    async for message in node.messages("chat"):
+        if announcer.chat(message):
+            message.done()
+    await asyncio.get_running_loop().create_future()  # the node's end is told by the others
 
 
 async def _take_commands(node: Node, lines: LineSource, announcer: Announcer) -> None:
@@ -150,14 +160,17 @@ async def _take_commands(node: Node, lines: LineSource, announcer: Announcer) ->
 
 
 async def _first_of(work: list[asyncio.Task[None]]) -> None:
-    """Wait until one part ends, and raise what it raised; the first part is ended in any case."""
+    """Wait until one part ends, and raise what it raised; the others are ended in any case, but for the
+    second, which tells of the end."""
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         for part in done:
             part.result()
     finally:
-        work[0].cancel()
-        await asyncio.wait([work[0]])
+        ended = [work[0], *work[2:]]
+        for part in ended:
+            part.cancel()
+        await asyncio.wait(ended)
 
 
 def _status_line(node: Node) -> str:

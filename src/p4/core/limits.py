@@ -276,3 +276,21 @@ CONTACT_STREAMS_OPEN = 256
 
 CONTACT_STREAMS_OFFERED = 64
 """Those of them that the contact opened and our application has not accepted."""
+
+STREAM_FIRST_WINDOW_BYTES = 256 * 1024
+"""Bytes that a reader grants at first: enough for 5 MB/s at 50 ms."""
+
+STREAM_WINDOW_BYTES = 8 * 1024 * 1024
+"""Most that it grants, to an application that keeps up: 80 MB/s at 100 ms."""
+
+STREAM_LEAST_WINDOW_BYTES = 4096
+"""What a reader grants however little memory is left, so that no stream stands still."""
+
+STREAM_WINDOWS_BYTES = 48 * 1024 * 1024
+"""What all readers of a node grant together."""
+
+STREAM_GAPS = 4096
+"""Holes in what a reader holds of a stream; a contact that makes more does not send what it is asked for."""
+
+STREAM_COMMIT_SECONDS = (0.05, 1.0)
+"""Consumed bytes are put on disk when the application paused this long, and after this time at the latest."""

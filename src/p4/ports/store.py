@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from p4.core.identity import PeerId
 from p4.core.replay import ReplayWindow
 from p4.core.session.messages.stored import InboxMessage, Operation
+from p4.core.session.streams.record import StreamRecord
 
 __all__ = ["PeerRecord", "Spool", "Store", "StreamRecord"]
 
@@ -35,7 +36,7 @@ class PeerRecord:
     in_retired: tuple[tuple[bytes, int], ...] = ()
     """Earlier ``in_epoch`` and ``in_next``, the latest last; as many."""
     out_first: int = 1
-    """Lowest number that waits in the outbox; ``out_next`` if none does."""
+    """Oldest number not confirmed; ``out_next`` if none. What waited there may have been dropped since."""
     out_waiting: int = 0
     """Messages in the outbox."""
     in_waiting: int = 0
@@ -44,29 +45,6 @@ class PeerRecord:
     """Bytes of their bodies."""
     grants: tuple[str, ...] = ("chat", "ping")
     """Services that the contact may use (spec/session.md, Services and grants)."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamRecord:
-    """What is remembered about an open stream; the bytes written are in its `Spool`."""
-
-    id: int
-    service: str
-    name: str
-    opened_here: bool
-    """Whether we opened it."""
-    accepted: bool = False
-    """Whether the side that did not open it has accepted it."""
-    consumed: int = 0
-    """Bytes received that the application has consumed, and that the contact may forget."""
-    final: bool = False
-    """Whether our application will write no more."""
-    reset: int = -1
-    """A `p4.core.session.stream_frames.ResetReason` that the contact still has to be told; -1 for none."""
-    reset_text: str = ""
-    done: bool = False
-    """Whether both directions have ended and the contact still has to be told."""
-    created_ms: int = 0
 
 
 class Spool(Protocol):

@@ -23,6 +23,7 @@ __all__ = [
     "Failed",
     "FramesArrived",
     "GrantsChanged",
+    "HandedOver",
     "LinkDown",
     "LinkUp",
     "MessageEffect",
@@ -67,8 +68,21 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The application has been given messages with a key: newer ones do not replace them any more.
+
+    Not needed for messages without a key. What was given is held until it is taken with `Take`.
+    """
+
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Performed:
-    """An operation of `Perform` is on disk, with its result. Operations are performed in order."""
+    """An operation of `Perform` is on disk, with its result.
+
+    Operations are performed in order, and must be told of in that order, also those that failed.
+    """
 
     operation: Operation
     result: Any
@@ -119,7 +133,11 @@ class ChatLineArrived:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Everything handed to a version 1 link left some time ago, and the link is still up."""
+    """All that was handed to a version 1 link has left, and the link is still up.
+
+    Texts that were handed over ``limits.V1_CONFIRM_SECONDS`` ago or earlier count as delivered. To be told
+    again and again while something is queued.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +155,7 @@ class TimePassed:
 MessageEvent = (
     Submit
     | Take
+    | HandedOver
     | Performed
     | Failed
     | LinkUp
@@ -221,7 +240,10 @@ class DropReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Messages of our outbox were given up."""
+    """Messages of our outbox were given up.
+
+    One that had been sent already, and whose confirmation was lost, may have arrived all the same.
+    """
 
     epoch: bytes
     numbers: tuple[int, ...]
@@ -242,7 +264,7 @@ class ConsumedByPeer:
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """The outbox has another name, and what waits other numbers: ``number - shift``."""
+    """The outbox has another name, and what waits has other numbers: ``number - shift``."""
 
     old_epoch: bytes
     new_epoch: bytes

@@ -150,7 +150,11 @@ class DropOutbox:
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgeOutbox:
-    """Remove everything up to a number: the contact has it. Result: None."""
+    """Remove everything up to a number: the contact has it. Result: None.
+
+    ``out_first`` becomes ``through + 1``. Nothing else but renewing changes it: when the oldest messages are
+    dropped, the number that RESUME names must not rise, or the contact would think that it has lost them.
+    """
 
     through: int
 
@@ -164,7 +168,9 @@ class OfferOutbox:
 class RenewOutbox:
     """Name the outbox anew and number what waits from 1, in the same order, none of it offered.
 
-    The old name and ``known_as`` (if not empty) are retired. Result: the new `p4.ports.PeerRecord`.
+    The oldest that waits becomes 1 and every other number falls by as much, ``out_next`` too: holes remain
+    holes, and the application's handles can be translated. ``out_first`` and ``out_offered`` become 1. The
+    old name and ``known_as`` (if not empty) are retired. Result: the new `p4.ports.PeerRecord`.
     """
 
     new_epoch: bytes

@@ -153,7 +153,7 @@ class CallHub:
 
     # --- what the application wants -------------------------------------------------------------------------
 
-    async def call(self, service: str, argument: object, *, deadline: float = limits.CALL_SECONDS) -> object:
+    async def call(self, service: str, argument: object, *, deadline: float = limits.CALL_SECONDS) -> Any:
         """Ask a service of the contact, also while there is no link: then the call waits for one.
 
         It is executed at most once, whatever happens to links. Cancelling the waiting task cancels it there.

@@ -22,6 +22,7 @@ from p4.core.session.messages.events import (
     Failed,
     FramesArrived,
     GrantsChanged,
+    HandedOver,
     LinkDown,
     LinkUp,
     MessageEffect,
@@ -150,7 +151,8 @@ class Mailbox:
             )
         self._token += 1
         token = self._token
-        answer = self._submitted[token] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        self._submitted[token] = answer
         self.feed(Submit(token, drafts))
         return await answer
 
@@ -168,6 +170,10 @@ class Mailbox:
         self._taken[self._token] = done
         self.feed(Take(self._token, messages))
         return done
+
+    def hand_over(self, message: InboxMessage) -> None:
+        """The application is about to see a message with a key."""
+        self.feed(HandedOver((message.position,)))
 
     def set_grants(self, grants: tuple[str, ...]) -> None:
         """What the contact may use here has changed; it is on disk."""

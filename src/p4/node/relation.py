@@ -18,11 +18,11 @@ from p4.core.session.messages.events import (
     Renewed,
     Withdrawn,
 )
-from p4.core.session.messages.machine import MessageMachine, RelationState
+from p4.core.session.messages.machine import MessageMachine
+from p4.core.session.messages.relation import RelationState
 from p4.core.session.messages.stored import Draft, InboxMessage
 from p4.core.session.session_frames import Call, Cancel, Datagram, Replied, Reply
 from p4.core.session.stream_frames import Credit, Data, Done, Gone, Open, Reset, StreamFrame, Written
-from p4.core.session.wire import covers
 from p4.core.signaling import CALLS, DATAGRAMS, STREAMS
 from p4.node.calls import CallHub
 from p4.node.context import PeerContext
@@ -79,7 +79,6 @@ class Relation:
 
     def __init__(self, peer: Peer, record: PeerRecord, context: PeerContext) -> None:
         self.peer = peer
-        self.grants = record.grants
         self._context = context
         self._machine = MessageMachine(
             _state(record),
@@ -105,9 +104,9 @@ class Relation:
         return self._mailbox.queued
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing of it needs to be in memory."""
-        return self._link is None
+    def grants(self) -> tuple[str, ...]:
+        """What the contact may use here."""
+        return self._machine.grants
 
     async def send(self, drafts: tuple[Draft, ...]) -> list[Receipt]:
         """Accept messages, all or none. Raises as `Mailbox.submit`."""
@@ -129,12 +128,11 @@ class Relation:
     async def set_grants(self, grants: tuple[str, ...]) -> None:
         """Let the contact use these services and no others. Raises StateError."""
         await self._context.store.save_grants(self.peer.peer_id, grants)
-        self.grants = grants
         self._mailbox.set_grants(grants)
 
     def allows(self, service: str) -> bool:
         """Whether the contact may use a service here."""
-        return covers(self.grants, service)
+        return self._machine.grants_service(service)
 
     @property
     def streams(self) -> StreamHub:

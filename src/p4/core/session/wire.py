@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
 from typing import Any
 
 from p4.core import limits
 from p4.errors import FrameError
 
-__all__ = ["covers", "fields", "is_grant", "is_service", "short", "take_short", "text_of"]
+__all__ = ["fields", "is_grant", "is_service", "short", "take_short", "text_of"]
 
 _SERVICE = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
@@ -113,8 +112,3 @@ def number_in(value: int, lowest: int, highest: int) -> int:
     if not lowest <= value <= highest:
         raise FrameError(f"A frame has the impossible number {value}.", code="bad-number")
     return value
-
-
-def covers(grants: Iterable[str], service: str) -> bool:
-    """Whether a grant names the service, or the beginning of its name up to a dot, or everything."""
-    return any(grant in ("*", service) or service.startswith(f"{grant}.") for grant in grants)

@@ -2,6 +2,7 @@
 
 - `run`, `VirtualTimeLoop`, `VirtualClock`, `SeededEntropy`: time that jumps, chance that repeats.
 - `simulate`, `SimulatedNetwork`, `SimulatedHost`, `Conditions`, `Chaos`: hosts, paths and their faults.
+- `SimulatedNode`, `start_node`: whole nodes on it, for tests of applications.
 - `MemoryStore`, `MemoryDisk`: durable memory that a crash cuts short.
 - `PrivateTorNetwork`: a real Tor network that never leaves this machine.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 from p4.testing.chaos import Chaos
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 from p4.testing.network import Conditions, CrashedError, SimulatedHost, SimulatedNetwork, simulate
+from p4.testing.simulated_node import SimulatedNode, simulated_identity, simulated_invite, start_node
 from p4.testing.tor_network import PrivateTorNetwork
 from p4.testing.virtual_time import SeededEntropy, VirtualClock, VirtualTimeError, VirtualTimeLoop, run
 
@@ -24,9 +26,13 @@ __all__ = [
     "SeededEntropy",
     "SimulatedHost",
     "SimulatedNetwork",
+    "SimulatedNode",
     "VirtualClock",
     "VirtualTimeError",
     "VirtualTimeLoop",
     "run",
     "simulate",
+    "simulated_identity",
+    "simulated_invite",
+    "start_node",
 ]

@@ -22,6 +22,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from p4.core.address import RendezvousAddress, Transport
+from p4.core.contacts import ContactBook
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 from p4.testing.simulated_link import LinkRegistry, SimulatedLink, SimulatedLinkBackend
 from p4.testing.simulated_signaling import (
@@ -98,6 +99,8 @@ class SimulatedNetwork:
         self.switch = SignalingSwitch(self.world)
         self.registry = LinkRegistry(self.world)
         self._hosts: dict[str, SimulatedHost] = {}
+        self.contacts: dict[str, ContactBook] = {}
+        """By host, the contacts of its node: a file of its own, which survives a crash."""
 
     def host(self, name: str) -> SimulatedHost:
         """The living incarnation of a host, or its next one: with the same address and the same disk."""

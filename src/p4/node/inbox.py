@@ -31,6 +31,10 @@ class Recipient(Protocol):
     def peer(self) -> Peer:
         """As applications see it."""
 
+    @property
+    def ended(self) -> bool:
+        """The contact was removed, or the node has ended: nothing of it can be taken any more."""
+
     def take(self, messages: tuple[InboxMessage, ...]) -> asyncio.Future[None]:
         """The application has taken messages; done when that is on disk."""
 
@@ -105,8 +109,8 @@ class Message:
         """The application has dealt with it.
 
         Returns:
-            Await it to know that the message will not come again. Many may be done together: that costs one
-            write to disk.
+            Await it to know that the message will not come again: it raises LocalError if the node ended, or
+            the contact was removed, before that was on disk. Many may be done together: that costs one write.
         """
         return self._recipient.take((self._stored,))
 
@@ -121,9 +125,11 @@ class _Slot:
         """More may be on disk than is here."""
         self.peer_id = peer_id
         self._service = service
+        self._size = 0
         self._last = 0
         self._loading: asyncio.Task[None] | None = None
         self._missed = False
+        self._gone: set[int] = set()
 
     def add(self, message: InboxMessage) -> None:
         if message.position <= self._last:
@@ -131,15 +137,31 @@ class _Slot:
         if self._loading is not None:
             self._missed = True
         elif not self.behind:
-            if len(self.waiting) >= limits.INBOX_WINDOW:
+            full = len(self.waiting) >= limits.INBOX_WINDOW or self._size >= limits.SEND_WINDOW_BYTES
+            if full:
                 self.behind = True
             else:
-                self.waiting.append(message)
-                self._last = message.position
+                self._extend([message])
+
+    def pop(self) -> InboxMessage:
+        message = self.waiting.popleft()
+        self._size -= len(message.body)
+        return message
 
     def withdraw(self, positions: frozenset[int]) -> None:
+        if self._loading is not None:
+            self._gone |= positions  # the disk may have been read before they went
         if any(message.position in positions for message in self.waiting):
-            self.waiting = deque(m for m in self.waiting if m.position not in positions)
+            kept = [message for message in self.waiting if message.position not in positions]
+            self.waiting.clear()
+            self._size = 0
+            self._extend(kept)
+
+    def _extend(self, messages: list[InboxMessage]) -> None:
+        self.waiting.extend(messages)
+        self._size += sum([len(message.body) for message in messages])
+        if messages:
+            self._last = messages[-1].position
 
     async def load(self, store: Store) -> None:
         """Read on from disk. Several may wait for it; it goes on if one of them gives up."""
@@ -150,6 +172,7 @@ class _Slot:
     async def _load(self, store: Store) -> None:
         try:
             self._missed = False
+            self._gone.clear()
             found = await store.read_inbox(
                 self.peer_id,
                 self._service,
@@ -157,10 +180,11 @@ class _Slot:
                 limit=limits.INBOX_WINDOW,
                 most_bytes=limits.SEND_WINDOW_BYTES,
             )
-            self.waiting.extend(found)
-            if found:
-                self._last = found[-1].position
+            self._extend(found)
             self.behind = bool(found) or self._missed
+            if self._gone:
+                self._loading = None
+                self.withdraw(frozenset(self._gone))
         finally:
             self._loading = None
 
@@ -196,7 +220,8 @@ class Inbox:
     def __init__(self, recipients: Callable[[], Iterable[Recipient]]) -> None:
         self._recipients = recipients
         self._slots: dict[str, dict[PeerId, _Slot]] = {}
-        self._everybody: set[str] = set()
+        self._turns: dict[str, dict[PeerId, _Slot]] = {}
+        """By service that is read for all contacts: who may have something, and whose turn it is."""
         self._changed: dict[str, asyncio.Event] = {}
         self._store: Store | None = None
         self._clock: Clock | None = None
@@ -205,12 +230,12 @@ class Inbox:
     def start(self, store: Store, clock: Clock) -> None:
         """The store can be read."""
         self._store, self._clock = store, clock
-        self._wake(self._changed)
+        self._wake_all()
 
     def close(self) -> None:
         """End every stream."""
         self._closed = True
-        self._wake(self._changed)
+        self._wake_all()
 
     def open(self, service: str, recipient: Recipient | None = None) -> MessageStream:
         """The messages for a service, of one contact or of all."""
@@ -218,16 +243,20 @@ class Inbox:
 
     def arrived(self, recipient: Recipient, messages: Sequence[InboxMessage]) -> None:
         """New messages of a contact are on disk."""
+        if recipient.ended:
+            return
         peer_id = recipient.peer.peer_id
         for message in messages:
             service = message.service
-            slot = self._slots.get(service, {}).get(peer_id)
+            slot, turns = self._slots.get(service, {}).get(peer_id), self._turns.get(service)
             if slot is None:
-                if service not in self._everybody:
+                if turns is None:
                     continue  # nobody reads it: it waits on disk
                 slot = self._slot(service, recipient)
             slot.add(message)
-            if not (changed := self._changed[service]).is_set():
+            if turns is not None and peer_id not in turns:
+                turns[peer_id] = slot
+            if (changed := self._changed.get(service)) and not changed.is_set():
                 changed.set()
 
     def withdrawn(self, recipient: Recipient, positions: Sequence[int]) -> None:
@@ -237,39 +266,61 @@ class Inbox:
             if slot := slots.get(peer_id):
                 slot.withdraw(gone)
 
-    def forget(self, peer_id: PeerId) -> None:
-        """The contact was removed, and its messages with it."""
-        for slots in self._slots.values():
-            slots.pop(peer_id, None)
+    def forget(self, recipient: Recipient) -> None:
+        """The recipient has ended: its own streams end, and those of all contacts go on without it."""
+        for slots in (*self._slots.values(), *self._turns.values()):
+            slots.pop(recipient.peer.peer_id, None)
+        self._wake_all()
+
+    def add(self, recipient: Recipient) -> None:
+        """A contact is back of which messages may wait on disk."""
+        for service, turns in self._turns.items():
+            turns[recipient.peer.peer_id] = self._slot(service, recipient)
+        self._wake_all()
 
     async def next(self, service: str, recipient: Recipient | None) -> Message | None:
-        """The next message for a service, of one contact or of all; None once the node has ended."""
-        changed = self._changed.setdefault(service, asyncio.Event())
-        while not self._closed:
-            changed.clear()
-            for slot in self._readable(service, recipient):
-                while True:
-                    if found := self._pop(slot):
-                        self._serve_last(service, slot)
-                        return Message(found, slot.recipient)
-                    if not slot.behind or self._store is None:
-                        break
-                    await slot.load(self._store)
+        """The next message for a service, of one contact or of all; None once there will be none."""
+        while not (self._closed or (recipient is not None and recipient.ended)):
+            # Never cleared, because others wait for it too: a set one is replaced.
+            if (changed := self._changed.get(service)) is None or changed.is_set():
+                changed = self._changed[service] = asyncio.Event()
+            if self._store is not None:
+                if recipient is None:
+                    message = await self._from_any(service, self._store)
+                else:
+                    message = await self._from(self._slot(service, recipient), self._store)
+                if message is not None:
+                    return message
             await changed.wait()
         return None
 
     # -- inside ----------------------------------------------------------------------------------------
 
-    def _readable(self, service: str, recipient: Recipient | None) -> list[_Slot]:
-        if self._store is None:
-            return []
-        if recipient is not None:
-            return [self._slot(service, recipient)]
-        if service not in self._everybody:
-            self._everybody.add(service)
+    async def _from_any(self, service: str, store: Store) -> Message | None:
+        """The contacts take turns: one with many messages must not keep those of others waiting."""
+        turns = self._turns.get(service)
+        if turns is None:
+            turns = self._turns[service] = {}
             for known in self._recipients():
-                self._slot(service, known)
-        return list(self._slots.setdefault(service, {}).values())
+                turns[known.peer.peer_id] = self._slot(service, known)
+        while turns:
+            peer_id, slot = next(iter(turns.items()))
+            message = await self._from(slot, store)
+            if turns.get(peer_id) is slot:
+                del turns[peer_id]
+                if slot.waiting or slot.behind:
+                    turns[peer_id] = slot
+            if message is not None:
+                return message
+        return None
+
+    async def _from(self, slot: _Slot, store: Store) -> Message | None:
+        while True:
+            if found := self._pop(slot):
+                return Message(found, slot.recipient)
+            if not slot.behind:
+                return None
+            await slot.load(store)
 
     def _slot(self, service: str, recipient: Recipient) -> _Slot:
         slots = self._slots.setdefault(service, {})
@@ -278,16 +329,10 @@ class Inbox:
             slots[peer_id] = _Slot(recipient, peer_id, service)
         return slots[peer_id]
 
-    def _serve_last(self, service: str, slot: _Slot) -> None:
-        """One contact with many messages must not keep those of others waiting."""
-        slots = self._slots[service]
-        if len(slots) > 1 and slots.get(slot.peer_id) is slot:
-            slots[slot.peer_id] = slots.pop(slot.peer_id)
-
     def _pop(self, slot: _Slot) -> InboxMessage | None:
         now_ms = self._clock.wall_ms() if self._clock else 0
         while slot.waiting:
-            message = slot.waiting.popleft()
+            message = slot.pop()
             if message.expires_ms and message.expires_ms <= now_ms:
                 slot.recipient.take((message,))
                 continue
@@ -295,7 +340,6 @@ class Inbox:
             return message
         return None
 
-    @staticmethod
-    def _wake(events: dict[str, asyncio.Event]) -> None:
-        for event in events.values():
+    def _wake_all(self) -> None:
+        for event in self._changed.values():
             event.set()

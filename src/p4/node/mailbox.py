@@ -160,11 +160,11 @@ class Mailbox:
         """The application has taken messages.
 
         Returns:
-            Done when they will not come again, whatever happens.
+            Done when they will not come again, whatever happens. LocalError: the mailbox ended before.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._closed:
-            done.cancel()  # they come again after the next start
+            _refuse_unheard(done)
             return done
         self._token += 1
         self._taken[self._token] = done
@@ -172,7 +172,7 @@ class Mailbox:
         return done
 
     def hand_over(self, message: InboxMessage) -> None:
-        """The application is about to see a message with a key."""
+        """The application is about to see a message with a key: newer values do not replace it any more."""
         self.feed(HandedOver((message.position,)))
 
     def set_grants(self, grants: tuple[str, ...]) -> None:
@@ -214,12 +214,10 @@ class Mailbox:
             _, stuck = await asyncio.wait(self._performing, timeout=limits.CLOSE_SECONDS)
             for task in stuck:
                 task.cancel()
-        gone = LocalError("The contact was removed or the node has ended.", code="closed")
-        for answer in self._submitted.values():
-            if not answer.done():
-                answer.set_exception(gone)
-        for done in self._taken.values():
-            done.cancel()
+        waiting: list[asyncio.Future[Any]] = [*self._submitted.values(), *self._taken.values()]
+        for future in waiting:
+            if not future.done():
+                _refuse_unheard(future)
 
     # -- the machine -----------------------------------------------------------------------------------
 
@@ -230,19 +228,19 @@ class Mailbox:
             return
         self._handling = True
         clock, machine, events = self._clock, self._machine, self._events
-        resumed = machine.resumed
         try:
             while events:
+                allowed = machine.peer_grants if machine.resumed else None
                 for effect in machine.handle(events.popleft(), clock.monotonic(), clock.wall_ms()):
                     self._carry_out(effect)
                 self._flush()
+                if machine.resumed and machine.peer_grants is not allowed:
+                    self._observer.may_send()
                 if not events:
                     self._offer_room()
         finally:
             self._handling = False
         self._schedule()
-        if machine.resumed and not resumed:
-            self._observer.may_send()
 
     def _carry_out(self, effect: MessageEffect) -> None:
         match effect:
@@ -352,6 +350,18 @@ class Mailbox:
         if deadline is not None and not self._closed:
             delay = max(0.0, deadline - self._clock.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self.feed, TimePassed())
+
+
+def _refuse_unheard(future: asyncio.Future[Any]) -> None:
+    """Tell whoever waits for it, if anybody does, that the mailbox has ended."""
+    future.set_exception(
+        LocalError(
+            "The node has ended, or the contact was removed, before this was on disk. A message that was not "
+            "done comes again after the next start.",
+            code="closed",
+        )
+    )
+    future.exception()  # most callers of `done` do not wait: that is no error to log
 
 
 def _settle(future: asyncio.Future[Any], result: object) -> None:

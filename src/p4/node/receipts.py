@@ -109,6 +109,7 @@ class ReceiptBook:
         self._order = count()
         self._for_delivery: list[_Waiter] = []
         self._for_consumption: dict[str, list[_Waiter]] = {}
+        self._ended: Exception | None = None
 
     # -- for receipts ----------------------------------------------------------------------------------
 
@@ -142,6 +143,8 @@ class ReceiptBook:
             await self._wait(self._for_consumption.setdefault(service, []), number)
 
     async def _wait(self, heap: list[_Waiter], number: int) -> None:
+        if self._ended is not None:
+            raise self._ended
         waiter = _Waiter(number, next(self._order))
         heapq.heappush(heap, waiter)
         await waiter.future
@@ -182,7 +185,8 @@ class ReceiptBook:
                         waiter.number -= shift
 
     def close(self, error: Exception) -> None:
-        """Nothing more will become known."""
+        """Nothing more will become known; ``error`` is raised for everybody who waits or will."""
+        self._ended = error
         for heap in (self._for_delivery, *self._for_consumption.values()):
             for waiter in heap:
                 if not waiter.future.done():

@@ -24,6 +24,7 @@ from p4.core.session.messages.stored import Draft, InboxMessage
 from p4.core.session.session_frames import Call, Cancel, Datagram, Replied, Reply
 from p4.core.session.stream_frames import Credit, Data, Done, Gone, Open, Reset, StreamFrame, Written
 from p4.core.signaling import CALLS, DATAGRAMS, STREAMS
+from p4.errors import LocalError
 from p4.node.calls import CallHub
 from p4.node.context import PeerContext
 from p4.node.events import NodeWarning
@@ -95,6 +96,9 @@ class Relation:
         self._streams: StreamHub | None = None
         self._calls: CallHub | None = None
         self._link: RelationLink | None = None
+        self._calls_link: RelationLink | None = None
+        self.ended = False
+        """Removed, or the node has ended."""
 
     # -- for the peer ----------------------------------------------------------------------------------
 
@@ -183,12 +187,20 @@ class Relation:
 
     async def close(self) -> None:
         """Nothing of it runs afterwards; what is on disk stays there."""
+        self.ended = True
+        self._context.services.inbox.forget(self)
         self.link_down()
         if self._calls:
             await self._calls.close()
         if self._streams:
             await self._streams.close()
         await self._mailbox.close()
+        self.receipts.close(
+            LocalError(
+                "The node has ended, or the contact was removed: what becomes of the message is not known.",
+                code="closed",
+            )
+        )
 
     def forget(self) -> None:
         """The contact was removed: its streams end."""
@@ -210,7 +222,7 @@ class Relation:
         """It is over."""
         if self._link is None:
             return
-        self._link = None
+        self._link = self._calls_link = None
         self._mailbox.link_down()
         if self._streams:
             self._streams.link_down()
@@ -282,7 +294,8 @@ class Relation:
 
     def _connect_calls(self) -> None:
         link = self._link
-        if self._calls and link is not None and self._machine.resumed:
+        if self._calls and link is not None and link is not self._calls_link and self._machine.resumed:
+            self._calls_link = link
             self._calls.link_up(
                 lambda frame: link.send([frame]),
                 link.boot,

@@ -113,12 +113,14 @@ class Roster:
         except P4Error:
             # Serve it again, as the disk knows it.
             self._records = await context.store.load_peers()
-            taken_back(self._make_peer(self._book.find(peer_id)))
+            peer = self._make_peer(self._book.find(peer_id))
+            if peer.may_hold_messages:
+                context.services.inbox.add(peer.relation)
+            taken_back(peer)
             raise
         else:
             del self._peers[peer_id]
             context.authenticator.forget(peer_id)
-            context.services.inbox.forget(peer_id)
             return contact
         finally:
             del self._removals[peer_id]

@@ -80,6 +80,12 @@ RETRY_FIRST_SECONDS = 0.4
 RETRY_MAX_SECONDS = 30.0
 """Longest delay between attempts, as long as the user wants the peer."""
 
+WAKE_AT_ONCE = 64
+"""Contacts that a starting node dials at once; the others follow at the pace of DIALS_PER_SECOND."""
+
+DIALS_PER_SECOND = 20.0
+"""Pace of dials to contacts that do not answer, all together: with many contacts each is tried less often."""
+
 RETRY_JITTER = 0.3
 """Each delay is multiplied by a number between 1 - this and 1 + this."""
 

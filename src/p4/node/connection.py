@@ -82,7 +82,7 @@ class Connection:
             peer_id,
             protocol=record.protocol,
             jitter=lambda: context.entropy.uniform(0.0, 1.0),
-            retry_max=context.options.retry_seconds or limits.RETRY_MAX_SECONDS,
+            retry_max=context.retry_max,
         )
         self._streams = SignalingStreams(
             contact,

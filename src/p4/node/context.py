@@ -25,10 +25,12 @@ class PeerContext:
 
     Args:
         boot: names this run of the node (spec/signaling.md, Announcement).
+        retry_max: seconds, the longest delay between two attempts to reach a contact.
     """
 
     authenticator: Authenticator
     boot: str
+    retry_max: float
     dialler: Dialler
     backend: LinkBackend
     store: Store

@@ -110,8 +110,7 @@ class BaseNode(ABC):
             await asyncio.gather(starting, return_exceptions=True)
             raise
         self._invite = Invite(parts.identity.public_key, address)
-        for peer in self._roster:
-            peer.wake()
+        self._wake_all()
 
     async def _load(self, parts: NodeParts, store: WatchedStore, authenticator: Authenticator) -> None:
         backend, _ = await asyncio.gather(parts.load_backend(), store.open())
@@ -119,6 +118,8 @@ class BaseNode(ABC):
         self._context = PeerContext(
             authenticator,
             parts.entropy.token(8).hex(),
+            self.options.retry_seconds
+            or max(limits.RETRY_MAX_SECONDS, len(parts.contacts.contacts) / limits.DIALS_PER_SECOND),
             Dialler(parts.rendezvous),
             backend,
             store,
@@ -303,6 +304,19 @@ class BaseNode(ABC):
             # The state directory is not ours yet, or not any more.
             raise LocalError("The node is not running. Nothing was changed.", code="not-running")
 
+    def _wake_all(self) -> None:
+        """Dial the contacts, those seen last first; not all at once, for each dial costs a circuit."""
+        peers = self._roster.latest_first()
+        for peer in peers[: limits.WAKE_AT_ONCE]:
+            peer.wake()
+        if later := peers[limits.WAKE_AT_ONCE :]:
+            self._background.spawn(self._wake_later(later))
+
+    async def _wake_later(self, peers: list[Peer]) -> None:
+        for peer in peers:
+            await asyncio.sleep(1 / limits.DIALS_PER_SECOND)
+            peer.wake()
+
     def _find_contact(self, peer_id: PeerId) -> Contact | None:
         peer = self._roster.get(peer_id)
         return peer.contact if peer else None
@@ -322,8 +336,7 @@ class BaseNode(ABC):
         self._events.emit(RendezvousChanged(status))
         reachable = status.phase in {RendezvousPhase.PUBLISHING, RendezvousPhase.READY}
         if reachable and not self._reachable and self._loaded.is_set():
-            for peer in self._roster:
-                peer.wake()
+            self._wake_all()
         self._reachable = reachable
 
     def _warn(self, text: str) -> None:

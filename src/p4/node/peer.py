@@ -91,6 +91,11 @@ class Peer:
         return self._connection.round_trip
 
     @property
+    def last_seen_ms(self) -> int:
+        """When a link was up before this run, Unix milliseconds; 0 for never."""
+        return self._record.last_seen_ms
+
+    @property
     def state(self) -> str:
         """What is going on, in a word or a short phrase."""
         return self._connection.state

@@ -52,6 +52,10 @@ class Roster:
     def __iter__(self) -> Iterator[Peer]:
         return iter([self._peers[contact.peer_id] for contact in self._book.contacts])
 
+    def latest_first(self) -> list[Peer]:
+        """All contacts, those whose link was up last first."""
+        return sorted(self, key=lambda peer: peer.last_seen_ms, reverse=True)
+
     def find(self, reference: str) -> Peer:
         """The contact with this id, unique beginning of an id, or name. Raises ContactError."""
         return self._peers[self._book.find(reference).peer_id]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from p4.core import limits
 from p4.core.identity import PeerId
 from p4.core.replay import ReplayWindow
+from p4.core.session.messages.stored import InboxMessage, Operation
 from p4.errors import StateError
-from p4.ports import Clock, InboxMessage, OutboxMessage, PeerRecord, Store
+from p4.ports import Clock, PeerRecord, Spool, Store, StreamRecord
 
 __all__ = ["WatchedStore"]
 
@@ -22,7 +23,7 @@ _NOT_THE_DISK = {"outbox-full", "closed"}
 class WatchedStore:
     """Implements `p4.ports.Store` by another store; every error also reaches the caller.
 
-    A full disk refuses contacts' requests and holds back received texts. Both go on quietly by themselves
+    A full disk refuses contacts' requests and holds back received messages. Both go on quietly by themselves
     once it has room, so nobody would know why nothing arrives.
 
     Args:
@@ -40,11 +41,12 @@ class WatchedStore:
         try:
             return await operation
         except StateError as error:
-            if error.code not in _NOT_THE_DISK:
-                self._report(error)
+            self._tell(error)
             raise
 
-    def _report(self, error: StateError) -> None:
+    def _tell(self, error: StateError) -> None:
+        if error.code in _NOT_THE_DISK:
+            return
         now = self._clock.monotonic()
         if self._warned_at is None or now - self._warned_at >= limits.DISK_WARNING_SECONDS:
             self._warned_at = now
@@ -83,47 +85,81 @@ class WatchedStore:
         """See `p4.ports.Store`."""
         await self._watch(self._store.save_replay(peer_id, window))
 
-    async def append_outbox(
-        self, peer_id: PeerId, text: str, *, now_ms: int, new_epoch: bytes, offered: bool = False
-    ) -> int:
+    async def save_grants(self, peer_id: PeerId, grants: tuple[str, ...]) -> None:
         """See `p4.ports.Store`."""
-        appending = self._store.append_outbox(
-            peer_id, text, now_ms=now_ms, new_epoch=new_epoch, offered=offered
-        )
-        return await self._watch(appending)
+        await self._watch(self._store.save_grants(peer_id, grants))
 
-    async def read_outbox(self, peer_id: PeerId, *, after: int, limit: int) -> list[OutboxMessage]:
+    async def perform(self, peer_id: PeerId, operation: Operation) -> Any:
         """See `p4.ports.Store`."""
-        return await self._watch(self._store.read_outbox(peer_id, after=after, limit=limit))
+        return await self._watch(self._store.perform(peer_id, operation))
 
-    async def acknowledge_outbox(self, peer_id: PeerId, *, through: int) -> None:
-        """See `p4.ports.Store`."""
-        await self._watch(self._store.acknowledge_outbox(peer_id, through=through))
-
-    async def offer_outbox(self, peer_id: PeerId) -> None:
-        """See `p4.ports.Store`."""
-        await self._watch(self._store.offer_outbox(peer_id))
-
-    async def renew_outbox(self, peer_id: PeerId, *, new_epoch: bytes, known_as: bytes = b"") -> PeerRecord:
-        """See `p4.ports.Store`."""
-        return await self._watch(self._store.renew_outbox(peer_id, new_epoch=new_epoch, known_as=known_as))
-
-    async def accept_inbox(
-        self, peer_id: PeerId, *, epoch: bytes, messages: Iterable[tuple[int, str]], now_ms: int
+    async def read_inbox(
+        self, peer_id: PeerId, service: str, *, after: int, limit: int, most_bytes: int
     ) -> list[InboxMessage]:
         """See `p4.ports.Store`."""
         return await self._watch(
-            self._store.accept_inbox(peer_id, epoch=epoch, messages=messages, now_ms=now_ms)
+            self._store.read_inbox(peer_id, service, after=after, limit=limit, most_bytes=most_bytes)
         )
 
-    async def skip_inbox(self, peer_id: PeerId, *, epoch: bytes, to: int) -> None:
+    async def load_streams(self) -> dict[PeerId, list[StreamRecord]]:
         """See `p4.ports.Store`."""
-        await self._watch(self._store.skip_inbox(peer_id, epoch=epoch, to=to))
+        return await self._watch(self._store.load_streams())
 
-    async def read_inbox(self) -> list[InboxMessage]:
+    async def save_stream(self, peer_id: PeerId, record: StreamRecord) -> None:
         """See `p4.ports.Store`."""
-        return await self._watch(self._store.read_inbox())
+        await self._watch(self._store.save_stream(peer_id, record))
 
-    async def consume_inbox(self, message: InboxMessage) -> None:
+    async def forget_stream(self, peer_id: PeerId, stream_id: int) -> None:
         """See `p4.ports.Store`."""
-        await self._watch(self._store.consume_inbox(message))
+        await self._watch(self._store.forget_stream(peer_id, stream_id))
+
+    def spool(self, peer_id: PeerId, stream_id: int) -> Spool:
+        """See `p4.ports.Store`."""
+        try:
+            return _WatchedSpool(self._store.spool(peer_id, stream_id), self._watch)
+        except StateError as error:
+            self._tell(error)
+            raise
+
+
+class _WatchedSpool:
+    """Implements `p4.ports.Spool` by another one."""
+
+    def __init__(self, spool: Spool, watch: Callable[[Awaitable[Any]], Awaitable[Any]]) -> None:
+        self._spool = spool
+        self._watch = watch
+
+    @property
+    def start(self) -> int:
+        """See `p4.ports.Spool`."""
+        return self._spool.start
+
+    @property
+    def end(self) -> int:
+        """See `p4.ports.Spool`."""
+        return self._spool.end
+
+    async def append(self, data: bytes | bytearray | memoryview) -> None:
+        """See `p4.ports.Spool`."""
+        await self._watch(self._spool.append(data))
+
+    async def read(self, offset: int, size: int) -> bytes:
+        """See `p4.ports.Spool`."""
+        data: bytes = await self._watch(self._spool.read(offset, size))
+        return data
+
+    async def discard(self, through: int) -> None:
+        """See `p4.ports.Spool`."""
+        await self._watch(self._spool.discard(through))
+
+    async def sync(self) -> None:
+        """See `p4.ports.Spool`."""
+        await self._watch(self._spool.sync())
+
+    def close(self) -> None:
+        """See `p4.ports.Spool`."""
+        self._spool.close()
+
+    async def remove(self) -> None:
+        """See `p4.ports.Spool`."""
+        await self._watch(self._spool.remove())

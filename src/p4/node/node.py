@@ -57,6 +57,7 @@ class BaseNode(ABC):
         self._loaded = asyncio.Event()
         self._invite: Invite | None = None
         self._background = BackgroundTasks(self._background_failed)
+        self._waking: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
@@ -161,6 +162,8 @@ class BaseNode(ABC):
     async def _end_peers(self) -> None:
         if self._listener:
             self._listener.close()
+        if self._waking:
+            self._waking.cancel()
         self._services.close()
         await self._roster.close()
 
@@ -310,7 +313,9 @@ class BaseNode(ABC):
         for peer in peers[: limits.WAKE_AT_ONCE]:
             peer.wake()
         if later := peers[limits.WAKE_AT_ONCE :]:
-            self._background.spawn(self._wake_later(later))
+            if self._waking:
+                self._waking.cancel()
+            self._waking = asyncio.create_task(self._wake_later(later))
 
     async def _wake_later(self, peers: list[Peer]) -> None:
         for peer in peers:

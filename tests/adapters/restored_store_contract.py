@@ -1,16 +1,34 @@
-"""What a store must remember so that a restored backup loses and doubles nothing (spec/link.md).
-
-Derive from `RestoredStoreContract` to run the whole contract of a store.
-"""
+"""What a store must remember so that a restored backup loses and doubles nothing (spec/session.md)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.adapters.store_contract import ALICE, BOB, EPOCH, OTHER_EPOCH, StoreContract
+from tests.adapters.store_calls import (
+    ALICE,
+    BOB,
+    EPOCH,
+    OTHER_EPOCH,
+    accept,
+    append,
+    consume,
+    draft,
+    inbox,
+    new,
+    queued,
+    waiting,
+)
+from tests.adapters.store_contract import StoreFixture
 
 from p4.core import limits
-from p4.ports import PeerRecord
+from p4.core.session.messages.stored import (
+    AcknowledgeOutbox,
+    DropOutbox,
+    OfferOutbox,
+    RenewOutbox,
+    SkipInbox,
+)
+from p4.ports import PeerRecord, Store
 
 THIRD_EPOCH = b"G" * 16
 
@@ -20,21 +38,27 @@ def epoch_of(number: int) -> bytes:
     return f"{number:x}".encode() * 16
 
 
-class RestoredStoreContract(StoreContract):
-    """The contract of `StoreContract` and what concerns epochs that end and come back."""
+async def renew(store: Store, new_epoch: bytes, known_as: bytes = b"") -> PeerRecord:
+    record = await store.perform(ALICE, RenewOutbox(new_epoch, known_as))
+    assert isinstance(record, PeerRecord)
+    return record
+
+
+class RestoredStoreContract(StoreFixture):
+    """Epochs that end and come back."""
 
     async def test_what_may_have_been_sent_is_known_after_reopening(self, place: Path) -> None:
         async with self.opened(place) as store:
-            await store.offer_outbox(ALICE)  # of nothing
-            await self.append(store, "waits")
-            await self.append(store, "waits, too")
+            await store.perform(ALICE, OfferOutbox())  # of nothing
+            await append(store, "waits")
+            await append(store, "waits, too")
             assert (await store.load_peers())[ALICE].out_offered == 1
-            await store.offer_outbox(ALICE)
+            await store.perform(ALICE, OfferOutbox())
         async with self.opened(place) as store:
             assert (await store.load_peers())[ALICE].out_offered == 3
-            await store.append_outbox(ALICE, "goes at once", now_ms=1, new_epoch=EPOCH, offered=True)
+            await append(store, "goes at once", offered=True)
             assert (await store.load_peers())[ALICE].out_offered == 4
-            await self.append(store, "waits again")
+            await append(store, "waits again")
         async with self.opened(place) as store:
             assert (await store.load_peers())[ALICE].out_offered == 4
 
@@ -43,12 +67,12 @@ class RestoredStoreContract(StoreContract):
     ) -> None:
         async with self.opened(place) as store:
             for text in "abcd":
-                await self.append(store, text)
-                await self.append(store, text, BOB)
-            await store.offer_outbox(ALICE)
-            await store.acknowledge_outbox(ALICE, through=2)
-            await self.accept(store, (1, "x"))
-            record = await store.renew_outbox(ALICE, new_epoch=OTHER_EPOCH, known_as=THIRD_EPOCH)
+                await append(store, text)
+                await append(store, text, peer=BOB)
+            await store.perform(ALICE, OfferOutbox())
+            await store.perform(ALICE, AcknowledgeOutbox(2))
+            await new(store, (1, "x"))
+            record = await renew(store, OTHER_EPOCH, THIRD_EPOCH)
             assert record == PeerRecord(
                 out_epoch=OTHER_EPOCH,
                 out_next=3,
@@ -56,66 +80,88 @@ class RestoredStoreContract(StoreContract):
                 in_next=2,
                 out_offered=1,
                 out_retired=(EPOCH, THIRD_EPOCH),
+                out_first=1,
+                out_waiting=2,
+                in_waiting=1,
+                in_waiting_bytes=1,
             )
         async with self.opened(place) as store:
             assert (await store.load_peers())[ALICE] == record
-            assert await self.queued(store) == [(1, "c"), (2, "d")]
-            assert await self.append(store, "e") == 3
-            assert await self.queued(store, BOB) == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+            assert await queued(store) == [(1, "c"), (2, "d")]
+            assert (await append(store, "e")).first == 3
+            assert await queued(store, BOB) == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
 
     async def test_an_outbox_that_was_never_used_can_be_renewed(self, place: Path) -> None:
         async with self.opened(place) as store:
-            record = await store.renew_outbox(ALICE, new_epoch=EPOCH, known_as=OTHER_EPOCH)
+            record = await renew(store, EPOCH, OTHER_EPOCH)
             assert (record.out_epoch, record.out_next, record.out_retired) == (EPOCH, 1, (OTHER_EPOCH,))
-            assert await self.append(store, "a", epoch=THIRD_EPOCH) == 1
+            assert (await append(store, "a", epoch=THIRD_EPOCH)).first == 1
             assert (await store.load_peers())[ALICE].out_epoch == EPOCH
 
     async def test_the_earlier_names_of_an_outbox_are_kept_up_to_a_number(self, place: Path) -> None:
         async with self.opened(place) as store:
-            await self.append(store, "a", epoch=epoch_of(0))
+            await append(store, "a", epoch=epoch_of(0))
             for number in range(1, limits.RETIRED_EPOCHS + 3):
-                record = await store.renew_outbox(ALICE, new_epoch=epoch_of(number))
+                record = await renew(store, epoch_of(number))
             names = [epoch_of(number) for number in range(2, limits.RETIRED_EPOCHS + 2)]
             assert list(record.out_retired) == names
-            record = await store.renew_outbox(ALICE, new_epoch=EPOCH, known_as=names[0])
+            record = await renew(store, EPOCH, names[0])
             # One that is named again becomes the latest.
             assert list(record.out_retired) == [*names[2:], epoch_of(limits.RETIRED_EPOCHS + 2), names[0]]
 
     async def test_duplicates_stay_duplicates_when_an_epoch_comes_back(self, place: Path) -> None:
         async with self.opened(place) as store:
-            await self.accept(store, (1, "a"), (2, "b"))
-            await self.accept(store, (1, "c"), epoch=OTHER_EPOCH)
-            for message in await store.read_inbox():
-                await store.consume_inbox(message)
+            await new(store, (1, "a"), (2, "b"))
+            await new(store, (1, "c"), epoch=OTHER_EPOCH)
+            await consume(store, *(message.position for message in await waiting(store)))
         async with self.opened(place) as store:
-            assert await self.accept(store, (1, "a"), (2, "b")) == []
+            assert await new(store, (1, "a"), (2, "b")) == []
             record = (await store.load_peers())[ALICE]
             assert (record.in_epoch, record.in_next) == (OTHER_EPOCH, 2)
             assert record.in_retired == ((EPOCH, 3),)
-            assert await self.accept(store, (2, "b"), (3, "d")) == [3]
+            assert await new(store, (2, "b"), (3, "d")) == [3]
             record = (await store.load_peers())[ALICE]
             assert (record.in_epoch, record.in_next) == (EPOCH, 4)
             assert record.in_retired == ((OTHER_EPOCH, 2),)
-            assert await self.accept(store, (1, "c"), epoch=OTHER_EPOCH) == []
+            assert await new(store, (1, "c"), epoch=OTHER_EPOCH) == []
 
     async def test_the_earlier_epochs_of_a_contact_are_kept_up_to_a_number(self, place: Path) -> None:
         async with self.opened(place) as store:
             count = limits.RETIRED_EPOCHS + 3
             for number in range(count):
-                await self.accept(store, (1, "x"), (2, "y"), epoch=epoch_of(number))
+                await new(store, (1, "x"), (2, "y"), epoch=epoch_of(number))
             record = (await store.load_peers())[ALICE]
             assert record.in_retired == tuple((epoch_of(number), 3) for number in range(2, count - 1))
 
     async def test_what_is_skipped_is_expected_no_more(self, place: Path) -> None:
         async with self.opened(place) as store:
-            await self.accept(store, (1, "a"))
-            await self.accept(store, (1, "b"), epoch=OTHER_EPOCH)
-            await store.skip_inbox(ALICE, epoch=OTHER_EPOCH, to=5)
-            await store.skip_inbox(ALICE, epoch=OTHER_EPOCH, to=3)  # a lower one changes nothing
-            await store.skip_inbox(ALICE, epoch=EPOCH, to=9)
-            await store.skip_inbox(ALICE, epoch=THIRD_EPOCH, to=7)  # unknown: nothing is expected from it
+            await new(store, (1, "a"))
+            await new(store, (1, "b"), epoch=OTHER_EPOCH)
+            await store.perform(ALICE, SkipInbox(OTHER_EPOCH, 5))
+            await store.perform(ALICE, SkipInbox(OTHER_EPOCH, 3))  # a lower one changes nothing
+            await store.perform(ALICE, SkipInbox(EPOCH, 9))
+            await store.perform(ALICE, SkipInbox(THIRD_EPOCH, 7))  # unknown: nothing is expected from it
         async with self.opened(place) as store:
             record = (await store.load_peers())[ALICE]
             assert (record.in_epoch, record.in_next) == (OTHER_EPOCH, 5)
             assert record.in_retired == ((EPOCH, 9),)
-            assert await self.accept(store, (4, "old"), (5, "new"), epoch=OTHER_EPOCH) == [5]
+            assert await new(store, (4, "old"), (5, "new"), epoch=OTHER_EPOCH) == [5]
+
+    async def test_a_renewed_outbox_has_no_holes(self, place: Path) -> None:
+        async with self.opened(place) as store:
+            await append(store, *"abcdef", draft("g", key="k"), draft("h", key="k"))
+            await store.perform(ALICE, AcknowledgeOutbox(1))
+            await store.perform(ALICE, DropOutbox((3, 4)))
+            record = await renew(store, OTHER_EPOCH)
+            assert (record.out_first, record.out_next, record.out_waiting) == (1, 5, 4)
+            assert await queued(store) == [(1, "b"), (2, "e"), (3, "f"), (4, "h")]
+            assert (await append(store, draft("i", key="k"))).removed == (4,)
+
+    async def test_a_forgotten_epoch_that_comes_back_does_not_wait_twice(self, place: Path) -> None:
+        async with self.opened(place) as store:
+            await accept(store, (1, "a"), (2, "b"))
+            for number in range(limits.RETIRED_EPOCHS + 1):
+                await accept(store, through=1, epoch=epoch_of(number))
+            assert EPOCH not in dict((await store.load_peers())[ALICE].in_retired)
+            assert await new(store, (2, "b"), (3, "c")) == [3]
+            assert await inbox(store) == [(1, "a"), (2, "b"), (3, "c")]

@@ -1,6 +1,6 @@
-"""What every `p4.ports.Store` must do: one suite, run against each implementation.
+"""What every `p4.ports.Store` must do: suites, run against each implementation.
 
-How to use it, in ``test_<your store>.py``::
+How to use them, in ``test_<your store>.py``::
 
     from tests.adapters.store_contract import StoreContract
 
@@ -23,21 +23,40 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.adapters.store_calls import (
+    ALICE,
+    BOB,
+    EPOCH,
+    OTHER_EPOCH,
+    accept,
+    append,
+    drafts,
+    inbox,
+    queued,
+    received,
+)
 
-from p4.core import limits
-from p4.core.identity import PeerId
 from p4.core.replay import ReplayWindow
-from p4.errors import StateError
-from p4.ports import InboxMessage, OutboxMessage, PeerRecord, Store
+from p4.core.session.messages import stored
+from p4.ports import PeerRecord, Store, StreamRecord
 
-ALICE = PeerId("a" * 24)
-BOB = PeerId("b" * 24)
-EPOCH = b"E" * 16
-OTHER_EPOCH = b"F" * 16
+STREAM = StreamRecord(
+    2**64 - 1,
+    "files",
+    "naïve \0 name",
+    True,
+    accepted=True,
+    consumed=2**53 - 1,
+    final=True,
+    reset=5,
+    reset_text="lost ✗",
+    done=True,
+    created_ms=20,
+)
 
 
-class StoreContract:
-    """Derive from it and give `make_store`."""
+class StoreFixture:
+    """What all suites need. Derive from one of them and give `make_store`."""
 
     def make_store(self, place: Path) -> Store:
         raise NotImplementedError
@@ -58,44 +77,60 @@ class StoreContract:
         finally:
             await store.close()
 
-    async def append(self, store: Store, text: str, peer: PeerId = ALICE, *, epoch: bytes = EPOCH) -> int:
-        return await store.append_outbox(peer, text, now_ms=1_000, new_epoch=epoch)
 
-    async def accept(
-        self, store: Store, *messages: tuple[int, str], peer: PeerId = ALICE, epoch: bytes = EPOCH
-    ) -> list[int]:
-        new = await store.accept_inbox(peer, epoch=epoch, messages=messages, now_ms=2_000)
-        return [message.number for message in new]
-
-    async def queued(self, store: Store, peer: PeerId = ALICE) -> list[tuple[int, str]]:
-        messages = await store.read_outbox(peer, after=0, limit=1_000_000)
-        return [(message.number, message.text) for message in messages]
+class StoreContract(StoreFixture):
+    """Records of contacts and streams, replay windows, durability."""
 
     # --- an empty store -------------------------------------------------------------------------------
 
     async def test_a_new_store_is_empty(self, place: Path) -> None:
         async with self.opened(place) as store:
             assert await store.load_peers() == {}
+            assert await store.load_streams() == {}
             assert await store.load_replay(ALICE) == ReplayWindow()
-            assert await store.read_outbox(ALICE, after=0, limit=10) == []
-            assert await store.read_inbox() == []
+            assert await queued(store) == []
+            assert await inbox(store) == []
+            waiting = await store.perform(ALICE, stored.ReadWaiting(EPOCH))
+            assert waiting == stored.Waiting({}, 0, 0)
 
     async def test_what_is_not_there_can_be_forgotten_acknowledged_and_consumed(self, place: Path) -> None:
         async with self.opened(place) as store:
             await store.forget_peer(ALICE)
-            await store.acknowledge_outbox(ALICE, through=7)
-            await store.consume_inbox(InboxMessage(ALICE, EPOCH, 1, "x", 0))
-            assert await store.read_inbox() == []
+            await store.forget_stream(ALICE, 1)
+            for operation in (
+                stored.AcknowledgeOutbox(7),
+                stored.DropOutbox((1, 2)),
+                stored.OfferOutbox(),
+                stored.SkipInbox(EPOCH, 5),
+            ):
+                assert await store.perform(ALICE, operation) is None
+            consumed = await store.perform(ALICE, stored.ConsumeInbox((1,), frozenset({"chat"}), EPOCH))
+            assert consumed == stored.Waiting({"chat": 0}, 0, 0)
+            assert await store.load_peers() == {}
 
     # --- peers ------------------------------------------------------------------------------------------
 
-    async def test_saving_a_peer_leaves_numbers_and_epochs_alone(self, place: Path) -> None:
+    async def test_saving_a_peer_leaves_everything_else_alone(self, place: Path) -> None:
         async with self.opened(place) as store:
-            await self.append(store, "one")
-            await self.accept(store, (1, "x"))
-            stale = PeerRecord(2, OTHER_EPOCH, 99, OTHER_EPOCH, 99, 123)
+            await append(store, "one")
+            await accept(store, (1, "x"))
+            await store.save_grants(ALICE, ("a.b", "*"))
+            stale = PeerRecord(2, OTHER_EPOCH, 99, OTHER_EPOCH, 99, 123, out_waiting=9, grants=())
             await store.save_peer(ALICE, stale)
-            assert (await store.load_peers())[ALICE] == PeerRecord(2, EPOCH, 2, EPOCH, 2, 123)
+        async with self.opened(place) as store:
+            assert (await store.load_peers())[ALICE] == PeerRecord(
+                2,
+                EPOCH,
+                2,
+                EPOCH,
+                2,
+                123,
+                out_first=1,
+                out_waiting=1,
+                in_waiting=1,
+                in_waiting_bytes=1,
+                grants=("a.b", "*"),
+            )
 
     async def test_a_saved_peer_is_there_after_reopening(self, place: Path) -> None:
         async with self.opened(place) as store:
@@ -103,24 +138,40 @@ class StoreContract:
         async with self.opened(place) as store:
             assert await store.load_peers() == {ALICE: PeerRecord(protocol=1, last_seen_ms=2**52)}
 
+    @pytest.mark.parametrize("grants", [(), ("*",), ("a", "b.c-d_e", "z.9")])
+    async def test_grants_are_kept(self, place: Path, grants: tuple[str, ...]) -> None:
+        async with self.opened(place) as store:
+            await store.save_grants(ALICE, grants)
+        async with self.opened(place) as store:
+            assert await store.load_peers() == {ALICE: PeerRecord(grants=grants)}
+
     async def test_forgetting_a_peer_removes_everything_of_it_and_nothing_else(self, place: Path) -> None:
         async with self.opened(place) as store:
             for peer in (ALICE, BOB):
                 await store.save_peer(peer, PeerRecord(protocol=2))
+                await store.save_grants(peer, ("files",))
                 await store.save_replay(peer, ReplayWindow(floor_ms=5, entries=()))
-                await self.append(store, "out", peer)
-                await self.accept(store, (1, "in"), peer=peer)
+                await store.save_stream(peer, STREAM)
+                await store.spool(peer, STREAM.id).append(b"bytes")
+                await append(store, "out", peer=peer)
+                await accept(store, (1, "in"), peer=peer)
             await store.forget_peer(ALICE)
+            assert store.spool(ALICE, STREAM.id).end == 0
+            assert store.spool(BOB, STREAM.id).end == 5
         async with self.opened(place) as store:
             assert set(await store.load_peers()) == {BOB}
+            assert await store.load_streams() == {BOB: [STREAM]}
             assert await store.load_replay(ALICE) == ReplayWindow()
-            assert await self.queued(store, ALICE) == []
-            assert [message.peer_id for message in await store.read_inbox()] == [BOB]
-            assert await self.queued(store, BOB) == [(1, "out")]
+            assert await queued(store, ALICE) == []
+            assert await inbox(store, ALICE) == []
+            assert await inbox(store, BOB) == [(1, "in")]
+            assert await queued(store, BOB) == [(1, "out")]
             assert await store.load_replay(BOB) == ReplayWindow(floor_ms=5, entries=())
+            assert await store.spool(BOB, STREAM.id).read(0, 9) == b"bytes"
             # A contact that comes back begins anew, with the new epoch.
-            assert await self.append(store, "again", ALICE, epoch=OTHER_EPOCH) == 1
-            assert (await store.load_peers())[ALICE].out_epoch == OTHER_EPOCH
+            assert (await append(store, "again", epoch=OTHER_EPOCH)).first == 1
+            record = (await store.load_peers())[ALICE]
+            assert (record.out_epoch, record.grants) == (OTHER_EPOCH, PeerRecord().grants)
 
     # --- replay -----------------------------------------------------------------------------------------
 
@@ -135,178 +186,86 @@ class StoreContract:
             assert await store.load_replay(ALICE) == window
             assert await store.load_replay(BOB) == ReplayWindow(floor_ms=3, entries=())
 
-    # --- outbox -----------------------------------------------------------------------------------------
+    # --- streams ----------------------------------------------------------------------------------------
 
-    async def test_numbers_count_from_one_for_each_contact(self, place: Path) -> None:
+    async def test_records_of_streams_are_kept_replaced_and_forgotten(self, place: Path) -> None:
+        earlier = StreamRecord(3, "chat", "", opened_here=False, created_ms=10)
+        later = StreamRecord(1, "chat", "later", opened_here=False, created_ms=30)
         async with self.opened(place) as store:
-            assert [await self.append(store, "a"), await self.append(store, "b")] == [1, 2]
-            assert await self.append(store, "c", BOB) == 1
-            assert await store.read_outbox(ALICE, after=0, limit=10) == [
-                OutboxMessage(1, "a", 1_000),
-                OutboxMessage(2, "b", 1_000),
-            ]
-
-    async def test_the_epoch_is_chosen_once(self, place: Path) -> None:
+            for record in (STREAM, later, earlier):
+                await store.save_stream(ALICE, record)
+            await store.save_stream(BOB, earlier)
+        changed = StreamRecord(3, "chat", "", opened_here=False, accepted=True, consumed=7, created_ms=10)
         async with self.opened(place) as store:
-            await self.append(store, "a", epoch=EPOCH)
+            assert await store.load_streams() == {ALICE: [earlier, STREAM, later], BOB: [earlier]}
+            await store.save_stream(ALICE, changed)
+            await store.forget_stream(ALICE, STREAM.id)
+            await store.forget_stream(BOB, earlier.id)
         async with self.opened(place) as store:
-            await self.append(store, "b", epoch=OTHER_EPOCH)
-            record = (await store.load_peers())[ALICE]
-            assert (record.out_epoch, record.out_next) == (EPOCH, 3)
-
-    async def test_reading_starts_after_a_number_and_stops_at_the_limit(self, place: Path) -> None:
-        async with self.opened(place) as store:
-            for number in range(1, 8):
-                await self.append(store, f"text {number}")
-            found = await store.read_outbox(ALICE, after=2, limit=3)
-            assert [message.number for message in found] == [3, 4, 5]
-
-    async def test_acknowledged_messages_are_gone_and_their_numbers_are_never_used_again(
-        self, place: Path
-    ) -> None:
-        async with self.opened(place) as store:
-            for text in "abc":
-                await self.append(store, text)
-            await store.acknowledge_outbox(ALICE, through=2)
-            assert await self.queued(store) == [(3, "c")]
-            await store.acknowledge_outbox(ALICE, through=1)  # a late, lower one changes nothing
-            assert await self.queued(store) == [(3, "c")]
-            await store.acknowledge_outbox(ALICE, through=3)
-        async with self.opened(place) as store:
-            assert await self.queued(store) == []
-            assert await self.append(store, "d") == 4
-
-    async def test_acknowledging_one_contact_leaves_the_other(self, place: Path) -> None:
-        async with self.opened(place) as store:
-            await self.append(store, "a", ALICE)
-            await self.append(store, "b", BOB)
-            await store.acknowledge_outbox(ALICE, through=1)
-            assert await self.queued(store, BOB) == [(1, "b")]
-
-    async def test_concurrent_appends_get_different_numbers_in_the_order_of_the_calls(
-        self, place: Path
-    ) -> None:
-        async with self.opened(place) as store:
-            numbers = await asyncio.gather(*(self.append(store, f"text {i}") for i in range(100)))
-            assert numbers == list(range(1, 101))
-            assert await self.queued(store) == [(i + 1, f"text {i}") for i in range(100)]
-
-    async def test_a_full_outbox_refuses_and_keeps_what_it_has(
-        self, place: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(limits, "OUTBOX_MESSAGES", 3)
-        async with self.opened(place) as store:
-            for text in "abc":
-                await self.append(store, text)
-            with pytest.raises(StateError) as refusal:
-                await self.append(store, "d")
-            assert refusal.value.code == "outbox-full"
-            assert await self.append(store, "for another contact", BOB) == 1
-            await store.acknowledge_outbox(ALICE, through=1)
-            assert await self.append(store, "d") == 4
-            assert await self.queued(store) == [(2, "b"), (3, "c"), (4, "d")]
-
-    @pytest.mark.parametrize("text", ["", "\0", "\ud7ff😀 ‮", "'; DROP TABLE outbox; --", "x" * 32_768])
-    async def test_texts_come_back_unchanged(self, place: Path, text: str) -> None:
-        async with self.opened(place) as store:
-            await self.append(store, text)
-            await self.accept(store, (1, text))
-        async with self.opened(place) as store:
-            assert await self.queued(store) == [(1, text)]
-            assert [message.text for message in await store.read_inbox()] == [text]
-
-    # --- inbox ------------------------------------------------------------------------------------------
-
-    async def test_each_message_is_kept_once(self, place: Path) -> None:
-        async with self.opened(place) as store:
-            assert await self.accept(store, (1, "a"), (2, "b")) == [1, 2]
-            assert await self.accept(store, (1, "a"), (2, "b"), (3, "c")) == [3]
-            assert await self.accept(store, (3, "c")) == []
-            kept = await store.read_inbox()
-            assert kept == [
-                InboxMessage(ALICE, EPOCH, number, text, 2_000)
-                for number, text in ((1, "a"), (2, "b"), (3, "c"))
-            ]
-
-    async def test_a_duplicate_inside_one_call_is_dropped(self, place: Path) -> None:
-        async with self.opened(place) as store:
-            assert await self.accept(store, (1, "a"), (1, "a"), (2, "b")) == [1, 2]
-
-    async def test_duplicates_are_known_after_reopening_and_after_consuming(self, place: Path) -> None:
-        async with self.opened(place) as store:
-            await self.accept(store, (1, "a"))
-            (message,) = await store.read_inbox()
-            await store.consume_inbox(message)
-        async with self.opened(place) as store:
-            assert await store.read_inbox() == []
-            assert await self.accept(store, (1, "a")) == []
-            assert await store.read_inbox() == []
-            assert (await store.load_peers())[ALICE].in_next == 2
-
-    async def test_a_gap_is_accepted_and_moves_the_expected_number(self, place: Path) -> None:
-        async with self.opened(place) as store:
-            assert await self.accept(store, (5, "e")) == [5]
-            assert await self.accept(store, (4, "d"), (6, "f")) == [6]
-            assert (await store.load_peers())[ALICE].in_next == 7
-
-    async def test_a_new_epoch_counts_anew(self, place: Path) -> None:
-        async with self.opened(place) as store:
-            await self.accept(store, (1, "a"), (2, "b"))
-            assert await self.accept(store, (1, "first of the new"), epoch=OTHER_EPOCH) == [1]
-            record = (await store.load_peers())[ALICE]
-            assert (record.in_epoch, record.in_next) == (OTHER_EPOCH, 2)
-            assert [message.text for message in await store.read_inbox()] == ["a", "b", "first of the new"]
-
-    async def test_consuming_removes_exactly_that_message(self, place: Path) -> None:
-        async with self.opened(place) as store:
-            await self.accept(store, (1, "a"), epoch=EPOCH)
-            await self.accept(store, (1, "b"), epoch=OTHER_EPOCH)
-            await self.accept(store, (1, "c"), peer=BOB)
-            await store.consume_inbox((await store.read_inbox())[1])
-            assert [message.text for message in await store.read_inbox()] == ["a", "c"]
-
-    async def test_accepting_nothing_changes_nothing(self, place: Path) -> None:
-        async with self.opened(place) as store:
-            await self.accept(store, (1, "a"))
-            before = await store.load_peers()
-            assert await self.accept(store, epoch=EPOCH) == []
-            assert await store.load_peers() == before
+            assert await store.load_streams() == {ALICE: [changed, later]}
 
     # --- durability -------------------------------------------------------------------------------------
 
     async def test_what_has_returned_survives_the_loss_of_the_process(self, place: Path) -> None:
         store = self.make_store(place)
         await store.open()
-        number = await self.append(store, "kept")
-        await self.accept(store, (1, "received"))
+        await append(store, "kept")
+        await accept(store, (1, "received"))
         await store.save_replay(BOB, ReplayWindow(floor_ms=9, entries=()))
+        await store.save_stream(BOB, STREAM)
+        await store.spool(BOB, STREAM.id).append(b"written")
         await self.abandon(store)
         async with self.opened(place) as reopened:
-            assert await self.queued(reopened) == [(number, "kept")]
-            assert [message.text for message in await reopened.read_inbox()] == ["received"]
+            assert await queued(reopened) == [(1, "kept")]
+            assert await inbox(reopened) == [(1, "received")]
             assert await reopened.load_replay(BOB) == ReplayWindow(floor_ms=9, entries=())
+            assert await reopened.spool(BOB, STREAM.id).read(0, 9) == b"written"
 
     async def test_closing_finishes_what_is_queued(self, place: Path) -> None:
         store = self.make_store(place)
         await store.open()
-        appends = [asyncio.create_task(self.append(store, f"text {i}")) for i in range(20)]
+        appends = [asyncio.create_task(append(store, f"text {i}")) for i in range(20)]
         await asyncio.sleep(0)
         await store.close()
-        assert await asyncio.gather(*appends) == list(range(1, 21))
+        assert [result.first for result in await asyncio.gather(*appends)] == list(range(1, 21))
         async with self.opened(place) as reopened:
-            assert len(await self.queued(reopened)) == 20
+            assert len(await queued(reopened)) == 20
 
-    async def test_a_cancelled_caller_leaves_the_store_usable_and_whole(self, place: Path) -> None:
+    async def test_a_cancelled_caller_leaves_its_operation_to_be_performed(self, place: Path) -> None:
         async with self.opened(place) as store:
-            cancelled = asyncio.create_task(self.append(store, "perhaps"))
+            cancelled = asyncio.create_task(append(store, "whether or not anybody waits"))
             await asyncio.sleep(0)
             cancelled.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await cancelled
-            number = await self.append(store, "surely")
-            # Kept or not, both are right; the same number for two messages is not.
-            assert await self.queued(store) in (
-                [(1, "surely")],
-                [(1, "perhaps"), (2, "surely")],
+            assert (await append(store, "surely")).first == 2
+            assert await queued(store) == [(1, "whether or not anybody waits"), (2, "surely")]
+
+    async def test_operations_are_performed_in_the_order_of_the_calls(self, place: Path) -> None:
+        async with self.opened(place) as store:
+            results = await asyncio.gather(
+                append(store, "a", "b"),
+                store.perform(ALICE, stored.AcknowledgeOutbox(1)),
+                append(store, "c"),
+                store.perform(ALICE, stored.ReadOutbox(0, 9, 9)),
+                store.perform(ALICE, stored.DropOutbox((3,))),
+                store.load_peers(),
+                store.perform(ALICE, stored.RenewOutbox(OTHER_EPOCH, b"")),
+                append(store, "d"),
+                store.perform(ALICE, stored.AcceptInbox(EPOCH, received((1, "x")), 1, 5, frozenset())),
+                store.perform(ALICE, stored.ReadWaiting(EPOCH)),
             )
-            assert number in (1, 2)
+            assert [result.first for result in (results[0], results[2], results[7])] == [1, 3, 2]
+            assert [message.number for message in results[3]] == [2, 3]
+            assert (results[5][ALICE].out_first, results[5][ALICE].out_next) == (2, 4)
+            assert results[9] == stored.Waiting({"chat": 1}, 1, 1)
+            assert await queued(store) == [(1, "b"), (2, "d")]
+
+    async def test_nothing_is_done_for_an_empty_call(self, place: Path) -> None:
+        async with self.opened(place) as store:
+            await append(store, "a")
+            before = await store.load_peers()
+            empty = stored.AppendOutbox(drafts(), OTHER_EPOCH, False, stored.Quota(0, 0))
+            assert await store.perform(ALICE, empty) == stored.Appended(2, ())
+            assert await store.perform(ALICE, stored.DropOutbox(())) is None
+            assert await store.load_peers() == before

@@ -6,18 +6,19 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.adapters.message_store_contract import InboxContract, OutboxContract
 from tests.adapters.restored_store_contract import RestoredStoreContract
+from tests.adapters.spool_contract import SpoolContract
+from tests.adapters.store_calls import ALICE, append, queued
+from tests.adapters.store_contract import StoreContract
 
-from p4.core.identity import PeerId
 from p4.errors import StateError
-from p4.ports import Store
+from p4.ports import Store, StreamRecord
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 from p4.testing.virtual_time import run
 
-ALICE = PeerId("a" * 24)
 
-
-class TestMemoryStore(RestoredStoreContract):
+class TestMemoryStore(StoreContract, OutboxContract, InboxContract, RestoredStoreContract, SpoolContract):
     disks: dict[Path, MemoryDisk]
 
     @pytest.fixture(autouse=True)
@@ -30,10 +31,6 @@ class TestMemoryStore(RestoredStoreContract):
     async def abandon(self, store: Store) -> None:
         assert isinstance(store, MemoryStore)
         store.crash()
-
-
-async def append(store: MemoryStore, text: str) -> int:
-    return await store.append_outbox(ALICE, text, now_ms=0, new_epoch=b"E" * 16)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +76,9 @@ def test_a_failing_disk_fails_writes_not_reads() -> None:
         store.disk.failure = StateError("The disk is full.", path="(memory)", code="disk-full")
         with pytest.raises(StateError, match="full"):
             await append(store, "two")
-        assert len(await store.read_outbox(ALICE, after=0, limit=9)) == 1
+        assert await queued(store) == [(1, "one")]
         store.disk.failure = None
-        assert await append(store, "two") == 2
+        assert (await append(store, "two")).first == 2
 
     run(scenario())
 
@@ -95,8 +92,8 @@ def test_a_backup_is_independent_of_the_disk() -> None:
         await append(store, "two")
         restored = MemoryStore(backup)
         await restored.open()
-        assert await append(restored, "other two") == 2
-        assert [message.text for message in store.disk.outbox[ALICE]] == ["one", "two"]
+        assert (await append(restored, "other two")).first == 2
+        assert [message.body for message in store.disk.outbox[ALICE].values()] == [b"one", b"two"]
 
     run(scenario())
 
@@ -107,5 +104,25 @@ def test_a_closed_store_says_so() -> None:
         with pytest.raises(StateError) as refusal:
             await append(store, "x")
         assert refusal.value.code == "closed"
+
+    run(scenario())
+
+
+def test_a_power_failure_takes_what_was_not_synced() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        await store.open()
+        await store.save_stream(ALICE, StreamRecord(1, "files", "", opened_here=True))
+        spool = store.spool(ALICE, 1)
+        await spool.append(b"synced")
+        await spool.sync()
+        await spool.append(b", not synced")
+        store.crash()
+        with pytest.raises(asyncio.CancelledError):
+            await spool.append(b"from the grave")
+        store.disk.lose_power()
+        again = MemoryStore(store.disk)
+        await again.open()
+        assert await again.spool(ALICE, 1).read(0, 99) == b"synced"
 
     run(scenario())

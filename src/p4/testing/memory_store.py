@@ -8,48 +8,21 @@ may lose it, or may keep it although nobody was told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
 
-from p4.core import limits
 from p4.core.identity import PeerId
 from p4.core.replay import ReplayWindow
+from p4.core.session.messages.stored import InboxMessage, Operation, ReadOutbox, ReadWaiting
 from p4.errors import StateError
-from p4.ports import InboxMessage, OutboxMessage, PeerRecord
+from p4.ports import PeerRecord, StreamRecord
+from p4.testing.memory_disk import MemoryDisk
+from p4.testing.memory_spool import MemorySpool
 
 __all__ = ["MemoryDisk", "MemoryStore"]
 
 T = TypeVar("T")
-
-
-@dataclass
-class MemoryDisk:
-    """What survives a crash. Give it to one `MemoryStore` after the other.
-
-    ``failure``, while set, is raised by every write instead of writing (a full disk).
-    """
-
-    peers: dict[PeerId, PeerRecord] = field(default_factory=dict)
-    replay: dict[PeerId, ReplayWindow] = field(default_factory=dict)
-    outbox: dict[PeerId, list[OutboxMessage]] = field(default_factory=dict)
-    inbox: list[InboxMessage] = field(default_factory=list)
-    failure: StateError | None = None
-
-    def copy(self) -> MemoryDisk:
-        """The disk as it is now: a backup that a test may restore."""
-        return MemoryDisk(
-            dict(self.peers),
-            dict(self.replay),
-            {peer: list(queue) for peer, queue in self.outbox.items()},
-            list(self.inbox),
-        )
-
-    def restore(self, backup: MemoryDisk) -> None:
-        """Put a backup back: everything that was written since is gone. For a host that is down."""
-        earlier = backup.copy()
-        self.peers, self.replay = earlier.peers, earlier.replay
-        self.outbox, self.inbox = earlier.outbox, earlier.inbox
 
 
 class MemoryStore:
@@ -77,7 +50,10 @@ class MemoryStore:
         self._commit_due = False
 
     async def open(self) -> None:
-        """Make it usable."""
+        """Make it usable, and remove spools of streams that nobody remembers."""
+        for peer_id, stream_id in list(self.disk.spools):
+            if stream_id not in self.disk.streams.get(peer_id, {}):
+                del self.disk.spools[peer_id, stream_id]
         self._open = True
 
     async def close(self) -> None:
@@ -104,10 +80,7 @@ class MemoryStore:
         return await self._perform(guarded)
 
     async def _perform(self, operation: Callable[[], T]) -> T:
-        if self._crashed:
-            raise asyncio.CancelledError
-        if not self._open:
-            raise StateError("The store is not open.", path="(memory)", code="closed")
+        self._check_usable()
         loop = asyncio.get_running_loop()
         outcome: list[T | StateError] = []
 
@@ -155,24 +128,21 @@ class MemoryStore:
 
     async def save_peer(self, peer_id: PeerId, record: PeerRecord) -> None:
         """Write ``protocol`` and ``last_seen_ms`` of the record."""
+        await self._update(peer_id, protocol=record.protocol, last_seen_ms=record.last_seen_ms)
 
+    async def save_grants(self, peer_id: PeerId, grants: tuple[str, ...]) -> None:
+        """Write which services the contact may use."""
+        await self._update(peer_id, grants=grants)
+
+    async def _update(self, peer_id: PeerId, **fields: Any) -> None:
         def operation() -> None:
-            self.disk.peers[peer_id] = replace(
-                self._record(peer_id), protocol=record.protocol, last_seen_ms=record.last_seen_ms
-            )
+            self.disk.peers[peer_id] = replace(self.disk.record(peer_id), **fields)
 
         await self._write(operation)
 
     async def forget_peer(self, peer_id: PeerId) -> None:
         """Remove everything about a contact."""
-
-        def operation() -> None:
-            self.disk.peers.pop(peer_id, None)
-            self.disk.replay.pop(peer_id, None)
-            self.disk.outbox.pop(peer_id, None)
-            self.disk.inbox = [message for message in self.disk.inbox if message.peer_id != peer_id]
-
-        await self._write(operation)
+        await self._write(lambda: self.disk.forget(peer_id))
 
     async def load_replay(self, peer_id: PeerId) -> ReplayWindow:
         """The window of this sender; an empty one if there is none."""
@@ -183,140 +153,57 @@ class MemoryStore:
 
         def operation() -> None:
             self.disk.replay[peer_id] = window
+            self.disk.peers.setdefault(peer_id, PeerRecord())
 
         await self._write(operation)
 
-    async def append_outbox(
-        self, peer_id: PeerId, text: str, *, now_ms: int, new_epoch: bytes, offered: bool = False
-    ) -> int:
-        """Give the message the next number and keep it."""
+    async def perform(self, peer_id: PeerId, operation: Operation) -> Any:
+        """Do something to a contact's messages, wholly or not at all."""
+        carry_out = self._perform if isinstance(operation, ReadOutbox | ReadWaiting) else self._write
+        return await carry_out(lambda: self.disk.perform(peer_id, operation))
 
-        def operation() -> int:
-            queue = self.disk.outbox.setdefault(peer_id, [])
-            if len(queue) >= limits.OUTBOX_MESSAGES:
-                raise StateError(
-                    f"{limits.OUTBOX_MESSAGES} messages wait for this contact already. The message was not "
-                    "accepted; those that wait are kept. Try again when the contact was online.",
-                    path="(memory)",
-                    code="outbox-full",
-                )
-            record = self._record(peer_id)
-            number = record.out_next
-            queue.append(OutboxMessage(number, text, now_ms))
-            self.disk.peers[peer_id] = replace(
-                record,
-                out_epoch=record.out_epoch or new_epoch,
-                out_next=number + 1,
-                out_offered=number + 1 if offered else record.out_offered,
-            )
-            return number
+    async def read_inbox(
+        self, peer_id: PeerId, service: str, *, after: int, limit: int, most_bytes: int
+    ) -> list[InboxMessage]:
+        """Messages for a service that were not taken, in order."""
+        return await self._perform(lambda: self.disk.read_inbox(peer_id, service, after, limit, most_bytes))
 
-        return await self._write(operation)
+    async def load_streams(self) -> dict[PeerId, list[StreamRecord]]:
+        """Every open stream, by contact, oldest first."""
 
-    async def read_outbox(self, peer_id: PeerId, *, after: int, limit: int) -> list[OutboxMessage]:
-        """Unacknowledged messages with a number above ``after``, in order."""
-
-        def operation() -> list[OutboxMessage]:
-            queue = self.disk.outbox.get(peer_id, [])
-            return [message for message in queue if message.number > after][:limit]
+        def operation() -> dict[PeerId, list[StreamRecord]]:
+            return {
+                peer_id: sorted(records.values(), key=lambda record: record.created_ms)
+                for peer_id, records in self.disk.streams.items()
+                if records
+            }
 
         return await self._perform(operation)
 
-    async def acknowledge_outbox(self, peer_id: PeerId, *, through: int) -> None:
-        """Forget the messages up to and including ``through``."""
+    async def save_stream(self, peer_id: PeerId, record: StreamRecord) -> None:
+        """Write the record of a stream, new or known by its id."""
 
         def operation() -> None:
-            queue = self.disk.outbox.get(peer_id, [])
-            self.disk.outbox[peer_id] = [message for message in queue if message.number > through]
+            self.disk.peers.setdefault(peer_id, PeerRecord())
+            self.disk.streams.setdefault(peer_id, {})[record.id] = record
 
         await self._write(operation)
 
-    async def offer_outbox(self, peer_id: PeerId) -> None:
-        """Whatever is in the outbox may be sent from now on."""
+    async def forget_stream(self, peer_id: PeerId, stream_id: int) -> None:
+        """Remove the record of a stream."""
 
         def operation() -> None:
-            if (record := self.disk.peers.get(peer_id)) is not None:
-                self.disk.peers[peer_id] = replace(record, out_offered=record.out_next)
+            self.disk.streams.get(peer_id, {}).pop(stream_id, None)
 
         await self._write(operation)
 
-    async def renew_outbox(self, peer_id: PeerId, *, new_epoch: bytes, known_as: bytes = b"") -> PeerRecord:
-        """Name the outbox anew and number what waits in it from 1, in the same order."""
+    def spool(self, peer_id: PeerId, stream_id: int) -> MemorySpool:
+        """The bytes of a stream, opened or made."""
+        self._check_usable()
+        return MemorySpool(self.disk, peer_id, stream_id, self._check_usable)
 
-        def operation() -> PeerRecord:
-            record = self._record(peer_id)
-            queue = self.disk.outbox.get(peer_id, [])
-            self.disk.outbox[peer_id] = [
-                replace(message, number=number) for number, message in enumerate(queue, 1)
-            ]
-            names = [name for name in dict.fromkeys((record.out_epoch, known_as)) if name]
-            kept = [name for name in record.out_retired if name not in names]
-            record = self.disk.peers[peer_id] = replace(
-                record,
-                out_epoch=new_epoch,
-                out_next=len(queue) + 1,
-                out_offered=1,
-                out_retired=tuple([*kept, *names][-limits.RETIRED_EPOCHS :]),
-            )
-            return record
-
-        return await self._write(operation)
-
-    async def accept_inbox(
-        self, peer_id: PeerId, *, epoch: bytes, messages: Iterable[tuple[int, str]], now_ms: int
-    ) -> list[InboxMessage]:
-        """Keep received messages, each exactly once, together with ``in_epoch`` and ``in_next``."""
-        received = list(messages)
-
-        def operation() -> list[InboxMessage]:
-            record = self._record(peer_id)
-            retired = dict(record.in_retired)
-            new = []
-            for number, text in received:
-                expected = record.in_next if epoch == record.in_epoch else retired.get(epoch, 1)
-                if number < expected:
-                    continue
-                new.append(InboxMessage(peer_id, epoch, number, text, now_ms))
-                if record.in_epoch not in (b"", epoch):
-                    retired.pop(epoch, None)
-                    retired[record.in_epoch] = record.in_next
-                kept = tuple(retired.items())[-limits.RETIRED_EPOCHS :]
-                record = replace(record, in_epoch=epoch, in_next=number + 1, in_retired=kept)
-            if new:
-                self.disk.inbox.extend(new)
-                self.disk.peers[peer_id] = record
-            return new
-
-        return await self._write(operation)
-
-    async def skip_inbox(self, peer_id: PeerId, *, epoch: bytes, to: int) -> None:
-        """Expect ``to`` next in a known epoch, if less was expected."""
-
-        def operation() -> None:
-            record = self._record(peer_id)
-            if epoch == record.in_epoch:
-                record = replace(record, in_next=max(record.in_next, to))
-            retired = tuple(
-                (name, max(number, to) if name == epoch else number) for name, number in record.in_retired
-            )
-            self.disk.peers[peer_id] = replace(record, in_retired=retired)
-
-        await self._write(operation)
-
-    async def read_inbox(self) -> list[InboxMessage]:
-        """Everything not yet confirmed by the application, oldest first."""
-        return await self._perform(lambda: list(self.disk.inbox))
-
-    async def consume_inbox(self, message: InboxMessage) -> None:
-        """Forget the message's text."""
-        key = (message.peer_id, message.epoch, message.number)
-
-        def operation() -> None:
-            self.disk.inbox = [
-                kept for kept in self.disk.inbox if (kept.peer_id, kept.epoch, kept.number) != key
-            ]
-
-        await self._write(operation)
-
-    def _record(self, peer_id: PeerId) -> PeerRecord:
-        return self.disk.peers.get(peer_id, PeerRecord())
+    def _check_usable(self) -> None:
+        if self._crashed:
+            raise asyncio.CancelledError
+        if not self._open:
+            raise StateError("The store is not open.", path="(memory)", code="closed")

@@ -12,22 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.adapters.message_store_contract import InboxContract, OutboxContract
 from tests.adapters.restored_store_contract import RestoredStoreContract
+from tests.adapters.spool_contract import SpoolContract
+from tests.adapters.store_contract import StoreContract
 
 from p4.adapters.store import database, schema
 from p4.adapters.store.sqlite import SqliteStore
 from p4.core import limits
 from p4.core.identity import PeerId
 from p4.core.replay import ReplayWindow
+from p4.core.session.messages.stored import InboxMessage, OutboxMessage
 from p4.errors import InputError, StateError
-from p4.ports import InboxMessage, OutboxMessage, PeerRecord, Store
+from p4.ports import PeerRecord, Store
 
 ALICE = PeerId("a" * 24)
 EPOCH = bytes(range(16))
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
-class TestSqliteStore(RestoredStoreContract):
+class TestSqliteStore(StoreContract, OutboxContract, InboxContract, RestoredStoreContract, SpoolContract):
     """The shared suite on a real file; a lost process leaves its log unfolded behind."""
 
     @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from p4.adapters.store import database
+from p4.adapters.store.relations import Relations
 from p4.errors import StateError
 
 __all__ = ["CommitThread"]
@@ -27,7 +28,7 @@ BATCH_OPERATIONS = 512
 class _Operation:
     """What a caller wants done, and the future that tells it."""
 
-    run: Callable[[sqlite3.Connection], Any]
+    run: Callable[[Relations], Any]
     writes: bool
     future: asyncio.Future[Any]
 
@@ -79,7 +80,7 @@ class CommitThread:
         if self._ended is not None:
             await asyncio.shield(self._ended)
 
-    async def submit(self, run: Callable[[sqlite3.Connection], _T], *, writes: bool) -> _T:
+    async def submit(self, run: Callable[[Relations], _T], *, writes: bool) -> _T:
         """Queue an operation and wait until the transaction that holds it is on disk.
 
         Raises:
@@ -114,8 +115,9 @@ class CommitThread:
             self._deliver_end()
             return
         self._deliver([(opened, _Outcome())])
+        relations = Relations(connection, str(self._path))
         while batch := self._next_batch():
-            outcomes = self._commit(connection, batch)
+            outcomes = self._commit(relations, batch)
             self._deliver(
                 [(operation.future, outcome) for operation, outcome in zip(batch, outcomes, strict=True)]
             )
@@ -133,32 +135,17 @@ class CommitThread:
             size = min(len(self._queue), BATCH_OPERATIONS)
             return [self._queue.popleft() for _ in range(size)]
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[_Operation]) -> list[_Outcome]:
+    def _commit(self, relations: Relations, batch: list[_Operation]) -> list[_Outcome]:
         """Run a batch in one transaction; the outcomes are valid only because the commit is in here too."""
         if self._failure is not None:
             return [_Outcome(error=self._failure) for _ in batch]
-        outcomes: list[_Outcome] = []
-        lost: BaseException | None = None
-        try:
-            connection.execute("BEGIN IMMEDIATE" if any(one.writes for one in batch) else "BEGIN")
-            for operation in batch:
-                outcomes.append(_attempt(connection, operation))
-                error = outcomes[-1].error
-                if not connection.in_transaction or database.means_corrupt(error):
-                    # The database gave up the whole transaction (disk full, I/O error) and not just one
-                    # step, or its file is about to be set aside: nobody may believe in this transaction.
-                    lost = error
-                    break
-            else:
-                connection.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - the thread must live on; every caller gets the reason
-            lost = error
-        if connection.in_transaction:
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-        if lost is not None:
-            outcomes = [_Outcome(error=lost) for _ in batch]
-        return [self._explained(connection, outcome) for outcome in outcomes]
+        outcomes = _transact(relations, batch, _attempt)
+        if outcomes is None:
+            # One failed after it had changed something: once more, each undone by itself if it fails. That
+            # takes two statements more for each, which is why it is not the rule.
+            outcomes = _transact(relations, batch, _attempt_alone)
+        assert outcomes is not None  # noqa: S101 - an attempt alone undoes its changes
+        return [self._explained(relations.connection, outcome) for outcome in outcomes]
 
     def _explained(self, connection: sqlite3.Connection, outcome: _Outcome) -> _Outcome:
         """The outcome with an error for a person; after damage to the file, also the store's last word."""
@@ -185,12 +172,74 @@ class CommitThread:
         self._deliver([(self._ended, _Outcome())])
 
 
-def _attempt(connection: sqlite3.Connection, operation: _Operation) -> _Outcome:
+class _HalfDoneError(Exception):
+    """An operation failed and left changes behind in the transaction."""
+
+
+def _transact(
+    relations: Relations, batch: list[_Operation], attempt: Callable[[Relations, _Operation], _Outcome]
+) -> list[_Outcome] | None:
+    """Run a batch and commit it.
+
+    Returns:
+        How each operation ended; None if nothing was done, because one of them left changes behind.
+    """
+    connection = relations.connection
+    outcomes: list[_Outcome] = []
+    lost: BaseException | None = None
+    writes = any(one.writes for one in batch)
+    try:
+        if writes:
+            connection.execute("BEGIN IMMEDIATE")
+        for operation in batch:
+            outcomes.append(attempt(relations, operation))
+            error = outcomes[-1].error
+            if connection.in_transaction is not writes or database.means_corrupt(error):
+                # The database gave up the whole transaction (disk full, I/O error) and not just one
+                # step, or its file is about to be set aside: nobody may believe in this transaction.
+                lost = error
+                break
+        else:
+            if writes:
+                relations.write()
+                connection.execute("COMMIT")
+            return outcomes
+    except _HalfDoneError:
+        pass
+    except Exception as error:  # noqa: BLE001 - the thread must live on; every caller gets the reason
+        lost = error
+    relations.drop()
+    if connection.in_transaction:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+    return None if lost is None else [_Outcome(error=lost) for _ in batch]
+
+
+def _attempt(relations: Relations, operation: _Operation) -> _Outcome:
+    """One operation, which usually succeeds, or fails before its first change.
+
+    Raises:
+        _HalfDoneError: it failed after it.
+    """
+    before = (relations.connection.total_changes, relations.changes)
+    try:
+        return _Outcome(operation.run(relations))
+    except Exception as error:
+        changed = (relations.connection.total_changes, relations.changes) != before
+        if changed and relations.connection.in_transaction and not database.means_corrupt(error):
+            raise _HalfDoneError from error
+        return _Outcome(error=error)
+
+
+def _attempt_alone(relations: Relations, operation: _Operation) -> _Outcome:
     """One operation, undone by itself if it fails, so that its neighbours are not harmed."""
+    connection = relations.connection
+    relations.write()
     connection.execute("SAVEPOINT operation")
     try:
-        value = operation.run(connection)
+        value = operation.run(relations)
     except Exception as error:  # noqa: BLE001 - belongs to the caller of this operation, not to the thread
+        relations.drop()
         if connection.in_transaction:
             connection.execute("ROLLBACK TO operation")
             connection.execute("RELEASE operation")

@@ -27,6 +27,7 @@ __all__ = [
     "replace",
     "sync_directory",
     "sync_file",
+    "write_all",
 ]
 
 HAS_MODE_BITS = sys.platform != "win32"
@@ -37,6 +38,9 @@ RENAMES_OPEN_FILES = sys.platform != "win32"
 
 _SHARING_RETRIES_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 """Waits between attempts to replace a file that another program holds open on Windows."""
+
+_VECTOR = 256
+"""Buffers in one call; POSIX promises 16, every system in use takes 1024."""
 
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 """What file systems without hard links answer to link(2)."""
@@ -65,6 +69,24 @@ def sync_directory(path: Path) -> None:
             sync_file(descriptor)
         finally:
             os.close(descriptor)
+
+
+def write_all(descriptor: int, buffers: Sequence[bytes | memoryview]) -> None:
+    """Write buffers one after the other, with as few calls as the platform allows.
+
+    Raises:
+        OSError: a part may be written.
+    """
+    for start in range(0, len(buffers), _VECTOR):
+        group = buffers[start : start + _VECTOR]
+        if sys.platform == "win32":
+            written, size = 0, -1
+        else:
+            written, size = os.writev(descriptor, group), sum(map(len, group))
+        if written != size:
+            rest = memoryview(b"".join(group))[written:]
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
 
 
 def replace(source: Path, target: Path) -> None:

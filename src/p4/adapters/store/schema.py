@@ -7,6 +7,7 @@ edited once released: a database of any earlier release must take the same steps
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -75,7 +76,84 @@ _EPOCHS = (
     ) STRICT""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _EPOCHS)
+_SESSION = (
+    # Kept up to date with the rows, so that a quota needs no walk over them.
+    "ALTER TABLE relation ADD COLUMN out_waiting INTEGER NOT NULL DEFAULT 0 CHECK (out_waiting >= 0)",
+    "ALTER TABLE relation ADD COLUMN out_bytes INTEGER NOT NULL DEFAULT 0 CHECK (out_bytes >= 0)",
+    "ALTER TABLE relation ADD COLUMN in_waiting INTEGER NOT NULL DEFAULT 0 CHECK (in_waiting >= 0)",
+    """ALTER TABLE relation ADD COLUMN
+        in_waiting_bytes INTEGER NOT NULL DEFAULT 0 CHECK (in_waiting_bytes >= 0)""",
+    # Joined by spaces, which no grant has in it.
+    "ALTER TABLE relation ADD COLUMN grants TEXT NOT NULL DEFAULT 'chat ping'",
+    # What a person said becomes a message to the service for that, a JSON string (spec/session.md).
+    "ALTER TABLE outbox RENAME TO old_outbox",
+    """CREATE TABLE outbox (
+        relation INTEGER NOT NULL REFERENCES relation (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL CHECK (number >= 1),
+        service TEXT NOT NULL,
+        kind INTEGER NOT NULL,
+        body BLOB NOT NULL,
+        key TEXT NOT NULL,
+        accepted_ms INTEGER NOT NULL,
+        expires_ms INTEGER NOT NULL,
+        PRIMARY KEY (relation, number)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX outbox_key ON outbox (relation, service, key) WHERE key != ''",
+    """INSERT INTO outbox
+        SELECT relation, number, 'chat', 1, CAST(p4_json(text) AS BLOB), '', accepted_ms, 0
+        FROM old_outbox""",
+    "DROP TABLE old_outbox",
+    "ALTER TABLE inbox RENAME TO old_inbox",
+    """CREATE TABLE inbox (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        relation INTEGER NOT NULL REFERENCES relation (id) ON DELETE CASCADE,
+        epoch BLOB NOT NULL,
+        number INTEGER NOT NULL CHECK (number >= 1),
+        service TEXT NOT NULL,
+        kind INTEGER NOT NULL,
+        body BLOB NOT NULL,
+        key TEXT NOT NULL,
+        sent_ms INTEGER NOT NULL,
+        received_ms INTEGER NOT NULL,
+        expires_ms INTEGER NOT NULL,
+        UNIQUE (relation, service, epoch, number)
+    ) STRICT""",
+    "CREATE INDEX inbox_service ON inbox (relation, service, position)",
+    "CREATE INDEX inbox_key ON inbox (relation, service, key) WHERE key != ''",
+    # When they were sent was not recorded; it was not later than this.
+    """INSERT INTO inbox
+        SELECT position, relation, epoch, number, 'chat', 1, CAST(p4_json(text) AS BLOB), '',
+            received_ms, received_ms, 0
+        FROM old_inbox ORDER BY position""",
+    # A position is never used twice, whether or not the message that had it is still there.
+    "DELETE FROM sqlite_sequence WHERE name = 'inbox'",
+    """INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'inbox', seq FROM sqlite_sequence WHERE name = 'old_inbox'""",
+    "DROP TABLE old_inbox",
+    """UPDATE relation SET
+        out_waiting = (SELECT count(*) FROM outbox WHERE relation = relation.id),
+        out_bytes = (SELECT ifnull(sum(length(body)), 0) FROM outbox WHERE relation = relation.id),
+        in_waiting = (SELECT count(*) FROM inbox WHERE relation = relation.id),
+        in_waiting_bytes = (SELECT ifnull(sum(length(body)), 0) FROM inbox WHERE relation = relation.id)""",
+    """CREATE TABLE stream (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        relation INTEGER NOT NULL REFERENCES relation (id) ON DELETE CASCADE,
+        id BLOB NOT NULL CHECK (length(id) = 8),
+        service TEXT NOT NULL,
+        name TEXT NOT NULL,
+        opened_here INTEGER NOT NULL,
+        accepted INTEGER NOT NULL,
+        consumed INTEGER NOT NULL,
+        final INTEGER NOT NULL,
+        reset INTEGER NOT NULL,
+        reset_text TEXT NOT NULL,
+        done INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        UNIQUE (relation, id)
+    ) STRICT""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _EPOCHS, _SESSION)
 """Migration number n (from 1) is ``MIGRATIONS[n - 1]``."""
 
 
@@ -110,6 +188,11 @@ def refuse_unknown(
     return int(version)
 
 
+def _json(text: str) -> str:
+    """A text as JSON. In Python, because SQLite is built without JSON in places."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def migrate(
     connection: sqlite3.Connection, path: Path, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
 ) -> None:
@@ -123,6 +206,7 @@ def migrate(
         sqlite3.Error: the database refused; the transaction was rolled back.
     """
     version = refuse_unknown(connection, path, migrations)
+    connection.create_function("p4_json", 1, _json, deterministic=True)
     for number in range(version + 1, len(migrations) + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -12,24 +12,41 @@ an acknowledgement may already have left for the peer).
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from p4.adapters.store import statements
+from p4.adapters.store import files, inbox, outbox, peers, spool, streams
 from p4.adapters.store.commits import CommitThread
+from p4.adapters.store.relations import Relations
 from p4.core import limits
 from p4.core.identity import PeerId
 from p4.core.replay import ReplayWindow
-from p4.errors import InputError, StateError
-from p4.ports import InboxMessage, OutboxMessage, PeerRecord
+from p4.core.session.messages import stored
+from p4.errors import StateError
+from p4.ports import PeerRecord, StreamRecord
 
 __all__ = ["SqliteStore"]
 
 _T = TypeVar("_T")
 
-_LARGEST_INTEGER = 2**63 - 1
+_PERFORM: dict[type[stored.Operation], Callable[[Relations, PeerId, Any], Any]] = {
+    stored.AppendOutbox: outbox.append,
+    stored.ReadOutbox: outbox.read,
+    stored.DropOutbox: outbox.drop,
+    stored.AcknowledgeOutbox: outbox.acknowledge,
+    stored.OfferOutbox: outbox.offer,
+    stored.RenewOutbox: outbox.renew,
+    stored.AcceptInbox: inbox.accept,
+    stored.SkipInbox: inbox.skip,
+    stored.ConsumeInbox: inbox.consume,
+    stored.ReadWaiting: inbox.read_waiting,
+}
+_SPOOL_THREADS = 2
+"""Streams are written while others are synced."""
+
+_READS = (stored.ReadOutbox, stored.ReadWaiting)
 
 
 class SqliteStore:
@@ -44,7 +61,9 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = Path(path)
+        self._streams = self._path.with_name("streams")
         self._thread: CommitThread | None = None
+        self._spooling: ThreadPoolExecutor | None = None
 
     async def open(self) -> None:
         """Open or create the database and bring it to this version's form.
@@ -56,133 +75,109 @@ class SqliteStore:
         # Known before it has started: close() then works even if this call is cancelled.
         self._thread = CommitThread(self._path)
         await self._thread.start(asyncio.get_running_loop())
+        self._spooling = ThreadPoolExecutor(_SPOOL_THREADS, thread_name_prefix="p4-spool")
+        records = await self.load_streams()
+        wanted = {(peer_id, record.id) for peer_id, some in records.items() for record in some}
+        await self._with_spools(lambda: spool.remove_strays(self._streams, wanted))
 
     async def close(self) -> None:
         """Finish what is queued, then close. May be called again."""
         if self._thread is not None:
             await self._thread.stop()
+        if self._spooling is not None:
+            spooling, self._spooling = self._spooling, None
+            await asyncio.to_thread(spooling.shutdown)
 
-    async def _read(self, operation: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def _read(self, operation: Callable[[Relations], _T]) -> _T:
         return await self._running().submit(operation, writes=False)
 
-    async def _write(self, operation: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def _write(self, operation: Callable[[Relations], _T]) -> _T:
         return await self._running().submit(operation, writes=True)
 
     def _running(self) -> CommitThread:
         if self._thread is None:
-            raise StateError(
-                f"The database {self._path} is not open. Nothing was written.",
-                path=str(self._path),
-                code="closed",
-            )
+            raise self._closed()
         return self._thread
+
+    def _closed(self) -> StateError:
+        return StateError(
+            f"The database {self._path} is not open. Nothing was written.",
+            path=str(self._path),
+            code="closed",
+        )
 
     async def load_peers(self) -> dict[PeerId, PeerRecord]:
         """Every record there is."""
-        return await self._read(statements.load_peers)
+        return await self._read(peers.load_peers)
 
     async def save_peer(self, peer_id: PeerId, record: PeerRecord) -> None:
         """Write ``protocol`` and ``last_seen_ms``; numbers and epochs stay as the other methods left them."""
-        await self._write(lambda connection: statements.save_peer(connection, peer_id, record))
+        await self._write(lambda relations: peers.save_peer(relations, peer_id, record))
+
+    async def save_grants(self, peer_id: PeerId, grants: tuple[str, ...]) -> None:
+        """Write which services the contact may use."""
+        await self._write(lambda relations: peers.save_grants(relations, peer_id, grants))
 
     async def forget_peer(self, peer_id: PeerId) -> None:
-        """Remove everything about a contact: record, outbox, inbox, replay window."""
-        await self._write(lambda connection: statements.forget_peer(connection, peer_id))
+        """Remove everything about a contact: record, grants, messages, streams, replay window."""
+        await self._write(lambda relations: peers.forget_peer(relations, peer_id))
+        await self._with_spools(lambda: spool.remove_spools(self._streams, peer_id))
 
     async def load_replay(self, peer_id: PeerId) -> ReplayWindow:
         """The window of accepted envelopes of this sender; an empty one if there is none."""
-        return await self._read(lambda connection: statements.load_replay(connection, peer_id))
+        return await self._read(lambda relations: peers.load_replay(relations, peer_id))
 
     async def save_replay(self, peer_id: PeerId, window: ReplayWindow) -> None:
         """Replace it; only the difference to what is stored is written."""
-        await self._write(lambda connection: statements.save_replay(connection, peer_id, window))
+        await self._write(lambda relations: peers.save_replay(relations, peer_id, window))
 
-    async def append_outbox(
-        self, peer_id: PeerId, text: str, *, now_ms: int, new_epoch: bytes, offered: bool = False
-    ) -> int:
-        """Accept a message and return its number.
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        """Do something to a contact's messages, wholly or not at all, in the order of the calls.
 
         Raises:
-            InputError: code ``not-unicode``: the text holds half of a surrogate pair.
-            StateError: code ``outbox-full`` or the disk's error. Nothing was kept.
-        """
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise InputError(
-                "The text holds a character that no encoding can carry (half of a surrogate pair). "
-                "Nothing was queued.",
-                code="not-unicode",
-            ) from error
-        number = await self._write(
-            lambda connection: statements.append_outbox(connection, peer_id, text, now_ms, new_epoch, offered)
-        )
-        if number is None:
-            raise StateError(
-                f"{limits.OUTBOX_MESSAGES} messages already wait for {peer_id}, the most that are kept. This "
-                "one was not queued; the waiting ones are safe. Try again when the contact has been online.",
-                path=str(self._path),
-                code="outbox-full",
-            )
-        return number
-
-    async def read_outbox(self, peer_id: PeerId, *, after: int, limit: int) -> list[OutboxMessage]:
-        """Unacknowledged messages with a number above ``after``, in order, at most ``limit``."""
-        if limit <= 0:
-            return []
-        after = min(max(after, 0), _LARGEST_INTEGER)
-        return await self._read(
-            lambda connection: statements.read_outbox(
-                connection, peer_id, after, min(limit, _LARGEST_INTEGER)
-            )
-        )
-
-    async def acknowledge_outbox(self, peer_id: PeerId, *, through: int) -> None:
-        """The peer has everything up to and including ``through``; forget it.
-
-        Numbers never given out change nothing: what the peer claims cannot move our own count.
-        """
-        through = min(max(through, 0), _LARGEST_INTEGER)
-        await self._write(lambda connection: statements.acknowledge_outbox(connection, peer_id, through))
-
-    async def offer_outbox(self, peer_id: PeerId) -> None:
-        """Whatever is in the outbox may be sent from now on."""
-        await self._write(lambda connection: statements.offer_outbox(connection, peer_id))
-
-    async def renew_outbox(self, peer_id: PeerId, *, new_epoch: bytes, known_as: bytes = b"") -> PeerRecord:
-        """Name the outbox anew and number what waits in it from 1, in the same order."""
-        return await self._write(
-            lambda connection: statements.renew_outbox(connection, peer_id, new_epoch, known_as)
-        )
-
-    async def accept_inbox(
-        self, peer_id: PeerId, *, epoch: bytes, messages: Iterable[tuple[int, str]], now_ms: int
-    ) -> list[InboxMessage]:
-        """Keep received messages, each exactly once, in one transaction with ``in_epoch`` and ``in_next``.
-
-        Returns:
-            Those that are new.
-
-        Raises:
+            StateError: code ``outbox-full`` or the disk's error. Nothing was done.
             ValueError: a number outside 1 to 2^53 - 1, which the frame parser lets nobody send.
         """
-        batch = list(messages)
-        for number, _ in batch:
-            if not 1 <= number <= limits.SAFE_INTEGER:
-                raise ValueError(f"message number {number} is out of range")
-        return await self._write(
-            lambda connection: statements.accept_inbox(connection, peer_id, epoch, batch, now_ms)
+        if isinstance(operation, stored.AcceptInbox):
+            numbers = [message.number for message in operation.messages]
+            if not all(1 <= number <= limits.SAFE_INTEGER for number in (*numbers, operation.through)):
+                raise ValueError(f"a message number is out of range: {numbers}, {operation.through}")
+        run = _PERFORM[type(operation)]
+        return await self._running().submit(
+            lambda relations: run(relations, peer_id, operation), writes=not isinstance(operation, _READS)
         )
 
-    async def skip_inbox(self, peer_id: PeerId, *, epoch: bytes, to: int) -> None:
-        """Expect ``to`` next in a known epoch, if less was expected."""
-        to = min(to, limits.SAFE_INTEGER + 1)
-        await self._write(lambda connection: statements.skip_inbox(connection, peer_id, epoch, to))
+    async def read_inbox(
+        self, peer_id: PeerId, service: str, *, after: int, limit: int, most_bytes: int
+    ) -> list[stored.InboxMessage]:
+        """Messages for a service that the application has not taken, in order; see `p4.ports.Store`."""
+        return await self._read(
+            lambda relations: inbox.read(relations, peer_id, service, after, limit, most_bytes)
+        )
 
-    async def read_inbox(self) -> list[InboxMessage]:
-        """Everything kept and not yet confirmed by the application, in the order of its arrival."""
-        return await self._read(statements.read_inbox)
+    async def load_streams(self) -> dict[PeerId, list[StreamRecord]]:
+        """Every open stream, by contact, oldest first."""
+        return await self._read(streams.load_streams)
 
-    async def consume_inbox(self, message: InboxMessage) -> None:
-        """The application has it; forget its text. Its number stays counted in ``in_next``."""
-        await self._write(lambda connection: statements.consume_inbox(connection, message))
+    async def save_stream(self, peer_id: PeerId, record: StreamRecord) -> None:
+        """Write the record of a stream, new or known by its id."""
+        await self._write(lambda relations: streams.save_stream(relations, peer_id, record))
+
+    async def forget_stream(self, peer_id: PeerId, stream_id: int) -> None:
+        """Remove the record of a stream."""
+        await self._write(lambda relations: streams.forget_stream(relations, peer_id, stream_id))
+
+    def spool(self, peer_id: PeerId, stream_id: int) -> spool.FileSpool:
+        """The bytes of a stream, opened or made."""
+        return spool.FileSpool(self._streams, peer_id, stream_id, self._spool_threads)
+
+    def _spool_threads(self) -> ThreadPoolExecutor:
+        if self._spooling is None:
+            raise self._closed()
+        return self._spooling
+
+    async def _with_spools(self, work: Callable[[], None]) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._spool_threads(), work)
+        except OSError as error:
+            raise files.state_error(error, self._streams, "remove streams in") from error

@@ -1,0 +1,326 @@
+"""Bytes of streams that wait to be sent or confirmed, in files of about 4 MiB beside the database.
+
+A segment is brought to the medium before the next one is begun. So after a power failure only the last one
+can have lost something, and only that one is read when a spool is opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from bisect import bisect_right
+from collections.abc import Callable
+from concurrent.futures import Executor
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from p4.adapters.store import files, filesystem, segment
+from p4.adapters.store.segment import Buffer, Segment
+from p4.core.identity import PeerId
+from p4.errors import StateError
+
+__all__ = ["FileSpool", "remove_spools", "remove_strays"]
+
+_T = TypeVar("_T")
+
+SMALL_BYTES = 4096
+"""Up to this much is written in the thread of the caller: a copy into the page cache takes microseconds,
+a thread's turn a hundred of them."""
+
+NEAR_BYTES = 128 * 1024
+"""Up to this much is read in the thread of the caller if it was written a short while ago."""
+
+
+class _Piece(NamedTuple):
+    """What one append writes into one segment."""
+
+    segment: Segment
+    new: bool
+    place: int
+    buffers: list[Buffer]
+    records: list[tuple[int, int]]
+    """Offset and place of each."""
+    end: int
+    size: int
+
+
+class FileSpool:
+    """Implements `p4.ports.Spool`. Used from one event loop.
+
+    Args:
+        directory: of all spools; made if it does not exist.
+        threads: gives the executor of everything that may take long; raises StateError if the store is
+            closed.
+
+    Raises:
+        StateError: the files cannot be read.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        peer_id: PeerId,
+        stream_id: int,
+        threads: Callable[[], Executor],
+    ) -> None:
+        self._directory = directory
+        self._name = f"{peer_id}-{stream_id:016x}"
+        self._threads = threads
+        self._turn = asyncio.Lock()
+        self._unsynced: dict[Path, Segment] = {}
+        self._directory_unsynced = False
+        self._torn = False
+        self._appended_from = 0
+        try:
+            self._segments = self._open()
+        except OSError as error:
+            raise files.state_error(error, directory, "open the stream's files in") from error
+        self._appended_from = self.end
+
+    def _open(self) -> list[Segment]:
+        found = sorted(
+            (int(path.name.rpartition(".")[2], 16), path) for path in self._directory.glob(f"{self._name}.*")
+        )
+        segments = [Segment(path, start, start) for start, path in found]
+        for earlier, later in pairwise(segments):
+            earlier.end, earlier.size = later.start, earlier.path.stat().st_size
+        if segments:
+            last = segments[-1]
+            last.examine()
+            if last.path.stat().st_size != last.size:
+                last.truncate(last.size)
+        return segments
+
+    @property
+    def start(self) -> int:
+        """Offset of the oldest byte that is still here."""
+        return self._segments[0].start if self._segments else 0
+
+    @property
+    def end(self) -> int:
+        """Offset after the newest byte."""
+        return self._segments[-1].end if self._segments else 0
+
+    # --- writing ----------------------------------------------------------------------------------------
+
+    async def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Add bytes at ``end``. Raises StateError: nothing was added.
+
+        A caller that is cancelled while the thread writes finds in ``end`` what became of it.
+        """
+        self._threads()
+        view = memoryview(data).cast("B")
+        if not view:
+            return
+        if len(view) <= SMALL_BYTES and not self._turn.locked() and self._has_room():
+            pieces = self._plan(view)
+            try:
+                self._write(pieces)
+            except OSError as error:
+                raise self._refusal(error, "write") from error
+            self._written(pieces)
+        else:
+            # The bytes are the caller's again once it is cancelled, but are still to be written.
+            await self._in_turn(self._append, view if isinstance(data, bytes) else memoryview(bytes(view)))
+
+    async def _append(self, view: memoryview) -> None:
+        pieces = self._plan(view)
+        await self._call(lambda: self._write(pieces), "write")
+        self._written(pieces)
+
+    def _has_room(self) -> bool:
+        """Whether the last segment takes more, so that none has to be brought to the medium first."""
+        return bool(self._segments) and self._segments[-1].size < segment.SEGMENT_BYTES
+
+    def _plan(self, view: memoryview) -> list[_Piece]:
+        """Cut bytes into records and spread them over segments."""
+        pieces: list[_Piece] = []
+        offset, done = self.end, 0
+        while done < len(view):
+            if self._has_room() and not pieces:
+                target, new = self._segments[-1], False
+            else:
+                target, new = Segment(self._directory / f"{self._name}.{offset:016x}", offset, offset), True
+            place, buffers, records = target.size, list[Buffer](), list[tuple[int, int]]()
+            while done < len(view) and place < segment.SEGMENT_BYTES:
+                body = view[done : done + segment.RECORD_BYTES]
+                record = segment.encode(offset, body)
+                records.append((offset, place))
+                buffers += record
+                place += len(record[0]) + len(body)
+                offset, done = offset + len(body), done + len(body)
+            pieces.append(_Piece(target, new, target.size, buffers, records, offset, place))
+        return pieces
+
+    def _write(self, pieces: list[_Piece]) -> None:
+        """Write all of it or none. Raises OSError."""
+        begun: list[_Piece] = []
+        try:
+            if self._torn:
+                last = self._segments[-1]
+                last.truncate(last.size)
+                self._torn = False
+            previous = self._segments[-1] if self._segments else None
+            for piece in pieces:
+                if piece.new:
+                    if previous is not None:
+                        previous.sync()
+                    self._directory.mkdir(mode=files.DIRECTORY_MODE, exist_ok=True)
+                    # What a crash after a failed append left there was never confirmed.
+                    piece.segment.path.unlink(missing_ok=True)
+                    piece.segment.create()
+                begun.append(piece)
+                piece.segment.write(piece.place, piece.buffers)
+                previous = piece.segment
+        except OSError:
+            for piece in reversed(begun):
+                self._undo(piece)
+            raise
+
+    def _undo(self, piece: _Piece) -> None:
+        try:
+            if piece.new:
+                piece.segment.path.unlink(missing_ok=True)
+            else:
+                piece.segment.truncate(piece.place)
+        except OSError:
+            # Tried again before the next append; a start finds records that nobody was told of.
+            self._torn = not piece.new
+
+    def _written(self, pieces: list[_Piece]) -> None:
+        for piece in pieces:
+            target = piece.segment
+            for record in piece.records:
+                target.mark(*record)
+            target.end, target.size = piece.end, piece.size
+            if piece.new:
+                self._segments.append(target)
+                self._directory_unsynced = True
+            self._unsynced[target.path] = target
+
+    async def sync(self) -> None:
+        """Return when everything is safe from a power failure. Raises StateError."""
+        self._threads()
+        await self._in_turn(self._sync)
+
+    async def _sync(self) -> None:
+        segments, directory = list(self._unsynced.values()), self._directory_unsynced
+
+        def carry_out() -> None:
+            for one in segments:
+                one.sync()
+            if directory:
+                filesystem.sync_directory(self._directory)
+
+        await self._call(carry_out, "write")
+        for one in segments:
+            self._unsynced.pop(one.path, None)
+        self._directory_unsynced = False
+
+    async def discard(self, through: int) -> None:
+        """Delete segments that are wholly below ``through``, but never the last one, which knows ``end``."""
+        self._threads()
+        if len(self._segments) > 1 and self._segments[1].start <= through:
+            await self._in_turn(self._discard, through)
+
+    async def _discard(self, through: int) -> None:
+        gone = [one for one, later in pairwise(self._segments) if later.start <= through]
+        first = self._segments[len(gone)]
+
+        def carry_out() -> None:
+            # Or a power failure might take the later file and leave the removal of the earlier one.
+            if first.path in self._unsynced:
+                first.sync()
+                filesystem.sync_directory(self._directory)
+            for one in gone:
+                one.path.unlink(missing_ok=True)
+
+        await self._call(carry_out, "remove")
+        for one in gone:
+            self._unsynced.pop(one.path, None)
+        del self._segments[: len(gone)]
+
+    def close(self) -> None:
+        """Keep it for the next start. Nothing is open between two calls."""
+
+    async def remove(self) -> None:
+        """Delete it. Raises StateError."""
+        self._threads()
+        await self._in_turn(self._remove)
+
+    async def _remove(self) -> None:
+        paths = [one.path for one in self._segments]
+
+        def carry_out() -> None:
+            # The last one first: what a crash leaves is shorter, and goes at the next start.
+            for path in reversed(paths):
+                path.unlink(missing_ok=True)
+
+        await self._call(carry_out, "remove")
+        self._segments.clear()
+        self._unsynced.clear()
+
+    # --- reading ----------------------------------------------------------------------------------------
+
+    async def read(self, offset: int, size: int) -> bytes:
+        """At least one and at most ``size`` bytes from ``offset``.
+
+        Raises:
+            StateError: the disk's error; code ``damaged``: it does not have what was written.
+            ValueError: ``offset`` is not within.
+        """
+        self._threads()
+        if size < 1 or not self.start <= offset < self.end:
+            raise ValueError(f"no {size} bytes from {offset}: there are {self.start} to {self.end}")
+        place = bisect_right(self._segments, offset, key=lambda one: one.start) - 1
+        wanted = self._segments[place]
+        near = offset >= self._appended_from and place >= len(self._segments) - 2
+        try:
+            if near and size <= NEAR_BYTES:
+                return wanted.read(offset, size)
+            return await self._call(lambda: wanted.read(offset, size), "read")
+        except OSError as error:
+            raise self._refusal(error, "read") from error
+        except ValueError as error:
+            raise StateError(
+                f"The bytes of a stream in {wanted.path} are damaged: the disk does not give back what was "
+                "written. The stream cannot go on; the others are safe. Check the disk.",
+                path=str(wanted.path),
+                code="damaged",
+            ) from error
+
+    # --- the thread -------------------------------------------------------------------------------------
+
+    async def _in_turn(self, work: Callable[..., object], *arguments: object) -> None:
+        """Do one thing after the other, and to its end even if the caller is cancelled."""
+
+        async def carry_out() -> None:
+            async with self._turn:
+                await work(*arguments)  # type: ignore[misc]
+
+        await asyncio.shield(asyncio.ensure_future(carry_out()))
+
+    async def _call(self, work: Callable[[], _T], action: str) -> _T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads(), work)
+        except OSError as error:
+            raise self._refusal(error, action) from error
+
+    def _refusal(self, error: OSError, action: str) -> StateError:
+        return files.state_error(error, self._directory, f"{action} a stream's bytes in")
+
+
+def remove_spools(directory: Path, peer_id: PeerId) -> None:
+    """Remove all spools of a contact. Raises OSError."""
+    for path in directory.glob(f"{peer_id}-*.*"):
+        path.unlink(missing_ok=True)
+
+
+def remove_strays(directory: Path, wanted: set[tuple[PeerId, int]]) -> None:
+    """Remove spools of streams that nobody remembers. Raises OSError."""
+    names = {f"{peer_id}-{stream_id:016x}" for peer_id, stream_id in wanted}
+    with contextlib.suppress(FileNotFoundError):
+        for path in directory.iterdir():
+            if path.name.rpartition(".")[0] not in names:
+                path.unlink(missing_ok=True)

@@ -28,7 +28,18 @@ from p4.core.signaling import (
 from p4.ports import LinkEvent, SignalStream
 from p4.testing import Conditions, SimulatedNetwork
 
-__all__ = ["ANNOUNCEMENT", "HIGHER", "LOWER", "QUICK", "Puppet", "id_of", "linked", "start", "until"]
+__all__ = [
+    "ANNOUNCEMENT",
+    "HIGHER",
+    "LOWER",
+    "QUICK",
+    "Puppet",
+    "id_of",
+    "linked",
+    "received",
+    "start",
+    "until",
+]
 
 QUICK = Conditions(
     latency=(0.01, 0.01),
@@ -72,6 +83,20 @@ async def until(condition: Callable[[], bool], *, seconds: float = 30.0) -> floa
         assert asyncio.get_running_loop().time() < began + seconds, "it never came to be"
         await asyncio.sleep(0.01)
     return asyncio.get_running_loop().time() - began
+
+
+async def received(
+    node: SimulatedNode, count: int, *, service: str = "chat", seconds: float = 60.0
+) -> list[object]:
+    """Wait for so many messages, say that they are done, and give their values."""
+    values: list[object] = []
+    messages = node.messages(service)
+    async with asyncio.timeout(seconds):
+        while len(values) < count:
+            message = await anext(messages)
+            values.append(message.value)
+            await message.done()
+    return values
 
 
 class Puppet:

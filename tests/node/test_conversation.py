@@ -20,7 +20,7 @@ async def dialled(network: SimulatedNetwork) -> tuple[SignalingStreams, Conversa
     """A stream that alice's node opened to bob, whose end the test plays."""
     bob = await Puppet(network, "bob").start()
     node = await start(network, "alice", "bob")
-    streams = node.peers()[0]._streams
+    streams = node.peers()[0]._connection._streams
     conversation = await network.host("alice").run(streams.open(fresh=False))
     far = await bob.inbound.get()
     while not bob.inbound.empty():
@@ -112,13 +112,13 @@ def test_a_contact_that_asks_and_never_reads_piles_nothing_up() -> None:
         stream = await bob.dial("alice")
         peer = node.peers()[0]
         await stream.send_line(bob.seal("alice", Ping("p")))
-        await until(lambda: any(not c.dialled for c in peer._streams._conversations))
-        inbound = next(c for c in peer._streams._conversations if not c.dialled)
+        await until(lambda: any(not c.dialled for c in peer._connection._streams._conversations))
+        inbound = next(c for c in peer._connection._streams._conversations if not c.dialled)
         most = 0
         for number in range(2000):
             await stream.send_line(bob.seal("alice", Ping(f"p{number}")))
             await asyncio.sleep(0.5)
-            most = max(most, len(peer._background._tasks))
+            most = max(most, len(peer._connection._background._tasks))
             if inbound.ended:
                 break
         assert most <= limits.BUCKET_CAPACITY + limits.BUCKET_PER_SECOND * limits.WARM_REPLY_SECONDS

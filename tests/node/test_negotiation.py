@@ -67,8 +67,8 @@ def test_whatever_the_contact_replies_the_next_attempt_comes(reply: bytes) -> No
                 await far.send_line(contact.seal(LOWER, Answer(offer.session_id, "v=0", ANNOUNCEMENT)))
             elif reply == b"end":
                 far.close()
-        assert len(node.peers()[0]._sessions) <= 1
-        assert len(node.peers()[0]._attempts) <= 1
+        assert len(node.peers()[0]._connection._sessions) <= 1
+        assert len(node.peers()[0]._connection._attempts) <= 1
         await node.close()
 
     simulate(scenario, conditions=QUICK)
@@ -79,7 +79,7 @@ def test_the_higher_id_takes_its_offer_back_and_answers_the_lower() -> None:
         node = await start(network, HIGHER, LOWER)
         contact = await Puppet(network, LOWER).start()
         # Known as version 2, so that the node dials although it has the higher id.
-        node.peers()[0]._machine.protocol = 2
+        node.peers()[0]._connection._machine.protocol = 2
         network.host(HIGHER).spawn(wake(node))
         far = await asyncio.wait_for(contact.inbound.get(), 90)
         assert isinstance(await contact.reply(far), Offer)
@@ -109,10 +109,10 @@ def test_an_offer_on_a_warm_stream_is_taken_back_with_a_cancel() -> None:
         peer = node.peers()[0]
         answer = await contact.link.answer(first.sdp)
         await far.send_line(contact.seal(LOWER, Answer(first.session_id, answer, ANNOUNCEMENT)))
-        await until(lambda: peer._machine.phase is Phase.OPENING)
-        generation = peer._machine.attempt
+        await until(lambda: peer._connection._machine.phase is Phase.OPENING)
+        generation = peer._connection._machine.attempt
         assert generation is not None
-        peer._sessions[generation]._link.fail("never opened")  # type: ignore[attr-defined]
+        peer._connection._sessions[generation]._link.fail("never opened")  # type: ignore[attr-defined]
         second = await asyncio.wait_for(contact.reply(far), 30)
         assert isinstance(second, Offer), "over the same stream, which is warm now"
         # The contact is version 1 now: it offers itself and cannot answer ours.
@@ -163,7 +163,7 @@ def test_an_sdp_is_offered_once() -> None:
         assert isinstance(first, Offer)
         answer = await contact.link.answer(first.sdp)
         await far.send_line(contact.seal(LOWER, Answer(first.session_id, answer, ANNOUNCEMENT)))
-        await until(lambda: node.peers()[0]._streams.warm is not None)
+        await until(lambda: node.peers()[0]._connection._streams.warm is not None)
         offers = [first]
         await until(lambda: ChannelOpened("chat") in contact.link_events)
         contact.link.close()

@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.node.harness import HIGHER, LOWER, QUICK, Puppet, id_of, linked, start, until
+from tests.node.harness import HIGHER, LOWER, QUICK, Puppet, id_of, linked, received, start, until
 from tests.sim.simulated_node import SimulatedNode, book_for, invite_of
 
 from p4.core.address import RendezvousAddress
 from p4.core.contacts import ContactBook
 from p4.core.signaling import Pong
 from p4.errors import ContactError, LocalError, StateError
-from p4.node.events import TextReceived
 from p4.node.node import NodeParts
 from p4.ports import RendezvousStatus, SignalStream
 from p4.testing import Conditions, SimulatedNetwork, simulate
@@ -121,10 +120,10 @@ def test_it_ends_while_an_offer_is_out() -> None:
 def test_it_ends_with_a_full_disk_and_a_live_link() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         lower, higher = await linked(network)
-        await lower.peers()[0].send_text("one")
+        await lower.peers()[0].send("one")
         network.host(LOWER).disk.failure = network.host(HIGHER).disk.failure = FULL
         with pytest.raises(StateError):
-            await lower.peers()[0].send_text("two")
+            await lower.peers()[0].send("two")
         await closes(network, lower)
         await closes(network, higher)
 
@@ -188,8 +187,8 @@ def test_a_node_that_ended_changes_nothing_on_disk() -> None:
 def test_a_contact_cannot_come_back_while_it_is_being_removed() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         lower, higher = await linked(network)
-        await lower.peers()[0].send_text("delivered")
         host = network.host(LOWER)
+        await (await host.run(lower.peers()[0].send("delivered"))).delivered()
         removing = host.spawn(lower.remove_contact(HIGHER))
         await asyncio.sleep(0.01)
         with pytest.raises(ContactError) as caught:
@@ -202,14 +201,9 @@ def test_a_contact_cannot_come_back_while_it_is_being_removed() -> None:
 
         await host.run(add())
         await until(lambda: lower.peers()[0].connected)
-        assert await host.run(lower.peers()[0].send_text("number one again")) == 1
-        texts: list[str] = []
-        async with asyncio.timeout(20):
-            async for event in higher.events():
-                if isinstance(event, TextReceived):
-                    texts.append(event.text)
-                if "number one again" in texts:
-                    break
+        receipt = await host.run(lower.peers()[0].send("number one again"))
+        assert receipt.number == 1
+        assert await received(higher, 2) == ["delivered", "number one again"]
         for node in (lower, higher):
             await node.close()
 

@@ -55,9 +55,9 @@ def test_a_link_that_breaks_while_it_is_adopted_is_followed_by_another(
     async def scenario(network: SimulatedNetwork) -> None:
         lower, higher = await asyncio.gather(start(network, LOWER, HIGHER), start(network, HIGHER, LOWER))
         await until(lambda: broken == 4 and all(n.peers()[0].connected for n in (lower, higher)), seconds=120)
-        await lower.peers()[0].send_text("through")
+        await lower.peers()[0].send("through")
         await until(lambda: lower.peers()[0].queued == 0)
-        assert [len(node.peers()[0]._sessions) for node in (lower, higher)] == [1, 1]
+        assert [len(node.peers()[0]._connection._sessions) for node in (lower, higher)] == [1, 1]
         for node in (lower, higher):
             await node.close()
 
@@ -83,15 +83,15 @@ def test_an_offer_whose_answer_was_given_up_before_it_began_gets_a_reply() -> No
         for number in (1, 2):
             streams.append(await bob.dial("alice"))
             await streams[-1].send_line(bob.seal("alice", Cancel(f"never-offered-{number}")))
-        await until(lambda: len([c for c in peer._streams._conversations if not c.dialled]) == 2)
+        await until(lambda: len([c for c in peer._connection._streams._conversations if not c.dialled]) == 2)
 
         async def in_one_turn() -> None:
-            conversations = [c for c in peer._streams._conversations if not c.dialled]
+            conversations = [c for c in peer._connection._streams._conversations if not c.dialled]
             for number, conversation in enumerate(conversations):
                 line = bob.seal("alice", Offer(f"o{number}", offer.sdp, ANNOUNCEMENT))
                 request = peer._context.authenticator.open(line)
                 assert isinstance(request, Authenticated)
-                peer._request(conversation, request)
+                peer._connection._request(conversation, request)
 
         await network.host("alice").run(in_one_turn())
         replies = [type(await asyncio.wait_for(bob.reply(stream), 2)) for stream in streams]
@@ -104,7 +104,7 @@ def test_an_offer_whose_answer_was_given_up_before_it_began_gets_a_reply() -> No
 def test_a_malformed_offer_of_a_contact_touches_nothing() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         lower, higher = await linked(network)
-        generation = higher.peers()[0]._machine.live
+        generation = higher.peers()[0]._connection._machine.live
         bob = Puppet(network, LOWER)  # signs as the contact, from the same host, on streams of its own
         bob.rendezvous = network.host(LOWER).rendezvous()
         good = await bob.offer()
@@ -113,8 +113,8 @@ def test_a_malformed_offer_of_a_contact_touches_nothing() -> None:
             stream = await lower._parts.rendezvous[0].dial(network.host(HIGHER).address(), timeout=5)
             await stream.send_line(bob.seal(HIGHER, Offer("o1", sdp, ANNOUNCEMENT)))
             assert await bob.reply(stream) == FAILURE_LINE
-        assert higher.peers()[0]._machine.live == generation
-        assert higher.peers()[0]._machine.phase is None
+        assert higher.peers()[0]._connection._machine.live == generation
+        assert higher.peers()[0]._connection._machine.phase is None
         for node in (lower, higher):
             await node.close()
 
@@ -132,8 +132,8 @@ def test_an_offer_that_leads_nowhere_costs_the_live_link_nothing() -> None:
         assert isinstance(await bob.reply(stream), Answer)
         await asyncio.sleep(2 * limits.LINK_OPEN_SECONDS)
         assert higher.peers()[0].connected
-        assert higher.peers()[0]._machine.phase is None
-        assert len(higher.peers()[0]._sessions) == 1
+        assert higher.peers()[0]._connection._machine.phase is None
+        assert len(higher.peers()[0]._connection._sessions) == 1
         await events.aclose()
         assert [event async for event in events if isinstance(event, LinkUp | LinkDown)] == []
         for node in (lower, higher):
@@ -149,14 +149,14 @@ def test_a_link_library_that_gives_up_ends_the_attempt_and_withdraws_the_offer()
         peer = node.peers()[0]
         far = await other.inbound.get()
         assert isinstance(await other.reply(far), Offer)
-        await until(lambda: peer._machine.phase is Phase.OFFERED)
-        generation = peer._machine.attempt
+        await until(lambda: peer._connection._machine.phase is Phase.OFFERED)
+        generation = peer._connection._machine.attempt
         assert generation is not None
-        session = peer._sessions[generation]
+        session = peer._connection._sessions[generation]
         session._link.fail("the library gave up")  # type: ignore[attr-defined]
-        await until(lambda: peer._machine.attempt != generation)
+        await until(lambda: peer._connection._machine.attempt != generation)
         await asyncio.sleep(0.1)
-        assert generation not in peer._attempts
+        assert generation not in peer._connection._attempts
         assert await far.receive_line() is None, "the stream's end withdraws the offer"
         await node.close()
 
@@ -186,17 +186,17 @@ def test_a_fall_of_the_protocol_is_told_once() -> None:
     simulate(scenario, conditions=QUICK)
 
 
-def test_a_removed_contact_accepts_no_text_and_leaves_nothing_running() -> None:
+def test_a_removed_contact_accepts_no_message_and_leaves_nothing_running() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         lower, higher = await linked(network)
         peer = lower.peers()[0]
         await network.host(LOWER).run(lower.remove_contact(HIGHER))
         with pytest.raises(LocalError) as caught:
-            await peer.send_text("too late")
+            await peer.send("too late")
         assert caught.value.code == "closed"
-        assert not peer._sessions
-        assert not peer._attempts
-        assert not peer._streams._conversations
+        assert not peer._connection._sessions
+        assert not peer._connection._attempts
+        assert not peer._connection._streams._conversations
         assert network.host(LOWER).disk.peers == {}
         for node in (lower, higher):
             await node.close()
@@ -211,7 +211,7 @@ def test_removing_a_contact_in_the_middle_of_an_attempt_ends_it() -> None:
         far = await other.inbound.get()
         peer = node.peers()[0]
         await network.host(LOWER).run(node.remove_contact(HIGHER))
-        assert not peer._attempts
+        assert not peer._connection._attempts
         while await far.receive_line() is not None:
             pass
         await asyncio.sleep(120)
@@ -279,7 +279,7 @@ def test_a_cancel_on_a_stream_that_was_given_up_leaves_the_offer_that_was_sent_a
         assert isinstance(answer, Answer)
         await bob.link.accept_answer(answer.sdp)
         await asyncio.sleep(limits.WITHDRAWN_SECONDS + 1)
-        assert node.peers()[0]._machine.phase is Phase.JOINING
+        assert node.peers()[0]._connection._machine.phase is Phase.JOINING
         await node.close()
 
     simulate(scenario, conditions=QUICK)
@@ -295,11 +295,11 @@ def test_a_cancel_withdraws_the_offer_it_names_and_no_other() -> None:
         peer = node.peers()[0]
         await stream.send_line(bob.seal(HIGHER, Cancel("o2")))
         await asyncio.sleep(limits.WITHDRAWN_SECONDS + 1)
-        assert peer._machine.phase is Phase.JOINING
+        assert peer._connection._machine.phase is Phase.JOINING
         await stream.send_line(bob.seal(HIGHER, Cancel("o1")))
         await asyncio.sleep(limits.WITHDRAWN_SECONDS + 1)
         assert str(peer.state) != str(Phase.JOINING)
-        assert not peer._offers
+        assert not peer._connection._offers
         await node.close()
 
     simulate(scenario, conditions=QUICK)

@@ -25,8 +25,8 @@ async def next_offer(contact: Puppet) -> tuple[SignalStream, Offer]:
 
 async def knows_version_2(node: SimulatedNode) -> None:
     """As if the contact had announced version 2 in an earlier run."""
-    node.peers()[0]._history._speaks = 2
-    node.peers()[0]._machine.protocol = 2
+    node.peers()[0]._connection._history._speaks = 2
+    node.peers()[0]._connection._machine.protocol = 2
     node.peers()[0].wake()
 
 
@@ -37,7 +37,7 @@ def test_what_follows_the_first_announcement_is_sealed() -> None:
         stream, offer = await next_offer(contact)
         answer = await contact.link.answer(offer.sdp)
         await stream.send_line(contact.seal(LOWER, Answer(offer.session_id, answer, ANNOUNCEMENT)))
-        await until(lambda: node.peers()[0]._streams.warm is not None)
+        await until(lambda: node.peers()[0]._connection._streams.warm is not None)
         contact.link.close()
         assert isinstance(await asyncio.wait_for(contact.reply(stream), 90), Offer)
         assert contact.sealed == [False, True]
@@ -146,7 +146,7 @@ def test_a_contact_that_became_version_1_again_is_reached_in_clear_and_reported_
         node = await start(network, LOWER, HIGHER)
         events = node.events()
         peer = node.peers()[0]
-        peer._history._record = type(peer._history._record)(protocol=2)
+        peer._connection._history._record = type(peer._connection._history._record)(protocol=2)
         await network.host(LOWER).run(knows_version_2(node))
         contact = await Puppet(network, HIGHER).start()
         for _ in range(limits.SEALED_REFUSALS):
@@ -155,7 +155,7 @@ def test_a_contact_that_became_version_1_again_is_reached_in_clear_and_reported_
         stream, offer = await next_offer(contact)
         answer = Answer(offer.session_id, await contact.link.answer(offer.sdp), None)
         await stream.send_line(contact.seal(LOWER, answer))
-        await until(lambda: not peer._history.sealed)
+        await until(lambda: not peer._connection._history.sealed)
         contact.link.close()
         await next_offer(contact)
         assert contact.sealed == [True] * limits.SEALED_REFUSALS + [False, False]
@@ -171,7 +171,7 @@ def test_a_ping_in_clear_from_a_version_2_contact_is_taken_and_reported() -> Non
         node = await start(network, HIGHER, LOWER)
         events = node.events()
         peer = node.peers()[0]
-        peer._history._record = type(peer._history._record)(protocol=2)
+        peer._connection._history._record = type(peer._connection._history._record)(protocol=2)
         contact = await Puppet(network, LOWER).start()
         assert isinstance(await contact.ping(HIGHER), Pong)
         await node.close()

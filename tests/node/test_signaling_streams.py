@@ -18,7 +18,7 @@ def test_one_warm_stream_serves_both() -> None:
         await asyncio.sleep(400)  # several rounds of pings
         assert len(network.streams()) == 2, "two ends of one stream"
         for node in (lower, higher):
-            assert node.peers()[0]._streams.warm is not None
+            assert node.peers()[0]._connection._streams.warm is not None
         for node in (lower, higher):
             await node.close()
 
@@ -31,8 +31,8 @@ def test_a_warm_stream_that_breaks_is_replaced_and_a_link_that_answers_stays() -
         events = lower.events()
         for _ in range(5):
             assert network.break_streams()
-            await until(lambda: lower.peers()[0]._streams.warm is not None, seconds=30)
-            await until(lambda: higher.peers()[0]._streams.warm is not None, seconds=30)
+            await until(lambda: lower.peers()[0]._connection._streams.warm is not None, seconds=30)
+            await until(lambda: higher.peers()[0]._connection._streams.warm is not None, seconds=30)
         await events.aclose()
         assert [event async for event in events if isinstance(event, LinkDown)] == []
         for node in (lower, higher):
@@ -62,7 +62,7 @@ def test_the_fifth_stream_of_a_contact_ends_its_first() -> None:
             streams.append(await bob.dial("alice"))
             await streams[-1].send_line(bob.seal("alice", Ping(f"p{number}")))
             await asyncio.sleep(0.2)
-            inbound = [c for c in node.peers()[0]._streams._conversations if not c.dialled]
+            inbound = [c for c in node.peers()[0]._connection._streams._conversations if not c.dialled]
             assert len(inbound) <= limits.CONTACT_STREAMS
         await node.close()
 
@@ -73,7 +73,7 @@ def test_a_stream_whose_first_ping_was_cut_off_is_closed() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         node = await start(network, "alice", "bob")
         bob = await Puppet(network, "bob").start()
-        streams = node.peers()[0]._streams
+        streams = node.peers()[0]._connection._streams
         host = network.host("alice")
         await host.run(asyncio.sleep(0.5))  # past the first attempt of its own
         while not bob.inbound.empty():
@@ -98,7 +98,7 @@ def test_a_link_that_is_back_at_once_gets_its_warm_stream() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         node = await start(network, "alice", "bob")
         bob = await Puppet(network, "bob").start()
-        streams = node.peers()[0]._streams
+        streams = node.peers()[0]._connection._streams
 
         async def down_and_up() -> None:
             streams.keep_warm(1.0)
@@ -125,7 +125,7 @@ def test_two_streams_opened_by_both_sides_at_once_do_no_harm() -> None:
         await asyncio.sleep(1)
 
         async def keep(node: object) -> None:
-            streams = node.peers()[0]._streams  # type: ignore[attr-defined]
+            streams = node.peers()[0]._connection._streams  # type: ignore[attr-defined]
             for conversation in list(streams._conversations):
                 conversation.close()
             streams.rest()

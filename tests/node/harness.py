@@ -25,6 +25,7 @@ from p4.core.signaling import (
     SignalingMessage,
     parse_payload,
 )
+from p4.node.inbox import Message
 from p4.ports import LinkEvent, SignalStream
 from p4.testing import Conditions, SimulatedNetwork
 
@@ -89,14 +90,13 @@ async def received(
     node: SimulatedNode, count: int, *, service: str = "chat", seconds: float = 60.0
 ) -> list[object]:
     """Wait for so many messages, say that they are done, and give their values."""
-    values: list[object] = []
     messages = node.messages(service)
+    found: list[Message] = []
     async with asyncio.timeout(seconds):
-        while len(values) < count:
-            message = await anext(messages)
-            values.append(message.value)
-            await message.done()
-    return values
+        while len(found) < count:
+            found.append(await anext(messages))
+        await asyncio.gather(*(message.done() for message in found))
+    return [message.value for message in found]
 
 
 class Puppet:

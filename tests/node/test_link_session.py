@@ -7,48 +7,24 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.node.harness import ANNOUNCEMENT, HIGHER, LOWER, QUICK, Puppet, id_of, start, until
+from tests.node.far_end import RESUME, heard, negotiated, open_channel, open_link, over, text
+from tests.node.harness import HIGHER, LOWER, QUICK, Puppet, id_of, received, until
 from tests.sim.simulated_node import SimulatedNode
 
 from p4.core import limits
-from p4.core.session.frames import Bind, Bye, ByeReason, Frame, Ping, Resume, Text, decode, encode
+from p4.core.session.frames import (
+    Bind,
+    Bye,
+    ByeReason,
+    Frame,
+    Ping,
+    encode,
+)
+from p4.core.session.session_frames import Grants, Resume
 from p4.core.signaling import Answer, Offer
-from p4.node.events import LinkUp, TextReceived
-from p4.ports import ChannelOpened, LinkClosed, LinkMessage
+from p4.node.events import LinkUp
+from p4.ports import LinkClosed, LinkMessage
 from p4.testing import SimulatedNetwork, simulate
-
-
-async def open_link(network: SimulatedNetwork, *, version_2: bool) -> tuple[SimulatedNode, Puppet]:
-    """The contact offered, the node answered, ``chat`` is open; nobody has proved anything."""
-    node, contact, _, _ = await negotiated(network, version_2=version_2)
-    return node, contact
-
-
-async def negotiated(
-    network: SimulatedNetwork, *, version_2: bool
-) -> tuple[SimulatedNode, Puppet, Offer, Answer]:
-    node = await start(network, HIGHER, LOWER)
-    contact = await Puppet(network, LOWER).start()
-    stream = await contact.dial(HIGHER)
-    offer = await contact.offer(announcement=ANNOUNCEMENT if version_2 else None)
-    await stream.send_line(contact.seal(HIGHER, offer))
-    reply = await contact.reply(stream)
-    assert isinstance(reply, Answer)
-    await contact.link.accept_answer(reply.sdp)
-    await until(lambda: ChannelOpened("chat") in contact.link_events)
-    return node, contact, offer, reply
-
-
-async def open_channel(network: SimulatedNetwork) -> tuple[SimulatedNode, Puppet, Offer, Answer]:
-    """As `negotiated`, and ``p4`` is open as well."""
-    node, contact, offer, answer = await negotiated(network, version_2=True)
-    contact.link.open_channel("p4")
-    await until(lambda: ChannelOpened("p4") in contact.link_events)
-    return node, contact, offer, answer
-
-
-def over(contact: Puppet) -> bool:
-    return any(isinstance(event, LinkClosed) for event in contact.link_events)
 
 
 def hello(sender: str) -> str:
@@ -72,7 +48,8 @@ def test_a_link_whose_far_end_is_someone_else_is_refused() -> None:
         assert not node.peers()[0].connected
         assert "someone else" in node.peers()[0].last_failure
         await node.close()
-        assert not [event async for event in events if isinstance(event, LinkUp | TextReceived)]
+        assert not [event async for event in events if isinstance(event, LinkUp)]
+        assert not any(network.host(HIGHER).disk.inbox.values())
 
     simulate(scenario, conditions=QUICK)
 
@@ -80,15 +57,14 @@ def test_a_link_whose_far_end_is_someone_else_is_refused() -> None:
 def test_nothing_is_delivered_before_the_hello() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         node, contact = await open_link(network, version_2=False)
-        events = node.events()
         for message in ("", "[]", "null", "{", "[" * 60_000, '{"type": 7}', chat(LOWER, "too early")):
             contact.link.send("chat", message)
         contact.link.send("chat", hello(LOWER))
         contact.link.send("chat", chat(LOWER, "in time"))
         await until(lambda: node.peers()[0].connected)
-        await until(lambda: any(text.text == "in time" for text in network.host(HIGHER).disk.inbox))
+        assert await received(node, 1) == ["in time"]
+        assert not any(network.host(HIGHER).disk.inbox.values())
         await node.close()
-        assert [e.text async for e in events if isinstance(e, TextReceived)] == ["in time"]
 
     simulate(scenario, conditions=QUICK)
 
@@ -101,9 +77,10 @@ def test_a_hello_proves_nothing_between_version_2_peers(channel: bool) -> None:
         contact.link.send("chat", hello(LOWER))
         contact.link.send("chat", chat(LOWER, "unproven"))
         await until(lambda: over(contact), seconds=limits.LINK_OPEN_SECONDS + 1)
-        assert not node.peers()[0]._sessions
+        assert not node.peers()[0]._connection._sessions
         await node.close()
-        assert not [event async for event in events if isinstance(event, LinkUp | TextReceived)]
+        assert not [event async for event in events if isinstance(event, LinkUp)]
+        assert not any(network.host(HIGHER).disk.inbox.values())
 
     simulate(scenario, conditions=QUICK)
 
@@ -119,12 +96,9 @@ def test_our_signature_is_the_first_frame_and_waits_for_nothing() -> None:
         contact.bind(HIGHER, offer, answer)
         await until(lambda: node.peers()[0].connected)
         await asyncio.sleep(0.1)
-        frames = [
-            decode(event.data)
-            for event in contact.link_events
-            if isinstance(event, LinkMessage) and isinstance(event.data, bytes)
-        ]
-        assert isinstance(frames[0], Bind)
+        frames = heard(contact)
+        # Without waiting for anything of the contact's.
+        assert [type(frame) for frame in frames[:3]] == [Bind, Resume, Grants]
         assert [type(frame) for frame in frames].count(Resume) == 1
         await node.close()
 
@@ -153,24 +127,25 @@ def test_a_proof_of_something_else_ends_the_link(wrong: str) -> None:
             contact.link.send("p4", encode(Bind(bytes(64))))
         else:
             contact.bind(HIGHER, offer, answer, offered=wrong != "role")
-        contact.link.send("p4", encode(Resume(b"e" * 16, 1, bytes(16), 1)))
-        contact.link.send("p4", encode(Text(1, "from nobody")))
+        for frame in (RESUME, Grants(("chat",)), text(1, "from nobody")):
+            contact.link.send("p4", encode(frame))
         await until(lambda: over(contact))
         assert "someone else" in node.peers()[0].last_failure
         await node.close()
-        assert not [event async for event in events if isinstance(event, LinkUp | TextReceived)]
+        assert not [event async for event in events if isinstance(event, LinkUp)]
+        assert not any(network.host(HIGHER).disk.inbox.values())
 
     simulate(scenario, conditions=QUICK)
 
 
-@pytest.mark.parametrize("first", [Resume(b"e" * 16, 1, bytes(16), 1), Text(1, "early"), Ping(1)])
+@pytest.mark.parametrize("first", [RESUME, Grants(()), text(1, "early"), Ping(1)])
 def test_nothing_but_a_proof_may_be_the_first_frame(first: Frame) -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         node, contact, offer, answer = await open_channel(network)
         contact.link.send("p4", encode(first))
         contact.bind(HIGHER, offer, answer)
         await until(lambda: over(contact))
-        assert not node.peers()[0]._sessions
+        assert not node.peers()[0]._connection._sessions
         await node.close()
 
     simulate(scenario, conditions=QUICK)
@@ -192,13 +167,13 @@ def test_frames_that_follow_the_proof_and_end_with_a_goodbye_leave_no_dead_link(
     async def scenario(network: SimulatedNetwork) -> None:
         node, contact, offer, answer = await open_channel(network)
         contact.bind(HIGHER, offer, answer)
-        for frame in (Resume(b"e" * 16, 1, bytes(16), 1), Bye(ByeReason.SHUTDOWN), Ping(7)):
+        for frame in (RESUME, Bye(ByeReason.SHUTDOWN), Ping(7)):
             contact.link.send("p4", encode(frame))
         await until(lambda: over(contact))
         peer = node.peers()[0]
         assert not peer.connected
-        assert not peer._sessions
-        assert peer._machine.deadline is not None, "it dials again"
+        assert not peer._connection._sessions
+        assert peer._connection._machine.deadline is not None, "it dials again"
         await node.close()
 
     simulate(scenario, conditions=QUICK)

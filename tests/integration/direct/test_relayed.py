@@ -65,7 +65,7 @@ async def test_a_contact_cannot_pass_another_off_as_itself(
         one.add_contact(invite, "mallory")
         await one.peer("mallory").send_text("for Mallory's eyes")
         # Known as version 2 it dials at once, also with the higher id.
-        one.peer("mallory")._machine.protocol = 2
+        one.peer("mallory")._connection._machine.protocol = 2
         one.peer("mallory").wake()
         stream, offer = await asyncio.wait_for(first_offer(mallory, one), SECONDS)
         if swapped:

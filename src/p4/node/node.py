@@ -18,7 +18,7 @@ from p4.node.authentication import Authenticated, Authenticator
 from p4.node.background import BackgroundTasks, all_of
 from p4.node.calls import CallHandler
 from p4.node.context import PeerContext
-from p4.node.datagrams import DatagramStream
+from p4.node.datagrams import DatagramSubscription
 from p4.node.dialler import Dialler
 from p4.node.event_stream import EventHub, EventStream
 from p4.node.events import NodeWarning, RendezvousChanged
@@ -234,7 +234,7 @@ class BaseNode(ABC):
         """
         return self._services.streams.incoming(require_service(service))
 
-    def datagrams(self, service: str) -> DatagramStream:
+    def datagrams(self, service: str) -> DatagramSubscription:
         """The datagrams of all contacts for a service, from now on. Raises InputError."""
         return self._services.datagrams.subscribe(require_service(service))
 

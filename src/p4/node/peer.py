@@ -9,9 +9,7 @@ from p4.core.contacts import Contact
 from p4.core.identity import PeerId
 from p4.core.session.body import encode_body
 from p4.core.session.frames import ByeReason
-from p4.core.session.frames import encode as encode_frame
 from p4.core.session.messages.stored import Draft
-from p4.core.session.session_frames import Datagram
 from p4.core.session.wire import is_grant
 from p4.errors import InputError, LocalError
 from p4.node.authentication import Authenticated
@@ -233,19 +231,12 @@ class Peer:
         """Send a datagram, up to ``limits.DATAGRAM_BYTES`` bytes. It may be lost, and overtake others.
 
         Returns:
-            False if it was not even sent: no link is up, it is busy, or the contact does not grant it.
+            False if it was not even sent, because no link is up or it is busy.
 
         Raises:
-            InputError: ``too-large`` or ``bad-service``.
+            InputError: ``too-large``, ``not-bytes``, ``bad-service``, or ``not-granted`` by the contact.
         """
-        if len(data) > limits.DATAGRAM_BYTES:
-            raise InputError(
-                f"A datagram has at most {limits.DATAGRAM_BYTES} bytes, this one has {len(data)}. Use a "
-                "message or a stream.",
-                code="too-large",
-            )
-        frame = encode_frame(Datagram(require_service(service), data))
-        return self._live().send_datagram(frame, service)
+        return self._live().send_datagram(service, data)
 
     # -- the link --------------------------------------------------------------------------------------
 

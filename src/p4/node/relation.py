@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from p4.core.session.frames import Frame
+from p4.core.session.frames import Frame, encode
 from p4.core.session.messages.events import (
     ConsumedByPeer,
     Delivered,
@@ -27,6 +27,7 @@ from p4.core.signaling import CALLS, DATAGRAMS, STREAMS
 from p4.errors import LocalError
 from p4.node.calls import CallHub
 from p4.node.context import PeerContext
+from p4.node.datagrams import datagram
 from p4.node.events import NodeWarning
 from p4.node.mailbox import Mailbox, MessageCarrier, Told
 from p4.node.notices import sentence
@@ -178,12 +179,13 @@ class Relation:
         """See `Peer.stream`."""
         return await self.streams.open(service, name)
 
-    def send_datagram(self, frame: bytes, service: str) -> bool:
-        """Send an encoded datagram now, or not at all."""
+    def send_datagram(self, service: str, data: bytes) -> bool:
+        """See `Peer.send_datagram`."""
         link = self._link
-        if link is None or DATAGRAMS not in link.capabilities or not self._mailbox.granted(service):
+        if link is None or not self._machine.resumed or DATAGRAMS not in link.capabilities:
+            datagram(service, data, lambda _: True)  # what is wrong with it is wrong without a link, too
             return False
-        return link.send_datagram(frame)
+        return link.send_datagram(encode(datagram(service, data, self._mailbox.granted)))
 
     async def close(self) -> None:
         """Nothing of it runs afterwards; what is on disk stays there."""
@@ -256,7 +258,7 @@ class Relation:
     def handle_datagram(self, frame: Datagram) -> None:
         """A datagram arrived; it is dropped if nobody wants it."""
         if self.allows(frame.service):
-            self._context.services.datagrams.arrived(self.peer.peer_id, frame.service, frame.data)
+            self._context.services.datagrams.received(self.peer.peer_id, frame)
 
     def handle_chat_line(self, text: str) -> None:
         """A text of a version 1 peer arrived."""

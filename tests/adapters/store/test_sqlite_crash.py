@@ -19,12 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.adapters.store.crash_child import EPOCH, PEER
+from tests.adapters.store.crash_child import EPOCH, PEER, STREAM, stream_bytes
+from tests.adapters.store_calls import append, inbox, queued
 
 from p4.adapters.store.sqlite import SqliteStore
+from p4.ports import StreamRecord
 
 KILLS = 30
-BROKEN_PROMISE = r"lost|given twice|new twice|fell back|came back|took number|hole"
+BROKEN_PROMISE = r"lost|given twice|new twice|fell|came back|took number|hole"
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and kill -9 are POSIX")
 
@@ -75,8 +77,9 @@ class Confirmed:
 
     out: dict[int, str] = field(default_factory=dict)
     acknowledged: int = 0
-    received: list[int] = field(default_factory=list)
+    received: set[int] = field(default_factory=set)
     replay: int = 0
+    stream: int = 0
 
     def add(self, lines: list[str]) -> None:
         for line in lines:
@@ -88,9 +91,11 @@ class Confirmed:
                     self.acknowledged = max(self.acknowledged, int(number))
                 case ["in", number]:
                     assert int(number) not in self.received, f"message {number} was new twice"
-                    self.received.append(int(number))
+                    self.received.add(int(number))
                 case ["replay", when]:
                     self.replay = int(when)
+                case ["spool", end]:
+                    self.stream = int(end)
                 case _:
                     pytest.fail(f"a worker said {line!r}")
 
@@ -100,16 +105,27 @@ async def check(path: Path, confirmed: Confirmed) -> None:
     store = SqliteStore(path)
     await store.open()
     try:
-        waiting = await store.read_outbox(PEER, after=0, limit=1_000_000)
-        kept = {message.number: message.text.split()[0] for message in waiting}
+        waiting = await queued(store, PEER)
+        kept = {number: text.split()[0] for number, text in waiting}
         record = (await store.load_peers())[PEER]
-        inbox = [message.number for message in await store.read_inbox()]
+        received = [number for number, _ in await inbox(store, PEER)]
         window = await store.load_replay(PEER)
+        spool = store.spool(PEER, STREAM)
+        assert spool.end >= confirmed.stream, "confirmed bytes of the stream were lost"
+        place = spool.start
+        while place < spool.end:
+            found = await spool.read(place, 500_000)
+            assert found == stream_bytes(place, len(found)), "bytes of the stream are wrong"
+            place += len(found)
     finally:
         await store.close()
-    numbers = [message.number for message in waiting]
+    numbers = [number for number, _ in waiting]
     assert numbers == list(range(record.out_next - len(numbers), record.out_next)), "a hole in the outbox"
-    assert all(message.text.endswith("x" * 2000) for message in waiting)
+    assert all(text.endswith("x" * 2000) for _, text in waiting)
+    assert (record.out_waiting, record.out_first) == (len(numbers), (numbers or [record.out_next])[0]), (
+        "the counters fell out of step"
+    )
+    assert record.in_waiting == len(received), "the counters fell out of step"
     assert record.out_epoch == EPOCH
     # An acknowledgement whose answer was cut off may have removed more, but never what it did not name.
     first = numbers[0] if numbers else record.out_next
@@ -119,8 +135,8 @@ async def check(path: Path, confirmed: Confirmed) -> None:
     for number, text in confirmed.out.items():
         if number in kept:
             assert kept[number] == text, f"another message took number {number}"
-    assert inbox == list(range(1, record.in_next)), "received messages are lost, doubled or out of order"
-    assert set(confirmed.received) <= set(inbox), "confirmed received messages were lost"
+    assert received == list(range(1, record.in_next)), "received messages are lost, doubled or out of order"
+    assert confirmed.received <= set(received), "confirmed received messages were lost"
     assert max((when for when, _ in window.entries), default=0) >= confirmed.replay, (
         "the replay window fell back"
     )
@@ -146,6 +162,7 @@ async def test_what_was_confirmed_survives_every_kill(tmp_path: Path, forks: For
     assert confirmed.received
     assert confirmed.acknowledged
     assert confirmed.replay
+    assert confirmed.stream > 1_000_000
 
 
 @pytest.mark.parametrize("mutant", ["early-answer", "no-transaction"])
@@ -174,7 +191,7 @@ async def test_a_kill_during_creation_leaves_a_whole_database_or_none(tmp_path: 
         found[path.exists()] += 1
         store = SqliteStore(path)
         await store.open()
-        await store.append_outbox(PEER, "works", now_ms=0, new_epoch=EPOCH)
+        await append(store, "works", peer=PEER)
         await store.close()
     pytest.fail(f"the kills did not strike around the making: {found}")
 
@@ -183,5 +200,6 @@ async def prepare(path: Path) -> None:
     """A database with the record of the peer in it, which the workers start from."""
     store = SqliteStore(path)
     await store.open()
-    await store.append_outbox(PEER, f"first {'x' * 2000}", now_ms=0, new_epoch=EPOCH)
+    await append(store, f"first {'x' * 2000}", peer=PEER)
+    await store.save_stream(PEER, StreamRecord(STREAM, "files", "", opened_here=True))
     await store.close()

@@ -9,14 +9,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.adapters.store_calls import ALICE, accept, inbox, queued
+from tests.adapters.store_calls import append as append_all
 
 from p4.adapters.store import database
 from p4.adapters.store.sqlite import SqliteStore
-from p4.core.identity import PeerId
+from p4.core.session.messages.stored import AcknowledgeOutbox, ReadOutbox
 from p4.errors import CorruptFileError, PermissionsError, StateError
-
-ALICE = PeerId("a" * 24)
-EPOCH = bytes(range(16))
+from p4.ports import StreamRecord
 
 
 async def opened(path: Path) -> SqliteStore:
@@ -26,11 +26,11 @@ async def opened(path: Path) -> SqliteStore:
 
 
 async def append(store: SqliteStore, text: str = "text") -> int:
-    return await store.append_outbox(ALICE, text, now_ms=1, new_epoch=EPOCH)
+    return (await append_all(store, text)).first
 
 
 async def texts(store: SqliteStore) -> list[str]:
-    return [message.text for message in await store.read_outbox(ALICE, after=0, limit=1_000_000)]
+    return [text for _, text in await queued(store)]
 
 
 async def filled(path: Path, messages: int = 400) -> list[str]:
@@ -63,7 +63,7 @@ async def test_a_full_disk_refuses_the_message_keeps_the_others_and_recovers(sma
     assert len(kept) > 5
     assert await texts(store) == kept
     ballast.unlink()
-    await store.acknowledge_outbox(ALICE, through=len(kept) - 2)
+    await store.perform(ALICE, AcknowledgeOutbox(len(kept) - 2))
     await store.close()
     store = await opened(small_disk / "p4.sqlite3")
     assert await texts(store) == kept[-2:]
@@ -76,7 +76,7 @@ async def test_a_full_disk_fails_every_caller_of_the_transaction_and_no_earlier_
     path = tmp_path / "p4.sqlite3"
     before = await filled(path)
     store = await opened(path)
-    await store._read(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone())
+    await store._read(lambda relations: relations.connection.execute("PRAGMA max_page_count = 1").fetchone())
     results = await asyncio.gather(*(append(store, "y" * 3000) for _ in range(20)), return_exceptions=True)
     refused = [result for result in results if isinstance(result, StateError)]
     assert refused
@@ -242,6 +242,54 @@ async def test_the_log_goes_along_with_a_damaged_database(tmp_path: Path, junk: 
     assert not log.exists()
 
 
+async def test_the_streams_go_along_with_a_damaged_database(tmp_path: Path) -> None:
+    """Without records every spool would be a stray, and be removed at the next start."""
+    path = tmp_path / "p4.sqlite3"
+    store = await opened(path)
+    await store.save_stream(ALICE, StreamRecord(1, "files", "", opened_here=True))
+    await store.spool(ALICE, 1).append(b"bytes that were to be sent")
+    await store.close()
+    path.write_bytes(b"junk")
+    with pytest.raises(CorruptFileError, match="streams") as caught:
+        await opened(path)
+    (kept,) = Path(f"{caught.value.kept_as}-streams").iterdir()
+    assert b"bytes that were to be sent" in kept.read_bytes()
+    store = await opened(path)
+    assert store.spool(ALICE, 1).end == 0
+    await store.close()
+    assert kept.exists()
+
+
+async def test_a_full_disk_keeps_counters_and_messages_in_step(tmp_path: Path) -> None:
+    path = tmp_path / "p4.sqlite3"
+    store = await opened(path)
+    await store._read(lambda relations: relations.connection.execute("PRAGMA max_page_count = 60").fetchone())
+    number, refused = 0, 0
+    while refused < 5:
+        texts_now = [f"{number + place} " + "z" * 900 for place in range(20)]
+        results = await asyncio.gather(
+            append_all(store, *texts_now),
+            accept(store, *((number + place + 1, text) for place, text in enumerate(texts_now))),
+            return_exceptions=True,
+        )
+        assert all(
+            isinstance(one, StateError) and one.code == "disk-full"
+            for one in results
+            if isinstance(one, Exception)
+        )
+        refused += sum(isinstance(one, Exception) for one in results)
+        number += 20
+    for _ in range(2):
+        record = (await store.load_peers())[ALICE]
+        assert record.out_waiting == len(await queued(store)) == record.out_next - record.out_first
+        messages = await inbox(store)
+        assert record.in_waiting == len(messages) > 0
+        assert record.in_waiting_bytes == sum(len(text) for _, text in messages)
+        await store.close()
+        store = await opened(path)
+    await store.close()
+
+
 async def test_a_log_without_its_database_is_evidence_of_loss(tmp_path: Path) -> None:
     path, log = tmp_path / "p4.sqlite3", tmp_path / "p4.sqlite3-wal"
     log.write_bytes(b"commits of a database that somebody deleted")
@@ -259,9 +307,9 @@ async def test_damage_found_while_running_ends_the_store_and_keeps_the_file(tmp_
     # Behind the store's back, as a failing disk would; the first page stays, so that it is found late.
     data = path.read_bytes()
     path.write_bytes(data[:4096] + b"\xa5" * (len(data) - 4096))
-    await store._read(lambda connection: connection.execute("PRAGMA shrink_memory").fetchall())
+    await store._read(lambda relations: relations.connection.execute("PRAGMA shrink_memory").fetchall())
     results = await asyncio.gather(
-        store.read_outbox(ALICE, after=0, limit=1000),
+        store.perform(ALICE, ReadOutbox(0, 1000, 2**40)),
         append(store),
         store.load_peers(),
         return_exceptions=True,

@@ -16,6 +16,7 @@ from typing import Any
 import p4_core  # type: ignore[import-untyped]
 import pytest
 from tests.adapters.store.sample_state import FRIEND, onion_pair
+from tests.adapters.store_calls import append
 
 from p4.adapters.store.sqlite import SqliteStore
 from p4.adapters.store.state_dir import StateDirectory
@@ -91,7 +92,7 @@ async def test_everything_of_v1_is_there_and_nothing_of_it_is_changed(old: OldNo
         key = state.load_onion_key()
         store = SqliteStore(state.database_path)
         await store.open()
-        await store.append_outbox(FRIEND.peer_id, "hello", now_ms=1, new_epoch=bytes(16))
+        await append(store, "hello", peer=FRIEND.peer_id)
         await store.close()
     assert identity is not None
     assert identity.peer_id == old.identity["peer_id"]

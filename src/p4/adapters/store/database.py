@@ -10,7 +10,7 @@ from pathlib import Path
 from p4.adapters.store import files, filesystem, schema
 from p4.errors import CorruptFileError, StateError
 
-__all__ = ["explain", "means_corrupt", "open_database", "set_database_aside"]
+__all__ = ["explain", "means_corrupt", "open_database", "set_database_aside", "streams_of"]
 
 QUICK_CHECK_BYTES = 64 * 1024 * 1024
 """Up to this size the whole file is checked at each start (a fraction of a second)."""
@@ -93,11 +93,12 @@ def _move(path: Path, problem: str) -> CorruptFileError:
         path,
         problem,
         consequence=(
-            "It held messages that were waiting to be sent or read, and the memory against replayed "
-            "envelopes; your identity and contacts are not in it and are safe. Start P4 again to go on with "
-            "empty queues. To try a rescue first: the sqlite3 program's .recover command."
+            "It held messages that were waiting to be sent or read, open streams, and the memory against "
+            "replayed envelopes; your identity and contacts are not in it and are safe. Start P4 again to go "
+            "on with empty queues. To try a rescue first: the sqlite3 program's .recover command."
         ),
-        companions=(_log_of(path), _index_of(path)),
+        # Without their records the streams' files would be strays, and be removed at the next start.
+        companions=(_log_of(path), _index_of(path), streams_of(path)),
     )
 
 
@@ -135,6 +136,11 @@ def explain(error: sqlite3.Error, path: Path) -> StateError:
 def _primary_code(error: BaseException | None) -> int | None:
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & _PRIMARY_CODE
+
+
+def streams_of(path: Path) -> Path:
+    """Directory of the streams' files that belong to a database."""
+    return path.with_name("streams")
 
 
 def _log_of(path: Path) -> Path:

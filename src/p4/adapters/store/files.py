@@ -171,7 +171,9 @@ def set_aside(
         for companion in companions:
             if companion.exists():
                 # Same marker and number as the main file: together they can be opened again.
-                filesystem.replace(companion, kept.with_name(companion.name.replace(path.name, kept.name, 1)))
+                extension = companion.name.removeprefix(path.name)
+                separator = "" if extension != companion.name else "-"
+                filesystem.replace(companion, kept.with_name(f"{kept.name}{separator}{extension}"))
         filesystem.sync_directory(path.parent)
     except OSError as error:
         raise state_error(error, path, "set aside the damaged") from error

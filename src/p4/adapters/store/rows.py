@@ -106,8 +106,8 @@ def _key_search(table: str, columns: str, keys: int) -> str:
     wanted = ", ".join(["(?, ?)"] * keys)
     return (
         f"WITH wanted (service, key) AS (VALUES {wanted}) SELECT {columns} FROM wanted "  # noqa: S608
-        f"CROSS JOIN {table} AS kept ON kept.relation = ? AND kept.service = wanted.service "
-        "AND kept.key = wanted.key AND kept.key != ''"
+        f"CROSS JOIN {table} AS kept INDEXED BY {table}_key "
+        "ON kept.relation = ? AND kept.service = wanted.service AND kept.key = wanted.key AND kept.key != ''"
     )
 
 

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from p4.adapters.store import files, inbox, outbox, peers, spool, streams
+from p4.adapters.store import database, files, inbox, outbox, peers, spool, streams
 from p4.adapters.store.commits import CommitThread
 from p4.adapters.store.relations import Relations
 from p4.core import limits
@@ -61,7 +61,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = Path(path)
-        self._streams = self._path.with_name("streams")
+        self._streams = database.streams_of(self._path)
         self._thread: CommitThread | None = None
         self._spooling: ThreadPoolExecutor | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.test_vectors import PATHS, RUN, load
 
 from p4.core.sealing import x25519_public_key
+from p4.core.session import body
 
 
 class _EqualToAll:
@@ -25,6 +27,11 @@ class _EqualToAll:
 
 EQUAL_TO_ALL = _EqualToAll()
 ANY_TEXT = re.compile(r".*", re.DOTALL)
+
+
+def _fields_at_the_beginning(layout: struct.Struct, data: bytes) -> tuple[Any, ...]:
+    return layout.unpack_from(data)[1:]
+
 
 MUTANTS: list[tuple[str, str, Any]] = [
     ("signatures are not checked", "p4.core.envelope.verify_signature", lambda *_: True),
@@ -61,6 +68,36 @@ MUTANTS: list[tuple[str, str, Any]] = [
     ("two spellings of one sealed payload", "p4.core.sealing.encode_key", lambda _: EQUAL_TO_ALL),
     ("any link is bound", "p4.core.session.binding.verify_signature", lambda *_: True),
     ("a link is bound by another protocol", "p4.core.session.binding._LABEL", b"P4 other\0"),
+    ("a service of any name", "p4.core.session.wire._SERVICE", ANY_TEXT),
+    ("a service of one byte more", "p4.core.limits.SERVICE_BYTES", 65),
+    ("one grant more", "p4.core.limits.GRANTS", 257),
+    ("one byte more in a body", "p4.core.limits.BODY_BYTES", 2**20 + 1),
+    ("one byte more in a datagram", "p4.core.limits.DATAGRAM_BYTES", 1101),
+    ("one byte more in a long frame", "p4.core.limits.LONG_FRAME_BYTES", 2**20 + 4097),
+    ("one byte more in the name of a stream", "p4.core.limits.STREAM_NAME_BYTES", 1025),
+    ("one byte more in a frame of a stream", "p4.core.limits.STREAM_DATA_BYTES", 65_520),
+    ("one millisecond more of patience", "p4.core.limits.CALL_PATIENCE_MS", 24 * 3_600_000 + 1),
+    ("any number in a frame of messages", "p4.core.session.session_frames.number_in", lambda n, *_: n),
+    ("any number in a frame of streams", "p4.core.session.stream_frames.number_in", lambda n, *_: n),
+    ("keys that are no text", "p4.core.session.session_frames.text_of", lambda _: "é"),
+    ("names that are no text", "p4.core.session.stream_frames.text_of", lambda _: "é"),
+    ("frames of any length", "p4.core.session.session_frames.fields", _fields_at_the_beginning),
+    ("one offset more", "p4.core.limits.SAFE_INTEGER", 2**53),
+    ("anything in a bundle", "p4.core.session.frames._ALONE", set()),
+    ("a frame of the future ends a link", "p4.core.session.frames._FIRST_IGNORABLE", 0x81),
+    ("an unknown frame is ignored", "p4.core.session.frames._FIRST_IGNORABLE", 0x7F),
+    (
+        "duplicate keys in a body",
+        "p4.core.session.body._DECODER",
+        json.JSONDecoder(parse_float=body._finite, parse_constant=body._finite),
+    ),
+    ("any body", "p4.core.session.body._is_json", lambda _: True),
+    ("one level more in a body", "p4.core.session.body.MAX_DEPTH", 33),
+    (
+        "infinite numbers in a body",
+        "p4.core.session.body._DECODER",
+        json.JSONDecoder(object_pairs_hook=body._unique_keys),
+    ),
     ("one line more", "p4.core.sdp.SDP_LINES", 401),
     ("one character more", "p4.core.sdp.SDP_LINE_CHARACTERS", 1025),
     ("any line", "p4.core.sdp._LINE", ANY_TEXT),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.frame_vectors import frame_assemble, frame_body, frame_decode
 from vectors.generate.__main__ import files
 
 from p4.core import envelope
@@ -53,6 +54,9 @@ INPUT_KEYS = {
         *("answerer", "answerer_fingerprint_hex", "answerer_nonce_hex"),
         *("session_id", "signer", "public_key_b64", "signature_b64"),
     },
+    ("frame", "decode"): {"bytes"},
+    ("frame", "assemble"): {"messages"},
+    ("frame", "body"): {"kind", "bytes"},
 }
 JSON_CODES = {"not-utf8", "not-json", "not-object", "duplicate-key", "bad-number", "bad-string", "too-deep"}
 
@@ -274,4 +278,7 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("x25519", "public"): x25519_public,
     ("sealed", "open"): sealed_open,
     ("binding", "verify"): binding_verify,
+    ("frame", "decode"): frame_decode,
+    ("frame", "assemble"): frame_assemble,
+    ("frame", "body"): frame_body,
 }

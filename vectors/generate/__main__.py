@@ -6,10 +6,26 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from vectors.generate import binding, canonical, envelope, identity, invite, replay, sealed, signaling, x25519
+from vectors.generate import (
+    binding,
+    bodies,
+    canonical,
+    envelope,
+    frames,
+    identity,
+    invite,
+    replay,
+    sealed,
+    signaling,
+    stream_frames,
+    x25519,
+)
 from vectors.generate.common import Vector
 
-SOURCES = (identity, canonical, envelope, replay, invite, signaling, x25519, sealed, binding)
+SOURCES = (
+    *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, binding),
+    *(frames, stream_frames, bodies),
+)
 
 
 def vectors() -> Iterator[Vector]:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 NOW_MS = 1_700_000_000_000
 DAY_MS = 24 * 60 * 60 * 1000
+SHOWN_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -99,5 +100,18 @@ def text(content: str) -> dict[str, str]:
     return {"text": content}
 
 
-def raw(content: bytes) -> dict[str, str]:
-    return {"hex": content.hex()}
+def raw(content: bytes, zeros: int = 0) -> dict[str, Any]:
+    """Bytes, and how many zero bytes follow them."""
+    return {"hex": content.hex(), **({"zeros": zeros} if zeros else {})}
+
+
+def shown(value: Any, zeros: int = 0) -> Any:
+    """A field of a frame as it stands in a vector: bytes in hex, or as their digest when they are many."""
+    if isinstance(value, list):
+        return [shown(item) for item in value]
+    if not isinstance(value, bytes):
+        return value
+    content = value + bytes(zeros)
+    if len(content) <= SHOWN_BYTES:
+        return {"hex": content.hex()}
+    return {"length": len(content), "sha256_hex": hashlib.sha256(content).hexdigest()}

@@ -35,8 +35,8 @@ class Recipient(Protocol):
     def ended(self) -> bool:
         """The contact was removed, or the node has ended: nothing of it can be taken any more."""
 
-    def take(self, messages: tuple[InboxMessage, ...]) -> asyncio.Future[None]:
-        """The application has taken messages; done when that is on disk."""
+    def take(self, message: InboxMessage) -> Awaitable[None]:
+        """The application has taken a message; to be awaited or not, until that is on disk."""
 
     def hand_over(self, message: InboxMessage) -> None:
         """The application is about to see a message: it can no longer be replaced."""
@@ -112,7 +112,7 @@ class Message:
             Await it to know that the message will not come again: it raises LocalError if the node ended, or
             the contact was removed, before that was on disk. Many may be done together: that costs one write.
         """
-        return self._recipient.take((self._stored,))
+        return self._recipient.take(self._stored)
 
 
 class _Slot:
@@ -334,7 +334,7 @@ class Inbox:
         while slot.waiting:
             message = slot.pop()
             if message.expires_ms and message.expires_ms <= now_ms:
-                slot.recipient.take((message,))
+                slot.recipient.take(message)
                 continue
             slot.recipient.hand_over(message)
             return message

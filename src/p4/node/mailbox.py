@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 from typing import Any, Protocol
 
 from p4.core import limits
@@ -47,7 +47,7 @@ from p4.core.session.messages.stored import Draft, InboxMessage, Operation
 from p4.errors import LinkError, LocalError, StateError
 from p4.ports import Clock, Store
 
-__all__ = ["Mailbox", "MailboxObserver", "MessageCarrier"]
+__all__ = ["Mailbox", "MailboxObserver", "MessageCarrier", "Taken"]
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +75,23 @@ class MessageCarrier(Protocol):
 
     def fail(self, reason: str) -> None:
         """End the link; a new one follows."""
+
+
+class Taken:
+    """What `Mailbox.take` gives: await it, or not.
+
+    Raises:
+        LocalError: the mailbox ended before; the message comes again after the next start.
+    """
+
+    __slots__ = ("_written",)
+
+    def __init__(self, written: asyncio.Future[None]) -> None:
+        self._written = written
+
+    def __await__(self) -> Generator[Any, None, None]:
+        # Others wait for the same write: one who gives up must not end it for them.
+        return asyncio.shield(self._written).__await__()
 
 
 class MailboxObserver(Protocol):
@@ -116,6 +133,8 @@ class Mailbox:
         self._token = 0
         self._submitted: dict[int, asyncio.Future[Accepted]] = {}
         self._taken: dict[int, asyncio.Future[None]] = {}
+        self._gathered: list[InboxMessage] = []
+        self._taking: asyncio.Future[None] | None = None
         self._performing: set[asyncio.Task[None]] = set()
         self._draining: asyncio.Task[None] | None = None
         self._quiet: asyncio.TimerHandle | None = None
@@ -156,20 +175,30 @@ class Mailbox:
         self.feed(Submit(token, drafts))
         return await answer
 
-    def take(self, messages: tuple[InboxMessage, ...]) -> asyncio.Future[None]:
-        """The application has taken messages.
+    def take(self, message: InboxMessage) -> Taken:
+        """The application has taken a message. Those that are taken in one turn of the loop go together.
 
         Returns:
-            Done when they will not come again, whatever happens. LocalError: the mailbox ended before.
+            Await it to know that the message will not come again, whatever happens.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
         if self._closed:
-            _refuse_unheard(done)
-            return done
-        self._token += 1
-        self._taken[self._token] = done
-        self.feed(Take(self._token, messages))
-        return done
+            refused: asyncio.Future[None] = loop.create_future()
+            _refuse_unheard(refused)
+            return Taken(refused)
+        if self._taking is None:
+            self._taking = loop.create_future()
+            loop.call_soon(self._take_gathered)
+        self._gathered.append(message)
+        return Taken(self._taking)
+
+    def _take_gathered(self) -> None:
+        gathered, taking = tuple(self._gathered), self._taking
+        self._gathered, self._taking = [], None
+        if taking is not None:
+            self._token += 1
+            self._taken[self._token] = taking
+            self.feed(Take(self._token, gathered))
 
     def hand_over(self, message: InboxMessage) -> None:
         """The application is about to see a message with a key: newer values do not replace it any more."""
@@ -206,6 +235,7 @@ class Mailbox:
 
     async def close(self) -> None:
         """Let every write end, if it can; afterwards the store may be closed."""
+        self._take_gathered()
         self._closed = True
         self._leave_link()
         if self._timer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,7 +28,7 @@ from p4.node.calls import CallHub
 from p4.node.context import PeerContext
 from p4.node.datagrams import datagram
 from p4.node.events import NodeWarning
-from p4.node.mailbox import Mailbox, MessageCarrier, Told
+from p4.node.mailbox import Mailbox, MessageCarrier, Taken, Told
 from p4.node.notices import sentence
 from p4.node.receipts import Receipt, ReceiptBook
 from p4.node.streams import Stream, StreamHub
@@ -121,9 +120,9 @@ class Relation:
             for index, draft in enumerate(drafts)
         ]
 
-    def take(self, messages: tuple[InboxMessage, ...]) -> asyncio.Future[None]:
+    def take(self, message: InboxMessage) -> Taken:
         """See `p4.node.inbox.Recipient`."""
-        return self._mailbox.take(messages)
+        return self._mailbox.take(message)
 
     def hand_over(self, message: InboxMessage) -> None:
         """See `p4.node.inbox.Recipient`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from functools import lru_cache
 from typing import Any
 
 from p4.core import limits
@@ -88,8 +89,9 @@ def text_of(data: bytes) -> str:
         raise FrameError("A text in a frame is not UTF-8.", code="bad-text") from error
 
 
+@lru_cache(maxsize=1024)
 def service_of(data: bytes) -> str:
-    """The name of a service.
+    """The name of a service. Remembered, because every message has one.
 
     Raises:
         FrameError: ``bad-service``.

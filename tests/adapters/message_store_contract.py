@@ -141,7 +141,7 @@ class OutboxContract(StoreFixture):
         quota = stored.Quota(messages=3, bytes=1000)
         async with self.opened(place) as store:
             await append(store, "a", "b", quota=quota)
-            results: list[Any] = await asyncio.gather(
+            results: Any = await asyncio.gather(
                 append(store, "c", "d", quota=quota),
                 append(store, "for another contact", peer=BOB, quota=quota),
                 append(store, "e", quota=quota),

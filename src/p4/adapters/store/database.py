@@ -44,7 +44,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         _find_or_create(path)
     except OSError as error:
         raise files.state_error(error, path, "open") from error
-    files.check_private([path, _log_of(path), _index_of(path)])
+    files.check_private([path, _log_of(path), _index_of(path), streams_of(path)])
     try:
         connection = _connect(path)
     except sqlite3.Error as error:

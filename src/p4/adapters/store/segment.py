@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +29,12 @@ RECORD_BYTES = limits.STREAM_DATA_BYTES
 
 _HEAD = struct.Struct(">QII")
 _HEAD_WITHOUT_SUM = struct.Struct(">QI")
-_MARK_BYTES = 64 * 1024
-"""Distance in the file of the places whose offsets are remembered: a search reads no more than this."""
+_MARK_BYTES = 32 * 1024
+"""Distance in the file of the places whose offsets are remembered: a search reads no more than this, and a
+record of full size is always found at once."""
+
+_READ_BYTES = 1024 * 1024
+"""Most bytes of one read."""
 
 Buffer = bytes | memoryview
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -95,12 +99,12 @@ class Segment:
 
         ``size`` is that of the records which can be believed; the file may be longer.
         """
-        self.end, self.size = self.start, 0
-        self.marks.clear()
-        data = self.path.read_bytes()
-        for offset, body, after in _records(data, 0, self.start):
-            self.mark(offset, self.size)
-            self.end, self.size = offset + len(body), after
+        found = Segment(self.path, self.start, self.start)
+        for offset, body, after in _records(self.path.read_bytes(), self.start):
+            found.mark(offset, found.size)
+            found.end, found.size = offset + len(body), after
+        # At once, because another thread may be reading.
+        self.end, self.size, self.marks = found.end, found.size, found.marks
 
     def read(self, offset: int, size: int) -> bytes:
         """At least one and at most ``size`` bytes; ``offset`` is within. Raises OSError.
@@ -108,41 +112,51 @@ class Segment:
         Raises:
             ValueError: the records are not what was written.
         """
-        if not self.marks:
-            # Of an earlier run, and complete, because it has a successor.
-            end = self.end
-            self.examine()
-            if self.end != end:
-                self.marks.clear()
-                self.end = end
-                raise ValueError("a record is damaged")
-        known, place = self.marks[bisect_right(self.marks, offset, key=lambda mark: mark[0]) - 1]
-        found, wanted = bytearray(), offset
+        marks = self.marks or self._marks_of_an_earlier_run()
+        size = min(size, _READ_BYTES)
+        known, place = marks[bisect_right(marks, offset, key=_offset_of) - 1]
+        after = bisect_left(marks, offset + size, key=_offset_of)
+        stop = marks[after][1] if after < len(marks) else self.size
         with self.path.open("rb", buffering=0) as file:
             file.seek(place)
-            data = file.read(min(self.size - place, size + _MARK_BYTES + RECORD_BYTES + 2 * _HEAD.size))
-        for first, body, _ in _records(data, 0, known):
+            data = file.read(stop - place)
+        pieces: list[memoryview] = []
+        wanted = offset
+        for first, body, _ in _records(data, known):
             if first + len(body) > wanted:
-                found += body[wanted - first : wanted - first + size - len(found)]
-                wanted = offset + len(found)
-                if len(found) == size:
+                pieces.append(body[wanted - first : offset + size - first])
+                wanted = min(first + len(body), offset + size)
+                if wanted == offset + size:
                     break
-        if not found:
+        if not pieces:
             raise ValueError("a record is damaged")
-        return bytes(found)
+        return b"".join(pieces)
+
+    def _marks_of_an_earlier_run(self) -> list[tuple[int, int]]:
+        """It has a successor, so it was complete and only has to be searched."""
+        found = Segment(self.path, self.start, self.start)
+        found.examine()
+        if found.end != self.end:
+            raise ValueError("a record is damaged")
+        self.marks = found.marks
+        return found.marks
 
 
-def _records(data: bytes, place: int, offset: int) -> Iterator[tuple[int, memoryview, int]]:
+def _offset_of(mark: tuple[int, int]) -> int:
+    return mark[0]
+
+
+def _records(data: bytes, offset: int) -> Iterator[tuple[int, memoryview, int]]:
     """Offset and bytes of each sound record, and the place after it, until one is not sound.
 
     Args:
         offset: which the first one must have.
     """
-    view = memoryview(data)
+    view, place = memoryview(data), 0
     while len(data) - place > _HEAD.size:
         first, length, checksum = _HEAD.unpack_from(data, place)
         body = view[place + _HEAD.size : place + _HEAD.size + length]
-        if first != offset or not length or len(body) != length or length > RECORD_BYTES:
+        if first != offset or not length or len(body) != length:
             return
         if zlib.crc32(body, zlib.crc32(_HEAD_WITHOUT_SUM.pack(first, length))) != checksum:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from itertools import pairwise
 from pathlib import Path
@@ -67,11 +67,13 @@ class FileSpool:
         self._directory = directory
         self._name = f"{peer_id}-{stream_id:016x}"
         self._threads = threads
-        self._turn = asyncio.Lock()
+        self._appending = asyncio.Lock()
+        self._tidying = asyncio.Lock()
+        """Apart, so that what a person types does not wait for a disk that syncs."""
         self._unsynced: dict[Path, Segment] = {}
         self._directory_unsynced = False
-        self._torn = False
-        self._appended_from = 0
+        self._to_undo: list[_Piece] = []
+        threads()
         try:
             self._segments = self._open()
         except OSError as error:
@@ -113,7 +115,7 @@ class FileSpool:
         view = memoryview(data).cast("B")
         if not view:
             return
-        if len(view) <= SMALL_BYTES and not self._turn.locked() and self._has_room():
+        if len(view) <= SMALL_BYTES and not self._appending.locked() and self._has_room():
             pieces = self._plan(view)
             try:
                 self._write(pieces)
@@ -121,8 +123,10 @@ class FileSpool:
                 raise self._refusal(error, "write") from error
             self._written(pieces)
         else:
-            # The bytes are the caller's again once it is cancelled, but are still to be written.
-            await self._in_turn(self._append, view if isinstance(data, bytes) else memoryview(bytes(view)))
+            # A copy of what can change: a caller that is cancelled may use its bytes again, and they are
+            # still to be written.
+            mine = view if isinstance(data, bytes) else memoryview(bytes(view))
+            await _in_turn(self._appending, lambda: self._append(mine))
 
     async def _append(self, view: memoryview) -> None:
         pieces = self._plan(view)
@@ -155,38 +159,36 @@ class FileSpool:
 
     def _write(self, pieces: list[_Piece]) -> None:
         """Write all of it or none. Raises OSError."""
-        begun: list[_Piece] = []
+        self._undo()
         try:
-            if self._torn:
-                last = self._segments[-1]
-                last.truncate(last.size)
-                self._torn = False
             previous = self._segments[-1] if self._segments else None
             for piece in pieces:
                 if piece.new:
+                    self._directory.mkdir(mode=files.DIRECTORY_MODE, exist_ok=True)
                     if previous is not None:
                         previous.sync()
-                    self._directory.mkdir(mode=files.DIRECTORY_MODE, exist_ok=True)
-                    # What a crash after a failed append left there was never confirmed.
-                    piece.segment.path.unlink(missing_ok=True)
+                        filesystem.sync_directory(self._directory)
                     piece.segment.create()
-                begun.append(piece)
+                self._to_undo.append(piece)
                 piece.segment.write(piece.place, piece.buffers)
                 previous = piece.segment
         except OSError:
-            for piece in reversed(begun):
-                self._undo(piece)
+            with contextlib.suppress(OSError):
+                # What cannot be undone now is undone before the next append. Until then there are bytes
+                # in the files that nobody was told of, but in order.
+                self._undo()
             raise
+        self._to_undo.clear()
 
-    def _undo(self, piece: _Piece) -> None:
-        try:
+    def _undo(self) -> None:
+        """Take back what failed, the latest first. Raises OSError."""
+        while self._to_undo:
+            piece = self._to_undo[-1]
             if piece.new:
                 piece.segment.path.unlink(missing_ok=True)
             else:
                 piece.segment.truncate(piece.place)
-        except OSError:
-            # Tried again before the next append; a start finds records that nobody was told of.
-            self._torn = not piece.new
+            self._to_undo.pop()
 
     def _written(self, pieces: list[_Piece]) -> None:
         for piece in pieces:
@@ -202,27 +204,32 @@ class FileSpool:
     async def sync(self) -> None:
         """Return when everything is safe from a power failure. Raises StateError."""
         self._threads()
-        await self._in_turn(self._sync)
+        await _in_turn(self._tidying, self._sync)
 
     async def _sync(self) -> None:
-        segments, directory = list(self._unsynced.values()), self._directory_unsynced
+        sizes = [(one, one.size) for one in self._unsynced.values()]
+        directory, self._directory_unsynced = self._directory_unsynced, False
 
         def carry_out() -> None:
-            for one in segments:
+            for one, _ in sizes:
                 one.sync()
             if directory:
                 filesystem.sync_directory(self._directory)
 
-        await self._call(carry_out, "write")
-        for one in segments:
-            self._unsynced.pop(one.path, None)
-        self._directory_unsynced = False
+        try:
+            await self._call(carry_out, "write")
+        except BaseException:
+            self._directory_unsynced |= directory
+            raise
+        for one, size in sizes:
+            if one.size == size:  # nothing was appended meanwhile
+                self._unsynced.pop(one.path, None)
 
     async def discard(self, through: int) -> None:
         """Delete segments that are wholly below ``through``, but never the last one, which knows ``end``."""
         self._threads()
         if len(self._segments) > 1 and self._segments[1].start <= through:
-            await self._in_turn(self._discard, through)
+            await _in_turn(self._tidying, lambda: self._discard(through))
 
     async def _discard(self, through: int) -> None:
         gone = [one for one, later in pairwise(self._segments) if later.start <= through]
@@ -230,9 +237,8 @@ class FileSpool:
 
         def carry_out() -> None:
             # Or a power failure might take the later file and leave the removal of the earlier one.
-            if first.path in self._unsynced:
-                first.sync()
-                filesystem.sync_directory(self._directory)
+            first.sync()
+            filesystem.sync_directory(self._directory)
             for one in gone:
                 one.path.unlink(missing_ok=True)
 
@@ -247,7 +253,7 @@ class FileSpool:
     async def remove(self) -> None:
         """Delete it. Raises StateError."""
         self._threads()
-        await self._in_turn(self._remove)
+        await _in_turn(self._tidying, lambda: _in_turn(self._appending, self._remove))
 
     async def _remove(self) -> None:
         paths = [one.path for one in self._segments]
@@ -292,15 +298,6 @@ class FileSpool:
 
     # --- the thread -------------------------------------------------------------------------------------
 
-    async def _in_turn(self, work: Callable[..., object], *arguments: object) -> None:
-        """Do one thing after the other, and to its end even if the caller is cancelled."""
-
-        async def carry_out() -> None:
-            async with self._turn:
-                await work(*arguments)  # type: ignore[misc]
-
-        await asyncio.shield(asyncio.ensure_future(carry_out()))
-
     async def _call(self, work: Callable[[], _T], action: str) -> _T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads(), work)
@@ -309,6 +306,16 @@ class FileSpool:
 
     def _refusal(self, error: OSError, action: str) -> StateError:
         return files.state_error(error, self._directory, f"{action} a stream's bytes in")
+
+
+async def _in_turn(lock: asyncio.Lock, work: Callable[[], Awaitable[None]]) -> None:
+    """Do one thing after the other, and to its end even if the caller is cancelled."""
+
+    async def carry_out() -> None:
+        async with lock:
+            await work()
+
+    await asyncio.shield(asyncio.ensure_future(carry_out()))
 
 
 def remove_spools(directory: Path, peer_id: PeerId) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from p4.core import limits
+from p4.core.canonical import MAX_DEPTH
 from p4.core.invite import INVITE_BYTES, Invite
 from p4.core.sdp import SDP_LINE_CHARACTERS, SDP_LINES
 from p4.core.signaling import FAILURE_LINE
@@ -34,6 +35,10 @@ def test_the_failure_line() -> None:
     assert FAILURE_LINE.decode() in read("signaling.md")
 
 
+def test_a_long_frame_is_a_body_and_what_is_before_it() -> None:
+    assert limits.LONG_FRAME_BYTES == 1024**2 + 4096 == limits.BODY_BYTES + 4096
+
+
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
@@ -56,6 +61,35 @@ def test_the_failure_line() -> None:
         ("sealing.md", f"After {limits.SEALED_REFUSALS} refusals of sealed offers"),
         ("sealing.md", f"one offer in {('two', 'three', 'four')[limits.SEALED_REFUSALS - 1]} is in clear"),
         ("link.md", f"not proven within {limits.LINK_OPEN_SECONDS:g} s of its answer"),
+        ("link.md", f"need not keep more than {limits.EARLY_FRAMES} frames"),
+        ("link.md", f"A message of a data channel has at most {limits.LINK_MESSAGE_BYTES // 1024} KiB"),
+        ("link.md", "The whole has at most 1 MiB + 4 KiB."),
+        ("link.md", f"keep parts to {limits.PART_BYTES // 1024} KiB"),
+        ("session.md", f"A body has 0 to {limits.BODY_BYTES} bytes"),
+        ("session.md", f"at most {MAX_DEPTH} objects and arrays within each other"),
+        ("session.md", f"A *service* is a name of 1 to {limits.SERVICE_BYTES} bytes"),
+        ("session.md", f"A *key* is 0 to {limits.KEY_BYTES} bytes"),
+        ("session.md", f"at most {limits.GRANTS}; the latest counts"),
+        ("session.md", f"At most {limits.SEND_WINDOW_MESSAGES} frames MESSAGE or VOID"),
+        ("session.md", f"at most {limits.SEND_WINDOW_BYTES // 1024**2} MiB of bodies or one message"),
+        ("session.md", f"at most {limits.CONSUMED_SERVICES}, and then one without a service"),
+        ("session.md", f"for the last {limits.RETIRED_EPOCHS} epochs of a contact's outbox"),
+        ("session.md", f"remembers the last {limits.RETIRED_EPOCHS} names of its own outbox"),
+        ("session.md", f"1 ms to {limits.CALL_PATIENCE_MS // 3_600_000} h."),
+        ("session.md", f"until {limits.CALL_MEMORY_SECONDS:g} s after its patience has passed"),
+        ("session.md", f"runs at most {limits.CONTACT_CALLS} calls of a contact at a time"),
+        ("session.md", f"keeps at most {limits.KEPT_CALLS} that are not confirmed"),
+        ("session.md", f"about {limits.KEPT_CALL_BYTES // 1024**2} MiB of their results"),
+        ("session.md", f"then 0 to {limits.DATAGRAM_BYTES} bytes |"),
+        ("stream.md", f"then a name: 0 to {limits.STREAM_NAME_BYTES} bytes of UTF-8"),
+        ("stream.md", f"then 0 to {limits.STREAM_NAME_BYTES} bytes of UTF-8 for a person"),
+        ("stream.md", f"then 1 to {limits.STREAM_DATA_BYTES} bytes |"),
+        (
+            "stream.md",
+            f"at most {limits.STREAM_SPOOL_BYTES // 1024**2} MiB per stream that are not confirmed",
+        ),
+        ("stream.md", f"At most {limits.CONTACT_STREAMS_OPEN} streams with a contact are open at a time"),
+        ("stream.md", f"{limits.CONTACT_STREAMS_OFFERED} of them not accepted yet"),
         ("invite.md", f"At most {INVITE_BYTES // 1024} KiB"),
     ],
 )

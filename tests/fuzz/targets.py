@@ -24,8 +24,47 @@ from p4.core.contacts import ContactBook
 from p4.core.identity import Identity, decode_key, encode_key, is_usable_key
 from p4.core.invite import Invite
 from p4.core.sealing import open_payload
+from p4.core.session.body import decode_body, encode_body
+from p4.core.session.frames import (
+    Assembly,
+    Bundle,
+    Bye,
+    ByeReason,
+    Frame,
+    Last,
+    Part,
+    Ping,
+    bundle,
+    decode,
+    encode,
+)
+from p4.core.session.session_frames import (
+    Ack,
+    Call,
+    CallStatus,
+    Cancel,
+    Consumed,
+    Datagram,
+    Grants,
+    Kind,
+    Message,
+    Refused,
+    RefusedReason,
+    Reply,
+    Resume,
+    Void,
+)
+from p4.core.session.stream_frames import Credit, Data, Gone, Open, Reset, ResetReason, Written
 from p4.core.signaling import parse_payload, parse_reply, sdp_fingerprint
-from p4.errors import ContactError, EnvelopeError, InputError, InviteError, RemoteError, SignalingError
+from p4.errors import (
+    ContactError,
+    EnvelopeError,
+    FrameError,
+    InputError,
+    InviteError,
+    RemoteError,
+    SignalingError,
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +154,32 @@ def key(data: bytes) -> None:
     assert encode_key(decode_key(text)) == text
 
 
+def frame(data: bytes) -> None:
+    read = decode(data)
+    if read is not None:
+        assert encode(read) == data
+
+
+def frames_in_parts(data: bytes) -> None:
+    """The bytes are messages, each after its length; what they complete must be the frame that it says."""
+    assembly = Assembly()
+    while data:
+        size = int.from_bytes(data[:2], "big")
+        message, data = data[2 : 2 + size], data[2 + size :]
+        part = decode(message)
+        if isinstance(part, Part | Last):
+            whole = assembly.add(part)
+            assert whole is None or decode(encode(whole)) == whole
+        if isinstance(part, Bundle):
+            for inner in part.frames:
+                assert not isinstance(decode(inner), Bundle | Part | Last)
+
+
+def body(data: bytes) -> None:
+    value = decode_body(Kind.JSON, data)
+    assert decode_body(*encode_body(value)) == value
+
+
 def dumped(*values: Any) -> tuple[bytes, ...]:
     return tuple(json.dumps(value).encode() for value in values)
 
@@ -125,6 +190,27 @@ INVITES = dumped(invite(), invite(rendezvous={"transport": "direct", "address": 
 BOB_ENTRY = invite(peer_id=BOB.peer_id, public_key_b64=BOB.public_key_b64, name="laptop", later=1)
 CONTACTS = json.dumps([invite(), BOB_ENTRY, {"peer_id": "broken"}, 7]).encode()
 P4 = {"v": 2, "caps": ["warm", "grease-0"], "boot": "0123456789abcdef", "nonce": "01" * 16}
+
+MESSAGES: tuple[Frame, ...] = (
+    Message(7, Kind.JSON, 1_700_000_000_000, 60_000, "chat", "key", b'"x"'),
+    Call(5, 1000, Kind.BYTES, "a.b", b"argument"),
+    Reply(5, CallStatus.FAILED, Kind.JSON, b'{"code":"c","message":"m"}'),
+)
+FRAMES: tuple[bytes, ...] = tuple(
+    encode(frame)
+    for frame in (
+        *MESSAGES,
+        *(Ping(1), Bye(ByeReason.SHUTDOWN), Resume(b"a" * 16, 1, bytes(16), 1), Void(1, 2), Ack(3)),
+        *(Consumed(3, "chat"), Grants(("chat", "*")), Refused(4, RefusedReason.NOT_GRANTED), Cancel(5)),
+        *(Datagram("pos", b"xyz"), Open(6, "files", "name"), Written(6, 7, final=True), Credit(6, 7, 8)),
+        *(Data(6, 7, b"data"), Reset(6, ResetReason.LOST, "words"), Gone(6)),
+    )
+)
+
+
+def delimited(*messages: bytes) -> bytes:
+    return b"".join(len(message).to_bytes(2, "big") + message for message in messages)
+
 
 TARGETS = {
     "canonical": Target(
@@ -148,5 +234,20 @@ TARGETS = {
     ),
     "sealed": Target(sealed, (RemoteError,), dumped(sealed_payload(sealed_bytes(json.dumps(PING).encode())))),
     "description": Target(description, (SignalingError,), (sdp().encode(), sdp(end="\n").encode())),
+    "frame": Target(frame, (FrameError,), (*FRAMES, bundle(FRAMES[3:9]))),
+    "frames_in_parts": Target(
+        frames_in_parts,
+        (FrameError,),
+        (
+            *(
+                delimited(encode(Part(data[:9])), encode(Part(data[9:12])), encode(Last(data[12:])))
+                for data in map(encode, MESSAGES)
+            ),
+            delimited(
+                encode(Part(FRAMES[0][:9])), encode(Ping(1)), bundle(FRAMES[:3]), encode(Last(FRAMES[0][9:]))
+            ),
+        ),
+    ),
+    "body": Target(body, (FrameError,), (b'{"b":[1,-2.5e-7,"\\ud83d\\ude00\\n"],"a":{"":null,"c":true}}',)),
     "key": Target(key, (ValueError,), (ALICE.public_key_b64.encode(),)),
 }

@@ -292,7 +292,7 @@ class _Reader:
         if not isinstance(raw, dict):
             return None, "it is not an object. It is kept but not used."
         try:
-            invite = Invite.from_object(raw)
+            invite = Invite.from_object(raw, known=True)
         except InviteError as error:
             return None, f"{error.message} The entry is kept but not used; remove it or add a new invite."
         if invite.peer_id in self._ids:

@@ -86,8 +86,11 @@ class Invite:
         return cls.from_object(fields)
 
     @classmethod
-    def from_object(cls, fields: Mapping[str, object]) -> Invite:
+    def from_object(cls, fields: Mapping[str, object], *, known: bool = False) -> Invite:
         """Check the JSON object of an invite. Unknown keys are ignored.
+
+        Args:
+            known: its key was checked when it first came (`p4.core.identity.is_usable_key`).
 
         Raises:
             InviteError: as `parse`, from ``missing-field`` on.
@@ -100,7 +103,7 @@ class Invite:
             public_key = decode_key(encoded_key)
         except ValueError as error:
             raise InviteError(f"The key of the invite cannot be read: {error}.", code="bad-key") from error
-        if not is_usable_key(public_key):
+        if not is_usable_key(public_key, known=known):
             raise InviteError("The key of the invite is not a safe Ed25519 public key.", code="bad-key")
         if peer_id != peer_id_of(public_key):
             raise InviteError(

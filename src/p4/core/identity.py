@@ -74,7 +74,7 @@ def is_usable_key(public_key: bytes, *, known: bool = False) -> bool:
     """Whether the bytes are an Ed25519 public key that can prove something.
 
     Args:
-        known: it was checked when it first came. Then only what is dangerous is looked for, and not whether it
+        known: it was checked when it first came. Then only what is dangerous is looked for, not whether it
             is on the curve, which takes 0.15 ms: thousands of contacts are read at each start.
 
     Not usable are: a non-canonical coding (two ids for one key), a number that is not on the curve

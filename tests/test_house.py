@@ -42,8 +42,6 @@ PUBLIC_NAMES = [
     "RendezvousChanged",
     "RendezvousPhase",
     "RendezvousStatus",
-    "TextDelivered",
-    "TextReceived",
     "Transport",
     "TurnServer",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from p4.core.address import RendezvousAddress, Transport
@@ -10,7 +11,7 @@ from p4.core.identity import Identity, PeerId
 from p4.core.invite import Invite
 from p4.errors import InputError
 
-__all__ = ["ANNA", "BOB", "ME", "FakeNode", "FakePeer", "invite_of"]
+__all__ = ["ANNA", "BOB", "ME", "FakeNode", "FakePeer", "FakeReceipt", "invite_of"]
 
 ME, ANNA, BOB = (Identity(bytes([number]) * 32) for number in (1, 2, 3))
 
@@ -18,6 +19,17 @@ ME, ANNA, BOB = (Identity(bytes([number]) * 32) for number in (1, 2, 3))
 def invite_of(identity: Identity, port: int = 4001) -> Invite:
     """A valid direct invite."""
     return Invite(identity.public_key, RendezvousAddress(Transport.DIRECT, "192.0.2.7", port))
+
+
+@dataclass
+class FakeReceipt:
+    """What becomes of a message is decided by the test."""
+
+    number: int
+    outcome: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    async def delivered(self) -> None:
+        await self.outcome
 
 
 @dataclass
@@ -45,11 +57,12 @@ class FakePeer:
     def state(self) -> str:
         return "open" if self.connected else "retry in 3 s"
 
-    async def send_text(self, text: str) -> int:
-        if len(text) > 1000:
+    async def send(self, value: object) -> FakeReceipt:
+        assert isinstance(value, str)
+        if len(value) > 1000:
             raise InputError("The text is too long.", code="too-long")
-        self.sent.append(text)
-        return len(self.sent)
+        self.sent.append(value)
+        return FakeReceipt(len(self.sent))
 
     def drop(self) -> bool:
         was, self.connected = self.connected, False

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cli.fake_node import ANNA, ME, invite_of
+from tests.cli.fake_node import ANNA, ME, FakePeer, FakeReceipt, invite_of
 
 from p4.cli.announce import Announcer
 from p4.cli.output import complain, set_verbosity, visible
 from p4.core.address import RendezvousAddress, Transport
-from p4.node.events import LinkDown, LinkUp, NodeWarning, RendezvousChanged, TextDelivered, TextReceived
+from p4.core.contacts import Contact
+from p4.core.session.messages.stored import InboxMessage
+from p4.core.session.session_frames import Kind
+from p4.errors import DeliveryError, LocalError
+from p4.node.events import LinkDown, LinkUp, NodeWarning, RendezvousChanged
+from p4.node.inbox import Message
 from p4.ports import RendezvousPhase, RendezvousStatus
 
 A = ANNA.peer_id
@@ -41,14 +47,21 @@ def test_whatever_a_peer_sends_is_one_encodable_line(text: str) -> None:
     visible(text).encode()
 
 
-def test_events_become_v1s_lines(capsys: pytest.CaptureFixture[str]) -> None:
+class Sender:
+    """Whoever sent a message; see `p4.node.inbox.Recipient`."""
+
+    peer = FakePeer(Contact(A, ANNA.public_key, invite_of(ANNA).rendezvous))
+
+
+def message(body: bytes, kind: Kind = Kind.JSON) -> Message:
+    return Message(InboxMessage(1, b"e" * 16, 1, "chat", kind, body, "", 0, 0, 0), Sender())  # type: ignore[arg-type]
+
+
+def test_what_happens_becomes_v1s_lines(capsys: pytest.CaptureFixture[str]) -> None:
     announcer = Announcer()
-    for event in (
-        LinkUp(A, 2),
-        TextReceived(A, "hi\n[2026-01-01 00:00:00] Data channel OPEN with x", 0),
-        LinkDown(A, "the peer said goodbye"),
-    ):
-        announcer.show(event)
+    announcer.show(LinkUp(A, 2))
+    assert announcer.chat(message(b'"hi\\n[2026-01-01 00:00:00] Data channel OPEN with x"'))
+    announcer.show(LinkDown(A, "the peer said goodbye"))
     lines = capsys.readouterr().out.splitlines()
     stamp = "[0000-00-00 00:00:00] "
     assert [lines[0][len(stamp) :], lines[2][len(stamp) :]] == [
@@ -84,12 +97,55 @@ def test_the_start_names_id_address_and_invite(capsys: pytest.CaptureFixture[str
     ]
 
 
-def test_only_the_delivery_of_what_waited_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("body", "kind", "shown"),
+    [
+        (b'{"a":[1,null]}', Kind.JSON, '{"a": [1, null]}'),
+        (b"\x1b[2J", Kind.BYTES, r"b'\x1b[2J'"),
+        ('"\x9b"'.encode(), Kind.JSON, r"\x9b"),
+    ],
+)
+def test_what_is_no_text_is_shown_as_what_it_is(
+    body: bytes, kind: Kind, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert Announcer().chat(message(body, kind))
+    assert capsys.readouterr() == (f"{A}> {shown}\n", "")
+
+
+def test_a_message_that_is_no_json_is_told_and_never_comes_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Announcer().chat(message(b"{"))
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert A in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_message_that_comes_while_the_node_ends_is_kept_for_the_next_start(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     announcer = Announcer()
-    announcer.queued(A, 2)
-    for number in (1, 2, 2):
-        announcer.show(TextDelivered(A, number))
-    assert capsys.readouterr().out.count("\n") == 1
+    announcer.closing = True
+    assert not announcer.chat(message(b'"later"'))
+    assert capsys.readouterr() == ("", "")
+
+
+async def test_what_becomes_of_a_message_that_waited_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    announcer = Announcer()
+    receipts = [FakeReceipt(number) for number in (1, 2, 3, 4)]
+    for receipt in receipts:
+        announcer.queued(A, receipt)
+    receipts[1].outcome.set_result(None)
+    receipts[2].outcome.set_exception(DeliveryError("It was refused.", code="refused"))
+    receipts[3].outcome.set_exception(LocalError("The node has ended.", code="closed"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    said = capsys.readouterr()
+    assert said.out.endswith(f"] Message 2 reached {A}\n")
+    assert said.out.count("\n") == 1
+    assert said.err == f"p4: Message 3 to {A}: It was refused.\n"
+    announcer.close()
+    await asyncio.sleep(0)
+    assert receipts[0].outcome.cancelled(), "nobody waits for it any more"
 
 
 def test_warnings_go_to_stderr_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,9 +75,8 @@ async def test_a_text_to_an_absent_peer_is_said_to_wait(
     node: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
     queued: list[tuple[str, int]] = []
-    await CommandPrompt(node, queued=lambda peer, number: queued.append((peer, number))).handle(
-        f"/send {B} hi"
-    )
+    prompt = CommandPrompt(node, queued=lambda peer, receipt: queued.append((peer, receipt.number)))
+    await prompt.handle(f"/send {B} hi")
     assert capsys.readouterr().out == (
         f"Peer {B} is not connected; message 1 is saved and will be sent when it is back\n"
     )

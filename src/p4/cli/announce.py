@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from p4.cli.output import complain, log_line, say, visible
 from p4.core.address import Transport
-from p4.errors import DeliveryError, LocalError
+from p4.errors import DeliveryError, FrameError, LocalError
 from p4.node.events import (
     LinkDown,
     LinkUp,
@@ -61,7 +61,11 @@ class Announcer:
         """Print what a contact says; whether it was shown."""
         if self.closing:
             return False
-        value = message.value
+        try:
+            value = message.value
+        except FrameError as error:
+            complain(f"A message from {message.peer.peer_id} cannot be shown: {error.message}")
+            return True  # it would be no better after the next start
         if not isinstance(value, str):
             value = repr(value) if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False)
         say(f"{message.peer.peer_id}> {visible(value)}")

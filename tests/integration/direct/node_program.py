@@ -2,8 +2,8 @@
 
     python -m tests.integration.direct.node_program STATE_DIRECTORY
 
-Commands come as JSON lines on stdin (``{"add": INVITE}``, ``{"send": [ID, TEXT]}``); events go as JSON lines
-to stdout. The end of stdin ends it.
+Commands come as JSON lines on stdin (``{"add": INVITE}``, ``{"send": [ID, TEXT]}``); events, and messages for
+``chat``, go as JSON lines to stdout. The end of stdin ends it.
 """
 
 from __future__ import annotations
@@ -97,8 +97,12 @@ class NodeProcess:
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
 
     def texts(self) -> list[str]:
-        """The texts it received, in order."""
-        return [one["text"] for one in self.said if one["event"] == "TextReceived"]
+        """The texts it received, in order; one that was not done when it was killed comes again."""
+        return [one["value"] for one in self.messages()]
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages it received, in order."""
+        return [one for one in self.said if one["event"] == "message"]
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -125,6 +129,12 @@ async def report(node: p4.Node) -> None:
         say(type(event).__name__, **{f.name: getattr(event, f.name) for f in dataclasses.fields(event)})
 
 
+async def chat(node: p4.Node) -> None:
+    async for message in node.messages("chat"):
+        say("message", id=message.id, value=message.value)
+        message.done()
+
+
 async def obey(node: p4.Node) -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
@@ -137,16 +147,16 @@ async def obey(node: p4.Node) -> None:
             say("added")
         if "send" in command:
             peer, text = command["send"]
-            say("accepted", number=await node.peer(peer).send_text(text))
+            say("accepted", number=(await node.peer(peer).send(text)).number)
 
 
 async def main() -> None:
     node = p4.Node(Path(sys.argv[1]), direct(port=int(sys.argv[2])))
     async with node:
         say("started", invite=node.invite().to_text())
-        reporting = asyncio.create_task(report(node))
+        working = [asyncio.create_task(work) for work in (report(node), chat(node))]
         await obey(node)
-    await reporting
+    await asyncio.gather(*working)
 
 
 if __name__ == "__main__":

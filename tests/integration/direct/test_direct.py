@@ -15,7 +15,6 @@ from tests.integration.direct.node_program import NodeProcess, direct
 
 import p4
 from p4.core.signaling import WARM, Announcement, Offer
-from p4.node.event_stream import EventStream
 
 SECONDS = 20.0
 
@@ -35,29 +34,28 @@ async def pair(tmp_path: Path, first: str, second: str) -> AsyncIterator[tuple[p
         yield one, two
 
 
-async def texts(stream: EventStream, count: int) -> list[str]:
-    found: list[str] = []
+async def texts(node: p4.Node, count: int) -> list[object]:
+    found: list[object] = []
+    messages = node.messages("chat")
     async with asyncio.timeout(SECONDS):
-        async for event in stream:
-            if isinstance(event, p4.TextReceived):
-                found.append(event.text)
-                if len(found) == count:
-                    break
+        while len(found) < count:
+            message = await anext(messages)
+            found.append(message.value)
+            await message.done()
     return found
 
 
 @pytest.mark.parametrize(("first", "second"), [("wrtc", "wrtc"), ("aiortc", "aiortc"), ("wrtc", "aiortc")])
 async def test_they_pair_talk_drop_and_come_back(tmp_path: Path, first: str, second: str) -> None:
     async with pair(tmp_path, first, second) as (one, two):
-        at_one, at_two = one.events(), two.events()
-        await one.peer("two").send_text("hello two ä😀")
-        await two.peer("one").send_text("hello one")
-        assert await texts(at_two, 1) == ["hello two ä😀"]
-        assert await texts(at_one, 1) == ["hello one"]
+        await one.peer("two").send("hello two ä😀")
+        await two.peer("one").send("hello one")
+        assert await texts(two, 1) == ["hello two ä😀"]
+        assert await texts(one, 1) == ["hello one"]
         began = time.monotonic()
         assert one.peer("two").drop()
-        await one.peer("two").send_text("after the drop")
-        assert await texts(at_two, 1) == ["after the drop"]
+        await one.peer("two").send("after the drop")
+        assert await texts(two, 1) == ["after the drop"]
         print(f"{first}/{second}: dropped to delivered {time.monotonic() - began:.3f} s")
         began = time.monotonic()
     assert time.monotonic() - began < 4.0, "two nodes, one after the other"
@@ -71,8 +69,8 @@ async def test_a_killed_process_gets_what_was_queued_exactly_once(tmp_path: Path
             peer = ours.add_contact(invite, "killed")
             process.tell(add=ours.invite().to_text())
             await asyncio.wait_for(peer.wait_connected(), SECONDS)
-            await peer.send_text("0")
-            await process.says("TextReceived")
+            await peer.send("0")
+            await process.says("message")
             sent = ["0"]
             for _ in range(2):
                 sending = asyncio.create_task(send_many(peer, sent))
@@ -86,10 +84,11 @@ async def test_a_killed_process_gets_what_was_queued_exactly_once(tmp_path: Path
                     assert time.monotonic() < began + SECONDS
                 print(f"killed, restarted, everything delivered after {time.monotonic() - began:.3f} s")
             await asyncio.sleep(0.5)
-            # What was shown but not yet marked as taken when it was killed is shown again, first of all.
-            received = process.texts()
-            assert set(received) == set(sent)
-            assert [text for n, text in enumerate(received) if text not in received[:n]] == sent
+            # What was shown but not yet done when it was killed is shown again, under the same name.
+            named: dict[str, str] = {}
+            for message in process.messages():
+                assert named.setdefault(message["id"], message["value"]) == message["value"]
+            assert list(named.values()) == sent
     finally:
         await process.kill()
 
@@ -97,7 +96,7 @@ async def test_a_killed_process_gets_what_was_queued_exactly_once(tmp_path: Path
 async def send_many(peer: p4.Peer, sent: list[str]) -> None:
     for _ in range(100):
         text = str(len(sent))
-        await peer.send_text(text)
+        await peer.send(text)
         sent.append(text)
         await asyncio.sleep(0.002)
 
@@ -117,11 +116,11 @@ async def test_a_process_that_stood_still_is_back_soon_after_it_goes_on(tmp_path
                 await asyncio.sleep(0.01)
                 assert time.monotonic() < began + 6
             print(f"stopped: noticed after {time.monotonic() - began:.2f} s")
-            await peer.send_text("while it stood still")
+            await peer.send("while it stood still")
             await asyncio.sleep(max(0.0, 10 - (time.monotonic() - began)))
             process.signal(signal.SIGCONT)
             began = time.monotonic()
-            await process.says("TextReceived")
+            await process.says("message")
             taken = time.monotonic() - began
             print(f"continued: text there after {taken:.2f} s")
             assert taken < 5
@@ -157,8 +156,8 @@ async def test_a_malformed_offer_of_a_contact_leaves_the_live_link(tmp_path: Pat
             line = await asyncio.wait_for(stream.receive_line(), 5)
             assert line is not None
             stream.close()
-        await two.peer("one").send_text("still here")
-        assert await texts(seen, 1) == ["still here"]
+        await two.peer("one").send("still here")
+        assert await texts(one, 1) == ["still here"]
         await seen.aclose()
         assert not [event async for event in seen if isinstance(event, p4.LinkDown)]
         assert one.peer("two").connected

@@ -14,6 +14,7 @@ from tests.v1.peer import V1Peer
 
 import p4
 from p4.node.events import NodeEvent
+from p4.node.inbox import Message
 
 E = TypeVar("E")
 
@@ -48,7 +49,7 @@ def direct(link_backend: str = "wrtc", port: int = 0) -> p4.NodeOptions:
 
 
 class Witness:
-    """Our node on a state directory, with every event it gave; an async context manager.
+    """Our node on a state directory, with everything it told and received; an async context manager.
 
     Args:
         state: its state directory.
@@ -58,22 +59,28 @@ class Witness:
     def __init__(self, state: Path, options: p4.NodeOptions) -> None:
         self.node = p4.Node(state, options)
         self.events: list[NodeEvent] = []
+        self.messages: list[Message] = []
         self._changed = asyncio.Event()
-        self._reading: asyncio.Task[None] | None = None
+        self._reading: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         await self.node.start()
-        self._reading = asyncio.create_task(self._read())
+        self._reading = [asyncio.create_task(work) for work in (self._read(), self._chat())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.node.close()
-        if self._reading is not None:
-            await self._reading
+        await asyncio.gather(*self._reading)
 
     async def _read(self) -> None:
         async for event in self.node.events():
             self.events.append(event)
+            self._changed.set()
+
+    async def _chat(self) -> None:
+        async for message in self.node.messages("chat"):
+            self.messages.append(message)
+            message.done()
             self._changed.set()
 
     def seen(self, kind: type[E]) -> list[E]:
@@ -88,15 +95,17 @@ class Witness:
                 await self._changed.wait()
         return found
 
-    async def saw_delivered(self, number: int, *, timeout: float = 30.0) -> None:
-        """Wait until the text with this number, and so all before it, counts as delivered."""
-        count = 0
-        while number not in {event.number for event in self.seen(p4.TextDelivered)}:
-            count = len(await self.saw(p4.TextDelivered, count + 1, timeout=timeout))
+    async def heard(self, count: int = 1, *, timeout: float = 30.0) -> list[object]:
+        """Wait until so many texts have been received; all of them."""
+        async with asyncio.timeout(timeout):
+            while len(self.messages) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.texts()
 
-    def texts(self) -> list[str]:
+    def texts(self) -> list[object]:
         """The texts received so far."""
-        return [event.text for event in self.seen(p4.TextReceived)]
+        return [message.value for message in self.messages]
 
     def invite(self) -> dict[str, Any]:
         """Our invite as v1 reads it."""

@@ -36,13 +36,16 @@ async def test_hello_and_chat_both_ways(tmp_path: Path, role: str, link_backend:
         assert us.seen(p4.LinkUp)[0] == p4.LinkUp(peer.peer_id, 1)
         assert (peer.connected, peer.protocol) == (True, 1)
         text = 'from us: ä 😀 "quoted" \n second line'
-        await peer.send_text(text)
+        receipt = await peer.send(text)
         await v1.heard(f"{us.node.peer_id}> {text}")
         assert v1.send(us.node.peer_id, "from v1")
-        await us.saw(p4.TextReceived)
-        assert us.texts() == ["from v1"]
-        await us.saw(p4.TextDelivered)
+        assert await us.heard() == ["from v1"]
+        await asyncio.wait_for(receipt.delivered(), 10)
         assert peer.queued == 0
+        for value, service in (({"no": "text"}, "chat"), ("text", "notes")):
+            with pytest.raises(p4.P4Error) as caught:
+                await peer.send(value, service=service)
+            assert caught.value.code == "not-supported"
         assert v1.channels == ["chat"]
         assert sum("hello" in line for line in v1.lines) == 1
 
@@ -53,7 +56,7 @@ async def test_our_drop_is_followed_by_a_new_link(tmp_path: Path, role: str) -> 
         await connected(us, v1)
         assert peer.drop()
         await us.saw(p4.LinkDown)
-        await peer.send_text("after the drop")
+        await peer.send("after the drop")
         await connected(us, v1, 2)
         await v1.heard("> after the drop")
 
@@ -88,21 +91,19 @@ async def test_texts_that_arrived_just_before_it_left_are_kept(tmp_path: Path, r
         await acknowledged(v1, us.node.peer_id)
         v1.drop(us.node.peer_id)
         await connected(us, v1, 2)
-        await us.saw(p4.TextReceived, 100, timeout=2)
-        assert us.texts() == sent
+        assert await us.heard(100, timeout=2) == sent
 
 
 async def test_many_texts_keep_their_order(tmp_path: Path) -> None:
     async with meeting(tmp_path, "we dial") as (us, v1, peer):
         await connected(us, v1)
         ours = [f"ours {number}" for number in range(300)]
-        await asyncio.gather(*(peer.send_text(text) for text in ours))
+        await asyncio.gather(*(peer.send(text) for text in ours))
         for number in range(300):
             v1.send(us.node.peer_id, f"theirs {number}")
         await v1.heard("> ours 299")
         assert [line.split("> ")[1] for line in v1.lines if "> ours" in line] == ours
-        await us.saw(p4.TextReceived, 300)
-        assert us.texts() == [f"theirs {number}" for number in range(300)]
+        assert await us.heard(300) == [f"theirs {number}" for number in range(300)]
 
 
 async def test_a_contact_that_does_not_know_us_yet_is_tried_again(tmp_path: Path) -> None:
@@ -128,14 +129,13 @@ async def test_what_was_queued_while_it_was_away_arrives_once_and_in_order(tmp_p
     async with Witness(write_v1_state(tmp_path / "ours", ours), direct()) as us:
         peer = us.knows(invite)
         texts = [f"queued {number}" for number in range(5)]
-        for text in texts:
-            await peer.send_text(text)
+        receipts = [await peer.send(text) for text in texts]
         assert peer.queued == 5
         async with V1Peer(theirs, retry_seconds=0.5, listen=f"127.0.0.1:{port}") as returned:
             returned.add_contact(us.invite())
             await connected(us, returned)
             await returned.heard("> queued 4")
-            await us.saw_delivered(5)
+            await asyncio.wait_for(receipts[-1].delivered(), 30)
             assert peer.queued == 0
             said = [line.split("> ")[1] for line in returned.lines if "> queued" in line]
             assert said == texts
@@ -156,7 +156,7 @@ async def test_our_restart_keeps_the_contact_its_version_and_the_queue(tmp_path:
         async with Witness(state, direct(port=port)) as us:
             peer = us.node.peer("v1")
             assert peer.protocol == 1
-            await peer.send_text("after our restart")
+            await peer.send("after our restart")
             await v1.heard("> after our restart")
         assert_pure_v1(v1)
 
@@ -175,7 +175,7 @@ async def test_a_hello_of_someone_else_proves_nothing(tmp_path: Path) -> None:
     ):
         v1.add_contact(us.invite())
         peer = us.knows(v1.invite())
-        await peer.send_text("for the right eyes only")
+        await peer.send("for the right eyes only")
         await v1.heard("Data channel OPEN")
         await v1.heard("Data channel CLOSED")
         assert us.seen(p4.LinkUp) == []
@@ -196,7 +196,7 @@ async def test_glare_with_a_lock_that_is_held_does_not_deadlock(tmp_path: Path) 
 
     async with meeting(tmp_path, "it dials", dial=slowly) as (us, v1, peer):
         await connected(us, v1, timeout=60)
-        await peer.send_text("through the glare")
+        await peer.send("through the glare")
         await v1.heard("> through the glare", timeout=60)
         # It settles: the links that the crossed offers made replace each other no more.
         ups = -1
@@ -219,18 +219,17 @@ async def test_its_process_is_killed_and_restarted(tmp_path: Path, role: str) ->
             await us.saw(p4.LinkUp)
             await process.heard(f"hello from {us.node.peer_id}")
             await process.type(f"send {us.node.peer_id} before")
-            await us.saw(p4.TextReceived)
+            await us.heard()
             await process.kill()
         await us.saw(p4.LinkDown, timeout=60)  # v1 has no heartbeat: the library notices after 15-35 s
-        await peer.send_text("queued for its return")
+        await peer.send("queued for its return")
         listen = f"127.0.0.1:{invite['rendezvous']['port']}"
         options = ["--retry-seconds", "0.5", "--listen", listen]
         async with V1Process(tmp_path / "v1", [us.invite()], *options) as process:
             await us.saw(p4.LinkUp, 2, timeout=60)
             await process.heard("> queued for its return")
             await process.type(f"send {us.node.peer_id} after")
-            await us.saw(p4.TextReceived, 2)
-            assert us.texts() == ["before", "after"]
+            assert await us.heard(2) == ["before", "after"]
 
 
 @pytest.mark.slow
@@ -245,6 +244,6 @@ async def test_its_new_process_replaces_the_dead_link_at_once(tmp_path: Path) ->
                 us.knows(await process.invite())
                 await process.heard(f"hello from {us.node.peer_id}", timeout=10)
                 await process.type(f"send {us.node.peer_id} incarnation {incarnation}")
-                await us.saw(p4.TextReceived, incarnation)
+                await us.heard(incarnation)
                 await process.kill()
         assert us.texts() == ["incarnation 1", "incarnation 2"]

@@ -173,6 +173,22 @@ class StoreContract(StoreFixture):
             record = (await store.load_peers())[ALICE]
             assert (record.out_epoch, record.grants) == (OTHER_EPOCH, PeerRecord().grants)
 
+    async def test_a_contact_that_comes_back_at_once_begins_anew(self, place: Path) -> None:
+        async with self.opened(place) as store:
+            await append(store, "a", "b")
+            await accept(store, (1, "x"), (2, "y"))
+            forgotten = store.forget_peer(ALICE)
+            results = await asyncio.gather(
+                forgotten, append(store, "c", epoch=OTHER_EPOCH), accept(store, (1, "z"))
+            )
+            assert results[1].first == 1
+            assert [message.number for message in results[2].messages] == [1]
+        async with self.opened(place) as store:
+            assert await queued(store) == [(1, "c")]
+            assert await inbox(store) == [(1, "z")]
+            record = (await store.load_peers())[ALICE]
+            assert (record.out_epoch, record.out_next, record.in_next) == (OTHER_EPOCH, 2, 2)
+
     # --- replay -----------------------------------------------------------------------------------------
 
     async def test_the_replay_window_survives_as_it_was(self, place: Path) -> None:

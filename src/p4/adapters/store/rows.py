@@ -17,10 +17,10 @@ __all__ = ["Totals", "blocks", "delete_where_in", "insert", "select_keys", "with
 
 _T = TypeVar("_T")
 
-_SIZES = (256, 32, 4, 1)
+_SIZES = (512, 64, 8, 1)
 """Rows of a statement: few texts, so that all stay prepared, and few statements for any number of rows.
 
-With 11 columns the largest has 2817 of the 32766 parameters that SQLite allows since 3.32
+With 11 columns the largest has 5121 of the 32766 parameters that SQLite allows since 3.32
 (https://sqlite.org/limits.html#max_variable_number)."""
 
 Totals = tuple[int, int]

@@ -39,7 +39,7 @@ class Files:
         return self._kind(self.directory, ALICE, number, lambda: self._threads)
 
     def paths(self) -> list[Path]:
-        return sorted(self.directory.iterdir())
+        return sorted(path for path in self.directory.rglob("*") if path.is_file())
 
     def close(self) -> None:
         self._threads.shutdown()
@@ -257,7 +257,8 @@ async def test_files_are_private_and_few_are_open(place: Files) -> None:
     made = [place.open(number) for number in range(1000)]
     await asyncio.gather(*(one.append(DATA[:100]) for one in made))
     await asyncio.gather(*(one.append(DATA[100:10_000]) for one in made))
-    assert stat.S_IMODE(place.directory.stat().st_mode) == 0o700
+    directories = {place.directory, *(path.parent for path in place.paths())}
+    assert {stat.S_IMODE(directory.stat().st_mode) for directory in directories} == {0o700}
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.paths()} == {0o600}
     assert len(place.paths()) == 1000
     if sys.platform == "linux":

@@ -1,5 +1,7 @@
 """Bytes of streams that wait to be sent or confirmed, in files of about 4 MiB beside the database.
 
+    streams/CONTACT-STREAM/OFFSET    ids in hex; the offset of the first byte in the file, in hex, too
+
 A segment is brought to the medium before the next one is begun. So after a power failure only the last one
 can have lost something, and only that one is read when a spool is opened.
 """
@@ -8,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import shutil
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
@@ -23,6 +27,8 @@ from p4.errors import StateError
 __all__ = ["FileSpool", "remove_spools", "remove_strays"]
 
 _T = TypeVar("_T")
+
+_SEGMENT_NAME = re.compile("[0-9a-f]{16}")
 
 SMALL_BYTES = 4096
 """Up to this much is written in the thread of the caller: a copy into the page cache takes microseconds,
@@ -64,8 +70,8 @@ class FileSpool:
         stream_id: int,
         threads: Callable[[], Executor],
     ) -> None:
-        self._directory = directory
-        self._name = f"{peer_id}-{stream_id:016x}"
+        self._root = directory
+        self._directory = directory / _name(peer_id, stream_id)
         self._threads = threads
         self._appending = asyncio.Lock()
         self._tidying = asyncio.Lock()
@@ -81,10 +87,11 @@ class FileSpool:
         self._appended_from = self.end
 
     def _open(self) -> list[Segment]:
-        found = sorted(
-            (int(path.name.rpartition(".")[2], 16), path) for path in self._directory.glob(f"{self._name}.*")
-        )
-        segments = [Segment(path, start, start) for start, path in found]
+        try:
+            found = sorted(path for path in self._directory.iterdir() if _SEGMENT_NAME.fullmatch(path.name))
+        except FileNotFoundError:
+            return []
+        segments = [Segment(path, int(path.name, 16), int(path.name, 16)) for path in found]
         for earlier, later in pairwise(segments):
             earlier.end, earlier.size = later.start, earlier.path.stat().st_size
         if segments:
@@ -145,7 +152,7 @@ class FileSpool:
             if self._has_room() and not pieces:
                 target, new = self._segments[-1], False
             else:
-                target, new = Segment(self._directory / f"{self._name}.{offset:016x}", offset, offset), True
+                target, new = Segment(self._directory / f"{offset:016x}", offset, offset), True
             place, buffers, records = target.size, list[Buffer](), list[tuple[int, int]]()
             while done < len(view) and place < segment.SEGMENT_BYTES:
                 body = view[done : done + segment.RECORD_BYTES]
@@ -164,7 +171,8 @@ class FileSpool:
             previous = self._segments[-1] if self._segments else None
             for piece in pieces:
                 if piece.new:
-                    self._directory.mkdir(mode=files.DIRECTORY_MODE, exist_ok=True)
+                    for directory in (self._root, self._directory):
+                        directory.mkdir(mode=files.DIRECTORY_MODE, exist_ok=True)
                     if previous is not None:
                         previous.sync()
                         filesystem.sync_directory(self._directory)
@@ -215,6 +223,7 @@ class FileSpool:
                 one.sync()
             if directory:
                 filesystem.sync_directory(self._directory)
+                filesystem.sync_directory(self._root)
 
         try:
             await self._call(carry_out, "write")
@@ -262,6 +271,8 @@ class FileSpool:
             # The last one first: what a crash leaves is shorter, and goes at the next start.
             for path in reversed(paths):
                 path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                self._directory.rmdir()
 
         await self._call(carry_out, "remove")
         self._segments.clear()
@@ -318,16 +329,25 @@ async def _in_turn(lock: asyncio.Lock, work: Callable[[], Awaitable[None]]) -> N
     await asyncio.shield(asyncio.ensure_future(carry_out()))
 
 
+def _name(peer_id: PeerId, stream_id: int) -> str:
+    return f"{peer_id}-{stream_id:016x}"
+
+
 def remove_spools(directory: Path, peer_id: PeerId) -> None:
     """Remove all spools of a contact. Raises OSError."""
-    for path in directory.glob(f"{peer_id}-*.*"):
-        path.unlink(missing_ok=True)
+    for path in directory.glob(f"{peer_id}-*"):
+        shutil.rmtree(path)
 
 
 def remove_strays(directory: Path, wanted: set[tuple[PeerId, int]]) -> None:
     """Remove spools of streams that nobody remembers. Raises OSError."""
-    names = {f"{peer_id}-{stream_id:016x}" for peer_id, stream_id in wanted}
-    with contextlib.suppress(FileNotFoundError):
-        for path in directory.iterdir():
-            if path.name.rpartition(".")[0] not in names:
-                path.unlink(missing_ok=True)
+    names = {_name(peer_id, stream_id) for peer_id, stream_id in wanted}
+    try:
+        strays = [path for path in directory.iterdir() if path.name not in names]
+    except FileNotFoundError:
+        return
+    for path in strays:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ class _EqualToAll:
 
 
 EQUAL_TO_ALL = _EqualToAll()
+MESSAGES = "p4.core.session.messages"
 ANY_TEXT = re.compile(r".*", re.DOTALL)
 
 
@@ -98,6 +99,14 @@ MUTANTS: list[tuple[str, str, Any]] = [
         "p4.core.session.body._DECODER",
         json.JSONDecoder(object_pairs_hook=body._unique_keys),
     ),
+    ("an outbox is never outdated", f"{MESSAGES}.outbox.Outbox.is_outdated", lambda *_: False),
+    ("a lost inbox of the contact is not noticed", f"{MESSAGES}.outbox.Outbox.notice_loss", lambda *_: None),
+    ("a renewed outbox goes on", f"{MESSAGES}.machine.MessageMachine._is_void_link", False),
+    ("nothing is declared void", f"{MESSAGES}.sending.Sending._transmit_void", lambda *_: None),
+    ("what is void is not counted", f"{MESSAGES}.inbox.Inbox.void", lambda *_: None),
+    ("nothing is told of what was taken", f"{MESSAGES}.consumption.Consumption.report", lambda _: None),
+    ("everything is granted", "p4.core.session.grants.GrantTable.allows", lambda *_: True),
+    ("an earlier epoch is forgotten", "p4.core.limits.RETIRED_EPOCHS", -8),
     ("one line more", "p4.core.sdp.SDP_LINES", 401),
     ("one character more", "p4.core.sdp.SDP_LINE_CHARACTERS", 1025),
     ("any line", "p4.core.sdp._LINE", ANY_TEXT),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.frame_vectors import frame_assemble, frame_body, frame_decode
+from tests.transcript_vectors import session_messages
 from vectors.generate.__main__ import files
 
 from p4.core import envelope
@@ -57,6 +58,7 @@ INPUT_KEYS = {
     ("frame", "decode"): {"bytes"},
     ("frame", "assemble"): {"messages"},
     ("frame", "body"): {"kind", "bytes"},
+    ("session", "messages"): {"state", "grants", "fresh_epochs_hex", "steps"},
 }
 JSON_CODES = {"not-utf8", "not-json", "not-object", "duplicate-key", "bad-number", "bad-string", "too-deep"}
 
@@ -281,4 +283,5 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("frame", "decode"): frame_decode,
     ("frame", "assemble"): frame_assemble,
     ("frame", "body"): frame_body,
+    ("session", "messages"): session_messages,
 }

@@ -18,13 +18,14 @@ from vectors.generate import (
     sealed,
     signaling,
     stream_frames,
+    transcripts,
     x25519,
 )
 from vectors.generate.common import Vector
 
 SOURCES = (
     *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, binding),
-    *(frames, stream_frames, bodies),
+    *(frames, stream_frames, bodies, transcripts),
 )
 
 

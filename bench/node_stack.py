@@ -1,4 +1,4 @@
-"""Our node: direct rendezvous on loopback, texts as messages, each on disk and confirmed."""
+"""Our node: direct rendezvous on loopback, texts to ``chat``, each on both disks and confirmed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from p4.core.address import Transport
 from p4.core.ice import IceSettings
 from p4.core.identity import Identity
 from p4.core.invite import Invite
-from p4.node.events import LinkUp, TextDelivered, TextReceived
+from p4.errors import P4Error
+from p4.node.events import LinkUp
 from p4.node.options import NodeOptions
+from p4.node.receipts import Receipt
 
 WINDOW_MESSAGES = 1024
 """Texts that may wait for the other side's confirmation; enough for the disk's group commit."""
@@ -27,33 +29,30 @@ class NodePipe(Pipe):
         super().__init__()
         self._stack = stack
         self._peer = stack.node.peer(stack.peer_id)
-        self._sizes: asyncio.Queue[int] = asyncio.Queue()
-        self._messages = self._bytes = self._confirmed = 0
+        self._messages = self._bytes = 0
         self._progress = asyncio.Event()
-        self._sending: set[asyncio.Task[int]] = set()
+        self._sending: asyncio.Queue[tuple[int, asyncio.Task[Receipt]]] = asyncio.Queue()
         self._failure: BaseException | None = None
+        self._confirming = asyncio.create_task(self._confirm())
 
     def send(self, message: bytes) -> None:
         self._messages += 1
         self._bytes += len(message)
-        self._sizes.put_nowait(len(message))
-        task = asyncio.create_task(self._peer.send_text(message.decode("ascii")))
-        self._sending.add(task)
-        task.add_done_callback(self._sent)
+        task = asyncio.create_task(self._peer.send(message.decode("ascii")))
+        self._sending.put_nowait((len(message), task))
 
-    def _sent(self, task: asyncio.Task[int]) -> None:
-        self._sending.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._failure = task.exception()
+    async def _confirm(self) -> None:
+        """Count what has arrived, in order."""
+        try:
+            while True:
+                size, task = await self._sending.get()
+                await (await task).delivered()
+                self._messages -= 1
+                self._bytes -= size
+                self._progress.set()
+        except P4Error as error:
+            self._failure = error
             self._progress.set()
-
-    def delivered(self, through: int) -> None:
-        """Everything up to this number is confirmed; a contact added anew counts from 1."""
-        for _ in range(through - self._confirmed):
-            self._messages -= 1
-            self._bytes -= self._sizes.get_nowait()
-        self._confirmed = through
-        self._progress.set()
 
     @property
     def full(self) -> bool:
@@ -73,6 +72,7 @@ class NodePipe(Pipe):
                 raise self._failure
 
     async def close(self) -> None:
+        self._confirming.cancel()
         await self._stack.forget()
 
 
@@ -99,22 +99,21 @@ class NodeStack(Stack):
             NodeOptions(transport=Transport.DIRECT, ice=IceSettings(stun=()), link_backend=self.backend),
         )
         await self.node.start()
-        self._listening = asyncio.create_task(self._listen())
+        self._listening = asyncio.gather(self._listen(), self._receive())
         self.exchange.send(self.node.invite().to_text())
         self._invite = Invite.parse(await self.exchange.receive())
         self.peer_id = self._invite.peer_id
 
     async def _listen(self) -> None:
         async for event in self.node.events():
-            match event:
-                case LinkUp():
-                    self._up.set()
-                case TextReceived(text=text) if self._pipe is not None:
-                    self._pipe.on_message(text.encode("ascii"))
-                case TextDelivered(number=through) if self._pipe is not None:
-                    self._pipe.delivered(through)
-                case _:
-                    pass
+            if isinstance(event, LinkUp):
+                self._up.set()
+
+    async def _receive(self) -> None:
+        async for message in self.node.messages():
+            if self._pipe is not None:
+                self._pipe.on_message(str(message.value).encode("ascii"))
+            message.done()
 
     async def dial(self) -> Pipe:
         return await self._connect()

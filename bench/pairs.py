@@ -34,13 +34,14 @@ async def measure(names: list[str], rounds: int, settings: Settings, tell: Calla
             tell(f"{name}, round {round_number + 1} of {rounds}")
             try:
                 async with asyncio.timeout(RUN_SECONDS):
-                    results.add(name, await _run(name, settings))
+                    results.add(name, await run(name, settings))
             except (TimeoutError, RuntimeError, ValueError) as error:
                 results.failures.append(f"{name}: {str(error) or f'no result after {RUN_SECONDS:g} s'}")
     return results
 
 
-async def _run(name: str, settings: Settings) -> dict[str, float]:
+async def run(name: str, settings: Settings) -> dict[str, float]:
+    """One run of a stack: values by column. Raises RuntimeError if a worker ends early."""
     with tempfile.TemporaryDirectory(prefix="p4-bench-") as directory:
         make_certificate(Path(directory))
         async with contextlib.AsyncExitStack() as stack:

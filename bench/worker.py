@@ -27,6 +27,7 @@ class Settings:
     round_trips: int = 2000
     round_trip_seconds: float = 3.0
     setups: int = 5
+    bulk_bytes: int = BULK_BYTES
 
 
 def make_stack(name: str, role: str, exchange: Exchange, directory: Path) -> Stack:
@@ -74,13 +75,13 @@ async def serve(stack: Stack) -> None:
 
 
 def _counter(pipe: Pipe) -> Callable[[bytes], None]:
-    count = 0
+    count, cpu = 0, time.process_time()
 
     def receive(message: bytes) -> None:
-        nonlocal count
+        nonlocal count, cpu
         if message == END:
-            pipe.send(b"%d" % count)
-            count = 0
+            pipe.send(b"%d %.6f" % (count, time.process_time() - cpu))
+            count, cpu = 0, time.process_time()
         else:
             count += 1
 
@@ -88,6 +89,21 @@ def _counter(pipe: Pipe) -> Callable[[bytes], None]:
 
 
 # --- worker a: measures --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Messages in one direction.
+
+    Args:
+        rate: messages a second.
+        cpu_sending: CPU seconds of the whole sending process for each.
+        cpu_receiving: likewise of the receiving process, from the news before to this.
+    """
+
+    rate: float
+    cpu_sending: float
+    cpu_receiving: float
 
 
 class Measurement:
@@ -108,7 +124,8 @@ class Measurement:
             pipe, seconds = await self._connect()
             setups.append(seconds)
         await self._command("count")
-        bulk = await self._stream(pipe, BULK_BYTES, self._settings.bulk_seconds)
+        size = self._settings.bulk_bytes
+        bulk = await self._stream(pipe, size, self._settings.bulk_seconds)
         small = await self._stream(pipe, SMALL_BYTES, self._settings.small_seconds)
         await self._command("echo")
         trips = sorted(await self._round_trips(pipe))
@@ -117,8 +134,12 @@ class Measurement:
         self._stack.exchange.send("quit")
         await self._stack.stop()
         return {
-            "bulk": bulk * BULK_BYTES / 1e6,
-            "small": small,
+            "bulk": bulk.rate * size / 1e6,
+            "bulk CPU sending": bulk.cpu_sending,
+            "bulk CPU receiving": bulk.cpu_receiving,
+            "small": small.rate,
+            "small CPU sending": small.cpu_sending,
+            "small CPU receiving": small.cpu_receiving,
             "round trip p50": statistics.median(trips) * 1e6,
             "round trip p99": trips[int(len(trips) * 0.99)] * 1e6,
             "set-up": statistics.median(setups) * 1e3,
@@ -142,12 +163,12 @@ class Measurement:
         if received != word:
             raise RuntimeError(f"expected {word!r}, received {received!r}")
 
-    async def _stream(self, pipe: Pipe, size: int, seconds: float) -> float:
-        """Messages per second, from the first sent to the news that the last has arrived."""
-        counted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        pipe.on_message = lambda message: counted.set_result(int(message))
+    async def _stream(self, pipe: Pipe, size: int, seconds: float) -> Flow:
+        """From the first sent to the news that the last has arrived."""
+        counted: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        pipe.on_message = counted.set_result
         message, sent = b"x" * size, 0
-        begun = time.perf_counter()
+        begun, cpu = time.perf_counter(), time.process_time()
         while time.perf_counter() - begun < seconds:
             for _ in range(32):
                 if pipe.full:
@@ -157,11 +178,11 @@ class Measurement:
             await asyncio.sleep(0)
         pipe.send(END)
         await pipe.flush()
-        received = await counted
-        elapsed = time.perf_counter() - begun
-        if received != sent:
-            raise RuntimeError(f"{sent} messages of {size} bytes were sent, {received} arrived")
-        return sent / elapsed
+        count, cpu_receiving = (await counted).split()
+        elapsed, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        if int(count) != sent:
+            raise RuntimeError(f"{sent} messages of {size} bytes were sent, {int(count)} arrived")
+        return Flow(sent / elapsed, cpu / sent, float(cpu_receiving) / sent)
 
     async def _round_trips(self, pipe: Pipe) -> list[float]:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,40 @@
+"""How much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FULL", "SHORT", "Scale"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Counts and durations of one round."""
+
+    messages: int = 40_000
+    bulk_seconds: float = 4.0
+    trips: int = 2000
+    trip_seconds: float = 3.0
+    slow_seconds: float = 12.0
+    killed_bytes: int = 400_000_000
+    contacts: int = 10_000
+    contacts_settle_seconds: float = 10.0
+    peers: int = 100
+    idle_seconds: float = 20.0
+    queued: int = 1_000_000
+
+
+FULL = Scale()
+
+SHORT = Scale(
+    messages=10_000,
+    bulk_seconds=2.0,
+    trips=500,
+    trip_seconds=1.0,
+    slow_seconds=5.0,
+    killed_bytes=150_000_000,
+    contacts_settle_seconds=3.0,
+    peers=30,
+    idle_seconds=5.0,
+    queued=100_000,
+)

@@ -18,6 +18,7 @@
     ├── UnreachableError           nobody's fault: no path at the moment, try again
     │   ├── RendezvousError        the peer's signaling address did not answer
     │   └── LinkError              the direct path did not open or broke
+    ├── StreamError                a byte stream with a contact ended before its end
     └── CallError                  a call to a contact's service has no result
         ├── CallFailed             the service says so, in its own words
         ├── CallRefusedError       it was not executed
@@ -54,6 +55,7 @@ __all__ = [
     "RendezvousError",
     "SignalingError",
     "StateError",
+    "StreamError",
     "TorError",
     "UnreachableError",
 ]
@@ -159,6 +161,39 @@ class RendezvousError(UnreachableError):
 
 class LinkError(UnreachableError):
     """The direct path did not open in time or broke."""
+
+
+class StreamError(P4Error):
+    """A byte stream with a contact ended before its end, or cannot be begun (spec/stream.md).
+
+    Codes: ``cancelled`` and ``failed`` (an application ended it, the text says whose), ``not-granted`` (the
+    contact does not let us use the service), ``too-many`` (streams at a time), ``disk``, ``lost`` (a device
+    does not know it any more, or remembers less than the other knows), ``removed`` (the contact was removed),
+    ``closed`` (our node ends; the stream goes on after the next start), ``ended`` (writing after the end was
+    announced), ``incomplete`` (it ended well, but before the bytes that were asked for).
+
+    Args:
+        consumed: bytes from the contact that our application has consumed; -1 if there is no stream.
+        confirmed: bytes of ours that the contact's application has consumed; -1 if there is no stream.
+        by_contact: whether the contact ended it.
+        partial: with ``incomplete``: the bytes that did arrive.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        consumed: int = -1,
+        confirmed: int = -1,
+        by_contact: bool = False,
+        partial: bytes = b"",
+    ) -> None:
+        super().__init__(message, code=code)
+        self.consumed = consumed
+        self.confirmed = confirmed
+        self.by_contact = by_contact
+        self.partial = partial
 
 
 class CallError(P4Error):

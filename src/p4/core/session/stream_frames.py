@@ -24,6 +24,7 @@ __all__ = [
     "StreamFrame",
     "Written",
     "encode",
+    "encode_data",
 ]
 
 
@@ -129,6 +130,11 @@ def encode(frame: StreamFrame) -> bytes:
             return _NUMBER.pack(_DONE, stream)
         case Gone(stream):
             return _NUMBER.pack(_GONE, stream)
+
+
+def encode_data(stream: int, offset: int, data: bytes | memoryview) -> bytes:
+    """The bytes of a DATA frame; what it carries is copied once."""
+    return b"".join((_DATA_HEAD.pack(_DATA, stream, offset), data))
 
 
 def _open(data: bytes) -> Open:

@@ -105,6 +105,11 @@ class StreamMachine:
         return self._stored
 
     @property
+    def saving(self) -> bool:
+        """Whether a `Save` was not answered yet."""
+        return self._saving
+
+    @property
     def over(self) -> bool:
         """Whether there is nothing to do for applications any more."""
         return self._over
@@ -125,9 +130,7 @@ class StreamMachine:
     @property
     def sendable(self) -> int:
         """Bytes that may be sent now: see `take_to_send`."""
-        if not self._said.written or self._over:
-            return 0
-        return self.writer.sendable
+        return self.writer.sendable if self._linked and self._said.written and not self._over else 0
 
     def take_to_send(self, most: int) -> tuple[int, int]:
         """Offset and size of the DATA to send next, at most so much; it counts as sent. Size 0: nothing."""

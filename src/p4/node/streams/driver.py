@@ -1,0 +1,367 @@
+"""Carries out what the machine of one stream decides: on its record, its spool and the link."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+from p4.core import limits
+from p4.core.identity import PeerId
+from p4.core.session.stream_frames import ResetReason, StreamFrame, encode_data
+from p4.core.session.streams.events import (
+    Cancel,
+    Discard,
+    DiskRefused,
+    Ended,
+    Finish,
+    Finished,
+    Forget,
+    Forgotten,
+    LinkDown,
+    Progress,
+    Readable,
+    Save,
+    Saved,
+    StreamEffect,
+    StreamEvent,
+    TimePassed,
+    Transmit,
+    WillWrite,
+    Wrote,
+)
+from p4.core.session.streams.machine import StreamMachine
+from p4.core.session.streams.record import StreamRecord
+from p4.core.session.streams.windows import WindowBudget
+from p4.errors import StateError, StreamError
+from p4.node.streams.recent import Allowance, RecentBytes
+from p4.node.streams.sending import Pump
+from p4.ports import Clock, Spool, Store
+
+__all__ = ["StreamContext", "StreamDriver"]
+
+_log = logging.getLogger(__name__)
+
+_PIECE_BYTES = 256 * 1024
+"""Written to the spool, and offered to the link, at a time."""
+
+_SENTENCES = {
+    ResetReason.CANCELLED: ("cancelled", "ended the stream before its end"),
+    ResetReason.FAILED: ("failed", "ended the stream because it failed"),
+    ResetReason.NOT_GRANTED: ("not-granted", "does not let the other side use the service"),
+    ResetReason.TOO_MANY: ("too-many", "has too many streams open"),
+    ResetReason.DISK: ("disk", "could not go on with the stream because of its disk"),
+    ResetReason.LOST: ("lost", "lost the stream"),
+    ResetReason.REMOVED: ("removed", "removed the contact"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamContext:
+    """What the streams of a contact share."""
+
+    peer_id: PeerId
+    store: Store
+    clock: Clock
+    budget: WindowBudget
+    allowance: Allowance
+    pump: Pump
+    transmit: Callable[[StreamFrame], None]
+    spawn: Callable[[Coroutine[None, None, None]], None]
+    forgotten: Callable[[int], None]
+    """Told of a stream that is no more."""
+
+
+class StreamDriver:
+    """One stream.
+
+    Args:
+        record: see `StreamMachine`.
+        spool: of a stream of an earlier run.
+    """
+
+    def __init__(self, context: StreamContext, record: StreamRecord, spool: Spool | None = None) -> None:
+        self._context = context
+        self._spool = spool
+        stretch = None if spool is None else (spool.start, spool.end)
+        self.machine = StreamMachine(record, context.budget, spool=stretch)
+        self.queued = False
+        """See `p4.node.streams.sending.Sender`."""
+        self.error: StreamError | None = None
+        """Why it ended before its end."""
+        self.disk_error: StateError | None = None
+        """The latest refusal of the disk."""
+        self.closed = False
+        """Whether nothing is carried out any more, because the node ends or the contact was removed."""
+        self.finished = record.done
+        """Whether both directions ended well."""
+        self.writing = asyncio.Lock()
+        self._recent = RecentBytes(context.allowance)
+        self._fetching = False
+        self._discarding = False
+        self._discarded = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    @property
+    def peer_id(self) -> PeerId:
+        """The contact."""
+        return self._context.peer_id
+
+    @property
+    def spool(self) -> Spool:
+        """The bytes written. Raises StateError."""
+        if self._spool is None:
+            self._spool = self._context.store.spool(self.peer_id, self.machine.record.id)
+        return self._spool
+
+    # -- events ---------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """A stream is opened or accepted now: save it."""
+        self._carry_out(self.machine.begin())
+
+    def feed(self, event: StreamEvent) -> None:
+        """Something happened. Raises FrameError if it is a frame that breaks the specification."""
+        if not self.closed:
+            self._carry_out(self.machine.handle(event, self._context.clock.monotonic()))
+
+    def link_down(self) -> None:
+        """The link is over."""
+        self._recent.clear()
+        self.feed(LinkDown())
+
+    def discard_rest(self) -> None:
+        """The application wants nothing of what still arrives."""
+        self._carry_out(self.machine.discard_rest(self._context.clock.monotonic()))
+
+    def end(self, error: StreamError) -> None:
+        """Whoever waits gets an error; nothing more is carried out."""
+        self.closed = True
+        if not self.finished:
+            self.error = self.error or error
+        self._wake()
+        self._recent.clear()
+        self.machine.reader.release()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._spool is not None:
+            self._spool.close()
+
+    async def changed(self) -> None:
+        """Wait until something that an application may wait for has happened."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            await future
+        finally:
+            self._waiting.discard(future)
+
+    def raise_error(self) -> None:
+        """Raise StreamError if the stream ended before its end."""
+        if self.error is not None:
+            raise self.error.with_traceback(None)
+
+    # -- writing --------------------------------------------------------------------------------------
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """See `Stream.write`."""
+        view = memoryview(data).cast("B")
+        async with self.writing:
+            done = 0
+            while done < len(view):
+                room = await self._room()
+                piece = data if isinstance(data, bytes) and len(data) <= min(room, _PIECE_BYTES) else None
+                if piece is None:
+                    # Copied once: the spool, the link and memory then share it.
+                    piece = bytes(view[done : done + min(room, _PIECE_BYTES)])
+                await self._append(piece)
+                done += len(piece)
+
+    async def finish(self) -> None:
+        """See `Stream.close_writing`."""
+        async with self.writing:
+            if self._spool is not None:
+                await self._spool.sync()
+                self.feed(Wrote(self._spool.end))
+            self.feed(Finish())
+        while not self.finished and not ((stored := self.machine.on_disk) and stored.final):
+            self.raise_error()
+            await self.changed()
+
+    async def _room(self) -> int:
+        """Wait until more may be written; returns how many bytes."""
+        machine = self.machine
+        while True:
+            self.raise_error()
+            if machine.record.final or self.finished:
+                raise StreamError("The end of this stream was announced. Nothing was written.", code="ended")
+            room = limits.STREAM_SPOOL_BYTES - (machine.writer.written - machine.writer.confirmed)
+            if not machine.may_write:
+                self.feed(WillWrite())
+            if room > 0 and machine.may_write:
+                return room
+            await self.changed()
+
+    async def _append(self, piece: bytes) -> None:
+        spool = self.spool
+        try:
+            await spool.append(piece)
+        except asyncio.CancelledError:
+            self._context.spawn(self._catch_up())
+            raise
+        writer = self.machine.writer
+        end = spool.end
+        offset = end - len(piece)
+        # Kept before it is offered, so that the link gets it from here, and only if its turn is near.
+        if writer.heard and offset - writer.sent < limits.STREAM_RECENT_BYTES[0]:
+            self._recent.add(offset, piece)
+        self.feed(Wrote(end))
+
+    async def _catch_up(self) -> None:
+        """The caller was cancelled while a thread wrote: see what became of it."""
+        try:
+            await self.spool.sync()
+        except StateError as error:
+            _log.debug("after a write that was cancelled: %s", error.message)
+        self.feed(Wrote(self.spool.end))
+
+    # -- sending --------------------------------------------------------------------------------------
+
+    def next_frame(self, most: int) -> bytes | None:
+        """See `p4.node.streams.sending.Sender`."""
+        machine = self.machine
+        sendable = machine.sendable
+        if not sendable or self._fetching:
+            return None
+        offset = machine.writer.sent
+        view = self._recent.at(offset, min(most, sendable))
+        if view is None:
+            self._fetching = True
+            size = min(self._recent.gap(offset), sendable)
+            self._context.spawn(self._fetch(offset, size))
+            return None
+        machine.take_to_send(len(view))
+        return encode_data(machine.record.id, offset, view)
+
+    async def _fetch(self, offset: int, size: int) -> None:
+        try:
+            data = await self.spool.read(offset, size)
+        except StateError as error:
+            self._fetching = False
+            self.feed(Cancel(ResetReason.DISK, ""))
+            _log.warning("a stream ends: %s", error.message)
+            return
+        self._fetching = False
+        if self.machine.sendable and self.machine.writer.sent == offset:
+            self._recent.put_back(offset, data)
+        self._offer()
+
+    def _offer(self) -> None:
+        if self.machine.sendable and not self._fetching and not self.queued:
+            self._context.pump.ready(self)
+
+    # -- effects ----------------------------------------------------------------------------------------
+
+    def _carry_out(self, effects: list[StreamEffect]) -> None:
+        for effect in effects:
+            match effect:
+                case Transmit(frame):
+                    self._context.transmit(frame)
+                case Readable() | Progress():
+                    self._wake()
+                case Save():
+                    self._context.spawn(self._save(effect))
+                case Discard(through):
+                    self._discarded = max(self._discarded, through)
+                    if not self._discarding and self._spool is not None:
+                        self._discarding = True
+                        self._context.spawn(self._discard(self._spool))
+                case Forget():
+                    self._context.spawn(self._forget())
+                case Finished():
+                    self.finished = True
+                    self._wake()
+                case Ended():
+                    self.error = self._error(effect)
+                    self._wake()
+        if self.machine.sendable:
+            self._offer()
+        if self._timer is None and self.machine.deadline is not None:
+            self._arm(self.machine.deadline)
+
+    def _error(self, ended: Ended) -> StreamError:
+        code, what = _SENTENCES[ended.reason]
+        who = "The contact" if ended.by_contact else "This side"
+        text = f" It says: {ended.text}" if ended.text and ended.by_contact else f" {ended.text}".rstrip()
+        machine = self.machine
+        return StreamError(
+            f"{who} {what}; what was not consumed by then is discarded.{text}",
+            code=code,
+            consumed=machine.reader.consumed,
+            confirmed=machine.writer.confirmed,
+            by_contact=ended.by_contact,
+        )
+
+    def _wake(self) -> None:
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def _save(self, effect: Save) -> None:
+        try:
+            if effect.sync_spool and self._spool is not None:
+                await self._spool.sync()
+            await self._context.store.save_stream(self.peer_id, effect.record)
+        except StateError as error:
+            self.disk_error = error
+            _log.warning("a stream's state could not be written: %s", error.message)
+            self.feed(DiskRefused(error.message))
+        else:
+            self.feed(Saved(effect.record))
+
+    async def _discard(self, spool: Spool) -> None:
+        done = 0
+        try:
+            while done < self._discarded:
+                done = self._discarded
+                await spool.discard(done)
+        except StateError as error:
+            _log.debug("bytes of a stream stay on disk a little longer: %s", error.message)
+        finally:
+            self._discarding = False
+
+    async def _forget(self) -> None:
+        stream_id = self.machine.record.id
+        try:
+            await self._context.store.forget_stream(self.peer_id, stream_id)
+            if self._spool is not None:
+                await self._spool.remove()
+        except StateError as error:
+            # The contact does not know it any more, so that it ends for good after the next start.
+            _log.warning("what is left of a stream could not be removed: %s", error.message)
+        self.feed(Forgotten())
+        self._context.forgotten(stream_id)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._recent.clear()
+        self._wake()
+
+    # -- time -------------------------------------------------------------------------------------------
+
+    def _arm(self, deadline: float) -> None:
+        # One timer, looked at when it fires: the deadline moves with every read.
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._time_passed)
+
+    def _time_passed(self) -> None:
+        self._timer = None
+        deadline = self.machine.deadline
+        if deadline is None:
+            return
+        if self._context.clock.monotonic() >= deadline:
+            self.feed(TimePassed())
+        else:
+            self._arm(deadline)

@@ -1,0 +1,234 @@
+"""A byte stream as an application has it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from p4.core import limits
+from p4.core.identity import PeerId
+from p4.core.session.stream_frames import ResetReason
+from p4.core.session.streams.events import Cancel, Claim, Consume, Took
+from p4.errors import StreamError
+from p4.node.streams.driver import StreamDriver
+
+__all__ = ["Stream"]
+
+
+class Stream:
+    """A pair of byte sequences between us and a contact, one in each direction, beyond links and restarts.
+
+    Get one from `Peer.stream` or `Node.streams`; one task may read while another writes. When the node ends,
+    the stream stays: it is there again after the next start.
+
+    What `read` gave counts as consumed when the application reads on, or says so with `consumed`. After a
+    restart reading begins again at the first byte that was not consumed. With ``consume_explicitly`` only
+    `consumed` counts: an application that first brings what it read to its own disk loses nothing even in a
+    power failure.
+
+    Leave ``async with`` normally, and the end is announced as by `close_writing`; what was written still
+    arrives, and what still comes from the contact is discarded. Leave it with an exception, and both
+    directions end at once.
+    """
+
+    def __init__(self, driver: StreamDriver) -> None:
+        self._driver = driver
+        self._machine = driver.machine
+        self.consume_explicitly = False
+        """Whether only `consumed` says what the application has done with."""
+        driver.feed(Claim())
+
+    # -- what it is -------------------------------------------------------------------------------------
+
+    @property
+    def peer_id(self) -> PeerId:
+        """The contact."""
+        return self._driver.peer_id
+
+    @property
+    def service(self) -> str:
+        """The service that it was opened to."""
+        return self._machine.record.service
+
+    @property
+    def name(self) -> str:
+        """What tells it apart from other streams of the service."""
+        return self._machine.record.name
+
+    @property
+    def id(self) -> int:
+        """The same number on both sides, chosen at random by the opener."""
+        return self._machine.record.id
+
+    @property
+    def opened_here(self) -> bool:
+        """Whether we opened it."""
+        return self._machine.record.opened_here
+
+    @property
+    def written(self) -> int:
+        """Offset after the last byte that was accepted for the contact. After a restart go on from here."""
+        return self._machine.writer.written
+
+    @property
+    def confirmed(self) -> int:
+        """Offset after the last byte that the contact's application is known to have consumed."""
+        return self._machine.writer.confirmed
+
+    @property
+    def position(self) -> int:
+        """Offset of the next byte that `read` gives."""
+        return self._machine.reader.position
+
+    def __repr__(self) -> str:
+        return f"<Stream {self.service!r} {self.name!r} read {self.position} written {self.written}>"
+
+    # -- writing ----------------------------------------------------------------------------------------
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Hand over bytes. When this returns they survive the end of the process.
+
+        Waits while 64 MiB are not confirmed by the contact, whether or not there is a link.
+
+        Raises:
+            StreamError: the stream has ended. StateError: the disk refused; ``written`` says how much it has.
+        """
+        await self._driver.write(data)
+
+    async def flush(self) -> None:
+        """Return when everything written is safe from a power failure. Raises StateError, StreamError."""
+        self._driver.raise_error()
+        if self.written > self.confirmed:
+            await self._driver.spool.sync()
+
+    async def close_writing(self) -> None:
+        """Announce that no more will be written; the other direction goes on. What was written is safe then.
+
+        Raises:
+            StreamError: the stream has ended. StateError: the disk refused; try again.
+        """
+        await self._driver.finish()
+
+    async def wait_done(self) -> None:
+        """Wait until the contact has consumed everything, has ended its direction, and we have consumed that.
+
+        Raises:
+            StreamError: it ended before that.
+        """
+        while not self._driver.finished:
+            self._driver.raise_error()
+            await self._driver.changed()
+
+    # -- reading ----------------------------------------------------------------------------------------
+
+    async def read(self, n: int = -1) -> bytes:
+        """The next bytes, as soon as there are any: at most ``n``, or at most 64 KiB. None at the end.
+
+        Raises:
+            StreamError: the stream ended before its end.
+        """
+        driver, machine = self._driver, self._machine
+        if n < 0:
+            n = limits.LINK_MESSAGE_BYTES
+        elif n == 0:
+            return b""
+        reader = machine.reader
+        if not self.consume_explicitly and reader.consumed < reader.position:
+            driver.feed(Consume(reader.position))
+        while True:
+            driver.raise_error()
+            data = machine.take(n)
+            if data:
+                driver.feed(Took())
+                return data
+            if reader.at_end or driver.finished:
+                return b""
+            driver.feed(Took())
+            await driver.changed()
+
+    async def readexactly(self, n: int) -> bytes:
+        """Exactly so many bytes.
+
+        Raises:
+            StreamError: ``incomplete`` with the bytes that there were, or as `read`.
+        """
+        pieces: list[bytes] = []
+        left = n
+        while left > 0:
+            piece = await self.read(left)
+            if not piece:
+                partial = b"".join(pieces)
+                raise StreamError(
+                    f"The stream ended well, but after {len(partial)} of {n} bytes.",
+                    code="incomplete",
+                    consumed=self._machine.reader.consumed,
+                    confirmed=self.confirmed,
+                    by_contact=True,
+                    partial=partial,
+                )
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        data = await self.read()
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+    async def consumed(self, through: int | None = None) -> None:
+        """The application has done with what it read; return when it will not come again.
+
+        Args:
+            through: offset of the first byte that it still needs; None for everything that was read.
+
+        Raises:
+            StreamError: the stream ended before its end.
+        """
+        driver, machine = self._driver, self._machine
+        through = self.position if through is None else min(through, self.position)
+        driver.feed(Consume(through, now=True))
+        while not driver.finished and not ((stored := machine.on_disk) and stored.consumed >= through):
+            driver.raise_error()
+            await driver.changed()
+
+    # -- ending -----------------------------------------------------------------------------------------
+
+    async def reset(self, text: str = "") -> None:
+        """End both directions at once. What was not consumed is discarded on both sides.
+
+        Args:
+            text: for a person at the other side; up to 1 KiB.
+        """
+        await self._cancel(ResetReason.CANCELLED, text)
+
+    async def aclose(self) -> None:
+        """End it well: announce that no more comes, and discard what still arrives. Nothing written is lost.
+
+        Raises:
+            StreamError: the stream ended before its end. StateError: the disk refused; try again.
+        """
+        if not self._driver.finished:
+            await self.close_writing()
+            self._driver.discard_rest()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.aclose()
+        else:
+            await self._cancel(ResetReason.FAILED, "")
+
+    async def _cancel(self, reason: ResetReason, text: str) -> None:
+        driver, machine = self._driver, self._machine
+        shortened = text.encode()[: limits.STREAM_NAME_BYTES].decode(errors="ignore")
+        driver.feed(Cancel(reason, shortened))
+        while machine.over and machine.saving and not driver.closed:
+            await driver.changed()

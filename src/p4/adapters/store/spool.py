@@ -34,6 +34,10 @@ SMALL_BYTES = 4096
 """Up to this much is written in the thread of the caller: a copy into the page cache takes microseconds,
 a thread's turn a hundred of them."""
 
+TAIL_BYTES = 64 * 1024
+"""Newest bytes of small appends, kept in memory: they are usually read next, and a file of tiny records is
+slow to search."""
+
 NEAR_BYTES = 128 * 1024
 """Up to this much is read in the thread of the caller if it was written a short while ago."""
 
@@ -79,6 +83,7 @@ class FileSpool:
         self._unsynced: dict[Path, Segment] = {}
         self._directory_unsynced = False
         self._to_undo: list[_Piece] = []
+        self._tail = bytearray()
         threads()
         try:
             self._segments = self._open()
@@ -129,6 +134,9 @@ class FileSpool:
             except OSError as error:
                 raise self._refusal(error, "write") from error
             self._written(pieces)
+            self._tail += view
+            if len(self._tail) > TAIL_BYTES:
+                del self._tail[: TAIL_BYTES // 2]
         else:
             # A copy of what can change: a caller that is cancelled may use its bytes again, and they are
             # still to be written.
@@ -139,6 +147,7 @@ class FileSpool:
         pieces = self._plan(view)
         await self._call(lambda: self._write(pieces), "write")
         self._written(pieces)
+        self._tail.clear()
 
     def _has_room(self) -> bool:
         """Whether the last segment takes more, so that none has to be brought to the medium first."""
@@ -277,6 +286,7 @@ class FileSpool:
         await self._call(carry_out, "remove")
         self._segments.clear()
         self._unsynced.clear()
+        self._tail.clear()
 
     # --- reading ----------------------------------------------------------------------------------------
 
@@ -290,6 +300,9 @@ class FileSpool:
         self._threads()
         if size < 1 or not self.start <= offset < self.end:
             raise ValueError(f"no {size} bytes from {offset}: there are {self.start} to {self.end}")
+        if offset >= self.end - len(self._tail):
+            first = offset - (self.end - len(self._tail))
+            return bytes(self._tail[first : first + size])
         place = bisect_right(self._segments, offset, key=lambda one: one.start) - 1
         wanted = self._segments[place]
         near = offset >= self._appended_from and place >= len(self._segments) - 2

@@ -154,6 +154,22 @@ async def test_an_operation_that_is_refused_costs_its_neighbours_no_second_run(s
     assert not any(statement.startswith(("SAVEPOINT", "ROLLBACK")) for statement in statements)
 
 
+async def test_a_transaction_of_large_bodies_is_cut_short(store: SqliteStore) -> None:
+    statements: list[str] = []
+    await store._read(lambda relations: relations.connection.set_trace_callback(statements.append))
+    await asyncio.gather(*(append(store, "x" * 4 * 1024 * 1024) for _ in range(12)))
+    assert 3 <= statements.count("COMMIT") <= 5
+
+
+async def test_records_are_loaded_with_few_statements(store: SqliteStore) -> None:
+    for number in range(30):
+        await append_all(store, "a", peer=PeerId(f"{number:024x}"))
+    statements: list[str] = []
+    await store._read(lambda relations: relations.connection.set_trace_callback(statements.append))
+    assert len(await store.load_peers()) == 30
+    assert len(statements) == 3
+
+
 async def test_many_messages_are_few_statements(store: SqliteStore) -> None:
     """What `p4.adapters.store.rows` is for."""
     await append(store)
@@ -166,7 +182,7 @@ async def test_many_messages_are_few_statements(store: SqliteStore) -> None:
     positions = tuple(message.position for message in kept.messages)
     await store.perform(ALICE, ConsumeInbox(positions, frozenset({"chat"}), EPOCH))
     # A beginning, the work, the counters of the contact, an end.
-    assert len(statements) <= 25, statements
+    assert len(statements) <= 5 + 5 + 5 + 6, statements
 
 
 async def test_cancelled_callers_leave_no_hole_and_no_hang(store: SqliteStore) -> None:

@@ -24,6 +24,10 @@ BATCH_OPERATIONS = 512
 """Most operations in one transaction, so that the first of a long queue does not wait for the last."""
 
 
+BATCH_BYTES = 16 * 1024 * 1024
+"""A transaction takes no more operations once it has as many bytes of bodies: the log is to stay small."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Operation:
     """What a caller wants done, and the future that tells it."""
@@ -31,6 +35,7 @@ class _Operation:
     run: Callable[[Relations], Any]
     writes: bool
     future: asyncio.Future[Any]
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,11 @@ class CommitThread:
         if self._ended is not None:
             await asyncio.shield(self._ended)
 
-    async def submit(self, run: Callable[[Relations], _T], *, writes: bool) -> _T:
+    async def submit(self, run: Callable[[Relations], _T], *, writes: bool, size: int = 0) -> _T:
         """Queue an operation and wait until the transaction that holds it is on disk.
+
+        Args:
+            size: bytes of the bodies that it writes.
 
         Raises:
             StateError: the database refused, or the store is closed; the operation has no effect.
@@ -99,7 +107,7 @@ class CommitThread:
                     path=str(self._path),
                     code="closed",
                 )
-            self._queue.append(_Operation(run, writes, future))
+            self._queue.append(_Operation(run, writes, future, size))
             self._wake.notify()
         return await future
 
@@ -132,8 +140,12 @@ class CommitThread:
         with self._wake:
             while not self._queue and not self._closing:
                 self._wake.wait()
-            size = min(len(self._queue), BATCH_OPERATIONS)
-            return [self._queue.popleft() for _ in range(size)]
+            batch: list[_Operation] = []
+            size = 0
+            while self._queue and len(batch) < BATCH_OPERATIONS and size < BATCH_BYTES:
+                batch.append(self._queue.popleft())
+                size += batch[-1].size
+            return batch
 
     def _commit(self, relations: Relations, batch: list[_Operation]) -> list[_Outcome]:
         """Run a batch in one transaction; the outcomes are valid only because the commit is in here too."""

@@ -149,6 +149,7 @@ _SESSION = (
         reset_text TEXT NOT NULL,
         done INTEGER NOT NULL,
         created_ms INTEGER NOT NULL,
+        floor INTEGER NOT NULL,
         UNIQUE (relation, id)
     ) STRICT""",
 )

@@ -76,9 +76,13 @@ class SqliteStore:
         self._thread = CommitThread(self._path)
         await self._thread.start(asyncio.get_running_loop())
         self._spooling = ThreadPoolExecutor(_SPOOL_THREADS, thread_name_prefix="p4-spool")
-        records = await self.load_streams()
-        wanted = {(peer_id, record.id) for peer_id, some in records.items() for record in some}
-        await self._with_spools(lambda: spool.remove_strays(self._streams, wanted))
+        try:
+            records = await self.load_streams()
+            wanted = {(peer_id, record.id) for peer_id, some in records.items() for record in some}
+            await self._with_spools(lambda: spool.remove_strays(self._streams, wanted))
+        except StateError:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Finish what is queued, then close. May be called again."""
@@ -138,13 +142,19 @@ class SqliteStore:
             StateError: code ``outbox-full`` or the disk's error. Nothing was done.
             ValueError: a number outside 1 to 2^53 - 1, which the frame parser lets nobody send.
         """
-        if isinstance(operation, stored.AcceptInbox):
-            numbers = [message.number for message in operation.messages]
-            if not all(1 <= number <= limits.SAFE_INTEGER for number in (*numbers, operation.through)):
-                raise ValueError(f"a message number is out of range: {numbers}, {operation.through}")
+        size = 0
+        if isinstance(operation, stored.AppendOutbox):
+            size = sum([len(draft.body) for draft in operation.drafts])
+        elif isinstance(operation, stored.AcceptInbox):
+            size = sum([len(message.body) for message in operation.messages])
+            numbers = [operation.through, *[message.number for message in operation.messages]]
+            if min(numbers) < 1 or max(numbers) > limits.SAFE_INTEGER:
+                raise ValueError(f"a message number is out of range: {min(numbers)} to {max(numbers)}")
         run = _PERFORM[type(operation)]
         return await self._running().submit(
-            lambda relations: run(relations, peer_id, operation), writes=not isinstance(operation, _READS)
+            lambda relations: run(relations, peer_id, operation),
+            writes=not isinstance(operation, _READS),
+            size=size,
         )
 
     async def read_inbox(

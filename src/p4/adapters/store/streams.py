@@ -25,9 +25,10 @@ def load_streams(relations: Relations) -> dict[PeerId, list[StreamRecord]]:
         text,
         done,
         created,
+        floor,
     ) in relations.connection.execute(
         "SELECT peer_id, stream.id, service, name, opened_here, accepted, consumed, final, reset, "
-        "reset_text, done, created_ms FROM stream JOIN relation ON relation.id = stream.relation "
+        "reset_text, done, created_ms, floor FROM stream JOIN relation ON relation.id = stream.relation "
         "ORDER BY created_ms, position"
     ):
         record = StreamRecord(
@@ -42,6 +43,7 @@ def load_streams(relations: Relations) -> dict[PeerId, list[StreamRecord]]:
             text,
             bool(done),
             created,
+            floor,
         )
         streams.setdefault(PeerId(peer_id), []).append(record)
     return streams
@@ -51,11 +53,11 @@ def save_stream(relations: Relations, peer_id: PeerId, record: StreamRecord) -> 
     """Write a record, new or known."""
     relations.connection.execute(
         "INSERT INTO stream (relation, id, service, name, opened_here, accepted, consumed, final, reset, "
-        "reset_text, done, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "reset_text, done, created_ms, floor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (relation, id) DO UPDATE SET service = excluded.service, name = excluded.name, "
         "opened_here = excluded.opened_here, accepted = excluded.accepted, consumed = excluded.consumed, "
         "final = excluded.final, reset = excluded.reset, reset_text = excluded.reset_text, "
-        "done = excluded.done, created_ms = excluded.created_ms",
+        "done = excluded.done, created_ms = excluded.created_ms, floor = excluded.floor",
         (
             relations.get(peer_id).id,
             _id(record.id),
@@ -69,6 +71,7 @@ def save_stream(relations: Relations, peer_id: PeerId, record: StreamRecord) -> 
             record.reset_text,
             record.done,
             record.created_ms,
+            record.floor,
         ),
     )
 

@@ -52,6 +52,7 @@ STREAM = StreamRecord(
     reset_text="lost ✗",
     done=True,
     created_ms=20,
+    floor=2**53 - 2,
 )
 
 

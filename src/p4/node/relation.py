@@ -314,6 +314,7 @@ class _StreamTransport:
         self.send_data = link.send_data
         self.bulk_room = link.data_room
         self.bulk_drained = link.data_drained
+        self.fail = link.fail
 
     def send(self, frame: StreamFrame) -> None:
         """Send a frame on the ordered channel."""

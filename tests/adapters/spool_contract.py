@@ -130,6 +130,19 @@ class SpoolContract(StoreFixture):
             assert store.spool(ALICE, 0).end == 0
             assert store.spool(ALICE, 1).end == 5000
 
+    async def test_what_is_removed_while_it_is_worked_on_is_gone(self, place: Path) -> None:
+        async with self.opened(place) as store:
+            await remember(store)
+            spool = store.spool(ALICE, ID)
+            await spool.append(b"x" * 9_000_000)
+            await asyncio.gather(
+                spool.append(b"y" * 10), spool.sync(), spool.remove(), spool.discard(9_000_000)
+            )
+            await spool.sync()
+            await spool.discard(1)
+        async with self.opened(place) as store:
+            assert store.spool(ALICE, ID).end == 0
+
     async def test_a_spool_without_its_stream_is_removed_at_the_next_start(self, place: Path) -> None:
         async with self.opened(place) as store:
             await remember(store)

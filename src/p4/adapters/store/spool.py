@@ -251,6 +251,8 @@ class FileSpool:
 
     async def _discard(self, through: int) -> None:
         gone = [one for one, later in pairwise(self._segments) if later.start <= through]
+        if not gone:
+            return  # removed meanwhile
         first = self._segments[len(gone)]
 
         def carry_out() -> None:
@@ -286,6 +288,8 @@ class FileSpool:
         await self._call(carry_out, "remove")
         self._segments.clear()
         self._unsynced.clear()
+        self._directory_unsynced = False
+        self._to_undo.clear()
         self._tail.clear()
 
     # --- reading ----------------------------------------------------------------------------------------

@@ -1,322 +1,329 @@
-"""The durable queue of one contact."""
+"""The driver of one contact's messages: the disk, the pace of the link, and ends at the worst moment."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any
 
 import pytest
-from tests.node.harness import id_of
+from tests.node.post import BOB, Carrier, Post, arriving, draft
 
 from p4.core import limits
-from p4.errors import FrameError, InputError, StateError
-from p4.node.mailbox import Mailbox
-from p4.ports import InboxMessage, PeerRecord
-from p4.testing import MemoryDisk, MemoryStore, SeededEntropy, VirtualClock
+from p4.core.session.messages.events import ConsumedByPeer, Delivered, Renewed
+from p4.core.session.session_frames import Ack, Consumed, Grants, Resume
+from p4.errors import LocalError, StateError
 from p4.testing.virtual_time import run
 
-BOB = id_of("bob")
+HIS = b"h" * 16
 FULL = StateError("The disk is full. Nothing was written.", path="(memory)", code="full")
 
 
-class Post:
-    """A mailbox with its disk, and what it told."""
-
-    def __init__(self, disk: MemoryDisk | None = None, *, commit_seconds: float = 0.1) -> None:
-        self.disk = disk or MemoryDisk()
-        self.received: list[str] = []
-        self.delivered: list[int] = []
-        self.warnings: list[str] = []
-        self.open = asyncio.Event()
-        self.open.set()
-        self.store = MemoryStore(self.disk, commit_seconds=commit_seconds, return_seconds=0.05)
-        self.mailbox = Mailbox(
-            BOB,
-            self.disk.peers.get(BOB, PeerRecord()),
-            self.store,
-            VirtualClock(),
-            SeededEntropy(1),
-            room=self._room,
-            on_received=self._on_received,
-            on_delivered=self.delivered.append,
-            warn=self.warnings.append,
-            label=lambda: "Bob",
-        )
-
-    async def _room(self) -> None:
-        await self.open.wait()
-
-    def _on_received(self, messages: Sequence[InboxMessage]) -> None:
-        self.received += [message.text for message in messages]
-
-    async def load(self) -> Mailbox:
-        await self.store.open()
-        await self.mailbox.load()
-        return self.mailbox
+# --- the disk -----------------------------------------------------------------------------------------------
 
 
-def on_virtual_time(work: Coroutine[Any, Any, None]) -> None:
-    run(work)
-
-
-def test_what_was_accepted_is_there_after_a_restart_with_its_number() -> None:
+def test_what_was_accepted_is_there_after_a_restart_with_its_numbers() -> None:
     async def scenario() -> None:
         before = Post()
-        mailbox = await before.load()
-        assert [await mailbox.send(text) for text in ("a", "b", "c")] == [1, 2, 3]
-        await mailbox.confirm(1, epoch=mailbox.out_epoch)
+        mailbox = await before.open()
+        began = asyncio.get_running_loop().time()
+        accepted = await asyncio.gather(*(mailbox.submit((draft(), draft())) for _ in range(50)))
+        assert [one.first for one in accepted] == list(range(1, 101, 2))
+        assert asyncio.get_running_loop().time() - began < 1, "they did not share their writes"
+        carrier = before.greeted(Carrier())
+        await asyncio.sleep(1)
+        mailbox.handle([Ack(99)])
+        await asyncio.sleep(1)
+        assert Delivered(mailbox.out_epoch, 99) in before.told
+        before.store.crash()
         after = Post(before.disk)
-        mailbox = await after.load()
-        assert (mailbox.queued, mailbox.out_first) == (2, 2)
-        assert mailbox.out_epoch == before.mailbox.out_epoch
-        assert [m.text for m in await mailbox.read(after=0, limit=10)] == ["b", "c"]
-        assert await mailbox.send("d") == 4
+        mailbox = await after.open()
+        assert (mailbox.queued, mailbox.out_first, mailbox.out_epoch) == (1, 100, accepted[0].epoch)
+        assert carrier.numbers() == list(range(1, 101))
+        assert (await mailbox.submit((draft(),))).first == 101
 
-    on_virtual_time(scenario())
+    run(scenario())
 
 
-def test_a_text_that_cannot_be_sent_is_refused_before_anything_is_written() -> None:
+def test_whoever_gives_up_waiting_has_handed_over_all_the_same() -> None:
     async def scenario() -> None:
         post = Post()
-        mailbox = await post.load()
-        for text, code in (("x" * (limits.TEXT_BYTES + 1), "text-too-long"), ("\ud800", "bad-text")):
-            with pytest.raises(InputError) as caught:
-                await mailbox.send(text)
-            assert caught.value.code == code
-        assert await mailbox.send("é" * (limits.TEXT_BYTES // 2)) == 1
+        mailbox = await post.open()
+        for number in range(20):
+            handing = asyncio.create_task(mailbox.submit((draft(),)))
+            await asyncio.sleep(number * 0.01)
+            handing.cancel()
+        assert (await mailbox.submit((draft(),))).first == 21
+        assert sorted(post.disk.outbox[BOB]) == list(range(1, 22))
 
-    on_virtual_time(scenario())
+    run(scenario())
 
 
-def test_a_contact_cannot_confirm_what_it_was_never_sent() -> None:
+def test_what_the_disk_refuses_is_refused_and_what_arrived_waits_for_it() -> None:
     async def scenario() -> None:
         post = Post()
-        mailbox = await post.load()
-        await mailbox.send("a")
-        await mailbox.confirm(2**63, epoch=mailbox.out_epoch)
-        assert post.delivered == [1]
-        assert await mailbox.send("b") == 2
-        assert mailbox.queued == 1
-
-    on_virtual_time(scenario())
-
-
-def test_a_text_accepted_while_all_others_are_confirmed_is_not_skipped() -> None:
-    async def scenario() -> None:
-        post = Post(commit_seconds=0.0)
-        mailbox = await post.load()
-        for number in range(1, 4):
-            await mailbox.send(str(number))
-        await mailbox.confirm(3, epoch=mailbox.out_epoch)
-        reading = asyncio.create_task(mailbox.read(after=0, limit=10))
-        sending = [asyncio.create_task(mailbox.send("four")) for _ in range(1)]
-        async with asyncio.timeout(5):
-            assert [m.text for m in await reading] == ["four"]
-            await asyncio.gather(*sending)
-
-    on_virtual_time(scenario())
-
-
-def test_a_write_that_is_under_way_becomes_known_although_its_caller_is_gone() -> None:
-    async def scenario() -> None:
-        post = Post()
-        mailbox = await post.load()
-        accepting = asyncio.create_task(mailbox.accept(b"e" * 16, [(1, "one")]))
-        await asyncio.sleep(0.12)  # committed, not yet returned
-        accepting.cancel()
-        await mailbox.close()
-        assert post.received == ["one"]
-        assert mailbox.in_next == 2
-
-    on_virtual_time(scenario())
-
-
-def test_duplicates_are_dropped_and_holes_and_new_epochs_are_taken() -> None:
-    async def scenario() -> None:
-        post = Post()
-        mailbox = await post.load()
-        await mailbox.accept(b"e" * 16, [(1, "one"), (2, "two")])
-        await mailbox.accept(b"e" * 16, [(1, "one"), (2, "two"), (3, "three")])
-        await mailbox.accept(b"e" * 16, [(7, "seven")])
-        await mailbox.accept(b"f" * 16, [(1, "another life")])
-        assert post.received == ["one", "two", "three", "seven", "another life"]
-        assert (mailbox.in_epoch, mailbox.in_next) == (b"f" * 16, 2)
-
-    on_virtual_time(scenario())
-
-
-def test_what_a_version_1_peer_sent_is_kept_once_the_disk_works_again() -> None:
-    async def scenario() -> None:
-        post = Post()
-        mailbox = await post.load()
+        mailbox = await post.open()
+        carrier = post.greeted(Carrier())
         post.disk.failure = FULL
-        for text in ("a", "b"):
-            mailbox.receive_v1(text)
-        await asyncio.sleep(7)
-        mailbox.receive_v1("c")
+        mailbox.handle(arriving(1, 2))
+        with pytest.raises(StateError) as caught:
+            await mailbox.submit((draft(),))
+        assert caught.value.code == "full"
+        await asyncio.sleep(1)
+        assert not any(isinstance(frame, Ack) for frame in carrier.frames)
         post.disk.failure = None
-        await asyncio.sleep(7)
-        assert post.received == ["a", "b", "c"]
+        await asyncio.sleep(limits.DISK_RETRY_SECONDS + 1)
+        assert [message.number for message in post.received] == [1, 2]
+        assert carrier.frames[-1] == Ack(2)
+        assert (await mailbox.submit((draft(),))).first == 1
 
-    on_virtual_time(scenario())
+    run(scenario())
 
 
-def test_a_version_1_peer_cannot_fill_the_memory() -> None:
+def test_a_write_under_way_becomes_known_although_the_link_and_the_mailbox_end() -> None:
     async def scenario() -> None:
         post = Post()
-        mailbox = await post.load()
-        post.open.clear()
-        for _ in range(limits.SEND_WINDOW_MESSAGES):
-            mailbox.receive_v1("x")
-        with pytest.raises(FrameError) as caught:
-            mailbox.receive_v1("x")
-        assert caught.value.code == "window"
+        mailbox = await post.open()
+        post.greeted(Carrier())
+        mailbox.handle(arriving(1))
+        handing = asyncio.create_task(mailbox.submit((draft(),)))
+        await asyncio.sleep(0.12)  # on disk, and nobody told
+        mailbox.link_down()
         began = asyncio.get_running_loop().time()
         await mailbox.close()
         assert asyncio.get_running_loop().time() - began <= limits.CLOSE_SECONDS
+        assert [message.number for message in post.received] == [1]
+        assert (await handing).first == 1
 
-    on_virtual_time(scenario())
-
-
-# --- restored backups (spec/link.md) ------------------------------------------------------------------------
-
-OLD, NEW = b"e" * 16, b"f" * 16
+    run(scenario())
 
 
-def test_a_contact_that_has_more_than_was_ever_offered_proves_the_disk_old() -> None:
+def test_a_mailbox_that_ends_leaves_nobody_waiting() -> None:
     async def scenario() -> None:
         post = Post()
-        mailbox = await post.load()
-        await mailbox.send("offered")
-        await mailbox.offer(epoch=mailbox.out_epoch)
-        await mailbox.send("offered at once")
-        mailbox = await Post(post.disk).load()
-        for _ in range(5):
-            await mailbox.send("queued by a disk that was put back")
-        mailbox = await Post(post.disk).load()  # it may have been started again meanwhile
-        epoch = mailbox.out_epoch
-        assert not mailbox.is_outdated(epoch, 3)
-        assert mailbox.is_outdated(epoch, 4), "its number 3 is not our number 3"
-        assert not mailbox.is_outdated(bytes(16), 1), "it never heard from us, or forgot it"
-        assert mailbox.is_outdated(b"later name of us", 1)
-
-    on_virtual_time(scenario())
-
-
-def test_a_renewed_queue_keeps_its_texts_and_ignores_what_the_old_one_is_owed() -> None:
-    async def scenario() -> None:
-        post = Post()
-        mailbox = await post.load()
-        for text in ("a", "b", "c"):
-            await mailbox.send(text)
-        old = mailbox.out_epoch
-        await mailbox.confirm(1, epoch=old)
-        renewing = asyncio.create_task(mailbox.renew(epoch=old, known_as=b"what it calls us"))
-        appending = asyncio.create_task(mailbox.send("d"))
+        mailbox = await post.open()
+        post.greeted(Carrier())
+        mailbox.handle(arriving(1))
+        await asyncio.sleep(1)
+        post.store._commit_seconds = 1000  # the disk hangs
+        handing = asyncio.create_task(mailbox.submit((draft(),)))
+        taking = mailbox.take(post.received[0])
         await asyncio.sleep(0)
-        await mailbox.confirm(3, epoch=old)  # on its way from the old link
-        await mailbox.renew(epoch=old, known_as=old)  # asked for twice: done once
-        await asyncio.gather(renewing, appending)
+        began = asyncio.get_running_loop().time()
+        await mailbox.close()
+        assert asyncio.get_running_loop().time() - began <= limits.CLOSE_SECONDS
+        for waiting in (handing, taking, mailbox.submit((draft(),)), mailbox.take(post.received[0])):
+            with pytest.raises(LocalError) as caught:
+                await waiting
+            assert caught.value.code == "closed"
+
+    run(scenario())
+
+
+def test_a_message_that_was_taken_does_not_come_again() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.open()
+        carrier = post.greeted(Carrier())
+        mailbox.handle(arriving(1, 2, 3))
+        await asyncio.sleep(1)
+        await asyncio.gather(*(mailbox.take(message) for message in post.received[:2]))
+        assert [message.number for message in post.disk.inbox[BOB].values()] == [3]
+        await asyncio.sleep(1)
+        assert [frame for frame in carrier.frames if isinstance(frame, Consumed)][-1] == Consumed(2, "chat")
+        mailbox.handle([Consumed(7, "chat")])
+        assert not any(isinstance(effect, ConsumedByPeer) and effect.through > 0 for effect in post.told)
+
+    run(scenario())
+
+
+# --- the link -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_ready_at_one_moment_travels_together() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.open()
+        carrier = post.greeted(Carrier())
+        await asyncio.gather(*(mailbox.submit((draft(),)) for _ in range(100)))
+        await asyncio.sleep(1)
+        assert carrier.numbers() == list(range(1, 101))
+        assert len([frames for frames in carrier.sent if len(frames) > 10]) >= 1
+        assert len(carrier.sent) < 10
+
+    run(scenario())
+
+
+def test_it_sends_no_more_than_the_link_takes() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.open()
+        carrier = post.greeted(Carrier(room=0))
+        await mailbox.submit(tuple(draft(bytes(1000)) for _ in range(100)))
+        await asyncio.sleep(60)
+        assert carrier.numbers() == []
+        for _ in range(2):
+            before = len(carrier.numbers())
+            carrier.take(20_000)
+            await asyncio.sleep(0.1)
+            assert 10 <= len(carrier.numbers()) - before <= 21
+        carrier.take(10**6)
+        await asyncio.sleep(0.1)
+        assert carrier.numbers() == list(range(1, 101))
+
+    run(scenario())
+
+
+def test_a_link_that_fails_is_told_once_and_nothing_is_lost_with_it() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.open()
+        broken = post.greeted(Carrier())
+        broken.broken = True
+        await mailbox.submit((draft(),))
+        await mailbox.submit((draft(),))
+        await asyncio.sleep(1)
+        assert broken.failed == ["The channel is gone."]
+        mailbox.link_down()
+        assert post.greeted(Carrier()).frames[:1] == [Resume(mailbox.out_epoch, 1, bytes(16), 1)]
+        await asyncio.sleep(1)
+        assert mailbox._carrier.numbers() == [1, 2]  # type: ignore[union-attr]
+
+    run(scenario())
+
+
+def test_what_one_link_was_to_carry_does_not_leave_on_the_next() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.open()
+        waiting = post.greeted(Carrier(room=0))
+        await mailbox.submit((draft(),))
+        await asyncio.sleep(1)
+        following = Carrier()
+        mailbox.link_up(following)
+        waiting.take(10**6)
+        await asyncio.sleep(1)
+        assert waiting.numbers() == following.numbers() == [], "nobody has said RESUME on it"
+        assert mailbox._draining is None
+
+    run(scenario())
+
+
+def test_a_contact_that_breaks_the_protocol_loses_its_link() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.open()
+        carrier = post.greeted(Carrier())
+        mailbox.handle([Ack(3)])
+        assert len(carrier.failed) == 1
+        assert "broke the protocol" in carrier.failed[0]
+        sent = len(carrier.sent)
+        mailbox.handle(arriving(1))
+        await asyncio.sleep(1)
+        assert len(carrier.sent) == sent
+        assert post.received == []
+
+    run(scenario())
+
+
+def test_an_outdated_queue_is_named_anew_and_the_link_replaced() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.open()
+        await mailbox.submit((draft(), draft()))
+        old = mailbox.out_epoch
+        carrier = post.greeted(Carrier(), in_next=7)
+        await asyncio.sleep(1)
+        assert carrier.numbers() == []
+        assert len(carrier.failed) == 1
+        assert "broke the protocol" not in carrier.failed[0]
+        assert [effect.old_epoch for effect in post.told if isinstance(effect, Renewed)] == [old]
+        mailbox.link_down()
+        carrier = post.greeted(Carrier(), known=False)
+        await asyncio.sleep(1)
+        assert carrier.numbers() == [1, 2]
         assert mailbox.out_epoch != old
-        assert [(m.number, m.text) for m in await mailbox.read(after=0, limit=9)] == [
-            (1, "b"),
-            (2, "c"),
-            (3, "d"),
-        ]
-        assert (mailbox.queued, mailbox.out_first, post.delivered) == (3, 1, [1])
-        for name in (old, b"what it calls us"):
-            assert not mailbox.is_outdated(name, 99), "the contact is only behind"
-        restarted = await Post(post.disk).load()
-        assert (restarted.out_epoch, restarted.queued) == (mailbox.out_epoch, 3)
-        assert not restarted.is_outdated(old, 99)
 
-    on_virtual_time(scenario())
+    run(scenario())
 
 
-def test_the_person_learns_how_many_texts_are_sent_anew() -> None:
+def test_what_may_be_used_is_told_for_each_link_and_change() -> None:
     async def scenario() -> None:
         post = Post()
-        mailbox = await post.load()
-        await mailbox.renew(epoch=mailbox.out_epoch, known_as=OLD)
-        assert post.warnings == [], "a contact that was added again: nothing was lost"
-        await mailbox.send("a")
-        await mailbox.send("b")
-        await mailbox.renew(epoch=mailbox.out_epoch, known_as=OLD)
-        (warning,) = post.warnings
-        assert "Your queue towards Bob was older" in warning
-        assert "2 messages" in warning
+        mailbox = await post.open()
+        mailbox.link_up(Carrier())
+        mailbox.handle([Resume(HIS, 1, bytes(16), 1)])
+        assert (post.allowed, mailbox.granted("chat")) == (0, False)
+        mailbox.handle([Grants(("chat",))])
+        assert (post.allowed, mailbox.granted("chat"), mailbox.granted("files")) == (1, True, False)
+        mailbox.handle([Grants(("chat", "files"))])
+        assert (post.allowed, mailbox.granted("files.read")) == (2, True)
+        mailbox.handle(arriving(1))
+        assert post.allowed == 2
+        post.greeted(Carrier())
+        assert (post.allowed, mailbox.granted("files")) == (3, False)
+        mailbox.link_down()
+        assert not mailbox.granted("chat")
 
-    on_virtual_time(scenario())
+    run(scenario())
 
 
-def test_a_gap_is_told_once_and_only_where_texts_were_expected() -> None:
+# --- version 1 ----------------------------------------------------------------------------------------------
+
+
+def test_silence_of_the_channel_confirms_to_a_version_1_peer() -> None:
     async def scenario() -> None:
         post = Post()
-        mailbox = await post.load()
-        await mailbox.skip_lost(OLD, 7)  # never heard of: nothing was expected
-        await mailbox.accept(OLD, [(1, "one")])
-        await mailbox.skip_lost(OLD, 2)
-        assert post.warnings == []
-        await mailbox.skip_lost(OLD, 6)
-        await mailbox.skip_lost(OLD, 6)
-        assert [warning.split(",")[0] for warning in post.warnings] == ["Missing here: 4 messages from Bob"]
-        assert mailbox.expected == (OLD, 6)
-        assert (await Post(post.disk).load()).expected == (OLD, 6)
+        mailbox = await post.open()
+        carrier = Carrier(protocol=1)
+        mailbox.link_up(carrier)
+        await mailbox.submit((draft(b'"one"'),))
+        await asyncio.sleep(limits.V1_CONFIRM_SECONDS - 0.1)
+        assert (carrier.lines, mailbox.queued) == (["one"], 1)
+        await asyncio.sleep(0.3)
+        assert mailbox.queued == 0
+        carrier.free -= 1  # something does not leave
+        await mailbox.submit((draft(b'"two"'),))
+        await asyncio.sleep(60)
+        assert mailbox.queued == 1
+        carrier.free += 1
+        await asyncio.sleep(limits.V1_CONFIRM_SECONDS + 0.1)
+        assert mailbox.queued == 0
+        assert [effect.through for effect in post.told if isinstance(effect, Delivered)] == [1, 2]
 
-    on_virtual_time(scenario())
+    run(scenario())
 
 
-def test_an_epoch_that_comes_back_goes_on_where_it_was() -> None:
+def test_what_a_broken_version_1_link_carried_last_is_said_again() -> None:
     async def scenario() -> None:
         post = Post()
-        mailbox = await post.load()
-        await mailbox.accept(OLD, [(1, "one"), (2, "two")])
-        await mailbox.accept(NEW, [(1, "another")])
-        await mailbox.accept(OLD, [(1, "one"), (2, "two"), (3, "three")])
-        await mailbox.skip_lost(NEW, 4)
-        assert post.received == ["one", "two", "another", "three"]
-        assert mailbox.expected == (OLD, 4)
-        assert [warning.split()[:3] for warning in post.warnings] == [
-            ["Bob", "sends", "from"],
-            ["Bob", "sends", "from"],
-            ["Missing", "here:", "2"],
-        ]
-
-    on_virtual_time(scenario())
-
-
-def test_what_the_contact_has_lost_is_told_once_each_time() -> None:
-    async def scenario() -> None:
-        post = Post()
-        mailbox = await post.load()
-        for text in ("a", "b", "c"):
-            await mailbox.send(text)
-        epoch = mailbox.out_epoch
-        await mailbox.confirm(3, epoch=epoch)
-        mailbox.notice_loss(epoch, 4)
-        mailbox.notice_loss(NEW, 1)
-        assert post.warnings == []
-        for in_next in (3, 3, 4, 3):
-            mailbox.notice_loss(epoch, in_next)
-        assert [warning.split(" that")[0] for warning in post.warnings] == ["Bob has lost one message"] * 2
-
-    on_virtual_time(scenario())
-
-
-def test_a_contact_that_changes_between_versions_loses_no_text() -> None:
-    async def scenario() -> None:
-        post = Post()
-        mailbox = await post.load()
-        await mailbox.accept(OLD, [(1, "version 2")])
-        for text in ("a", "b"):
-            mailbox.receive_v1(text)
+        mailbox = await post.open()
+        mailbox.link_up(Carrier(protocol=1))
+        await mailbox.submit((draft(b'"again"'),))
         await asyncio.sleep(1)
-        assert mailbox.expected == (OLD, 2), "version 1 texts have no name that a RESUME could tell"
-        await mailbox.accept(OLD, [(2, "version 2 again")])
-        mailbox.receive_v1("c")
-        await asyncio.sleep(1)
-        assert post.received == ["version 2", "a", "b", "version 2 again", "c"]
-        assert post.warnings == []
+        mailbox.link_down()
+        await asyncio.sleep(limits.V1_CONFIRM_SECONDS + 1)
+        assert mailbox.queued == 1
+        carrier = Carrier(protocol=1)
+        mailbox.link_up(carrier)
+        await asyncio.sleep(limits.V1_CONFIRM_SECONDS + 1)
+        assert (carrier.lines, mailbox.queued) == (["again"], 0)
 
-    on_virtual_time(scenario())
+    run(scenario())
+
+
+def test_a_version_1_peer_cannot_fill_the_memory_while_the_disk_is_full() -> None:
+    async def scenario() -> None:
+        post = Post()
+        mailbox = await post.open()
+        carrier = Carrier(protocol=1)
+        mailbox.link_up(carrier)
+        post.disk.failure = FULL
+        count = 0
+        while not carrier.failed:
+            mailbox.handle_chat_line("x")
+            count += 1
+            assert count <= 2 * limits.SEND_WINDOW_MESSAGES + 1
+        post.disk.failure = None
+        await asyncio.sleep(limits.DISK_RETRY_SECONDS + 1)
+        assert len(post.received) >= limits.SEND_WINDOW_MESSAGES, "what it had taken it keeps"
+
+    run(scenario())

@@ -12,7 +12,7 @@ from p4.core import limits
 from p4.core.session.messages.events import ConsumedByPeer, FramesArrived, MessageFrame
 from p4.core.session.messages.stored import InboxMessage
 from p4.core.session.session_frames import Ack, Message
-from p4.node.mailbox import Mailbox, Told
+from p4.node.mailbox import Mailbox, Taken, Told
 from p4.node.relation import Relation
 from p4.testing import Conditions, simulate
 
@@ -85,11 +85,11 @@ def test_a_commit_whose_consequences_are_cut_off_is_found(monkeypatch: pytest.Mo
 def test_a_message_that_is_done_before_the_disk_knows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = Mailbox.take
 
-    def hasty(self: Mailbox, messages: tuple[InboxMessage, ...]) -> asyncio.Future[None]:
-        honest(self, messages)
+    def hasty(self: Mailbox, message: InboxMessage) -> Taken:
+        honest(self, message)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
-        return done
+        return Taken(done)
 
     monkeypatch.setattr(Mailbox, "take", hasty)
     assert found()

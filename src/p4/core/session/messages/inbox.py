@@ -34,6 +34,8 @@ class _Batch:
     through: int = 0
     frames: int = 0
     size: int = 0
+    lost: int = 0
+    """Messages of a queue that is unknown here, which a lost state of this disk has confirmed."""
 
 
 class Inbox:
@@ -100,6 +102,10 @@ class Inbox:
             if peer.out_first > expected:
                 self._skip = SkipInbox(peer.out_epoch, peer.out_first)
             self.consumption.report()
+        elif peer.out_first > 1 and self.expected[0] != NO_EPOCH:
+            # We know an earlier queue of the contact, and have confirmed messages of this one: we have lost them.
+            self._batch.lost = self._batch.through = peer.out_first - 1
+            self._batch.frames = 1
 
     def message(self, frame: Message) -> None:
         """A message arrived.
@@ -188,6 +194,8 @@ class Inbox:
         expected = self.expected_of(operation.epoch)
         if expected is None or operation.through >= expected:
             self._turn_to(operation.epoch, operation.through + 1)
+            if expected is None and batch.lost:
+                tell(Notice(NoticeKind.MISSING_HERE, batch.lost))
         if kept.removed:
             withdrawn = tuple(position for position in kept.removed if position not in self.held)
             if withdrawn:
@@ -212,6 +220,7 @@ class Inbox:
             batch.through = max(batch.through, later.through)
             batch.frames += later.frames
             batch.size += later.size
+            batch.lost = max(batch.lost, later.lost)
             self._batch = batch
 
     def _turn_to(self, epoch: bytes, following: int) -> None:

@@ -28,7 +28,7 @@ from p4.core.session.messages.events import (
     Writable,
 )
 from p4.core.session.messages.inbox import Inbox
-from p4.core.session.messages.outbox import Outbox
+from p4.core.session.messages.outbox import NO_EPOCH, Outbox
 from p4.core.session.messages.relation import RelationState
 from p4.core.session.messages.sending import Sending
 from p4.core.session.messages.stored import (
@@ -274,6 +274,8 @@ class MessageMachine:
             outbox.notice_loss(peer.in_next)
             outbox.confirm(peer.in_next - 1)
             self._highest_ack = peer.in_next - 1
+        elif peer.in_epoch != NO_EPOCH:
+            outbox.notice_loss(1)  # it knows an earlier name of ours only, and nothing of this one
         outbox.nothing_under_way()
         outbox.offering = True
 

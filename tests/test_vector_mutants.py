@@ -13,6 +13,9 @@ from tests.test_vectors import PATHS, RUN, load
 
 from p4.core.sealing import x25519_public_key
 from p4.core.session import body
+from p4.core.session.stream_frames import Credit, Written
+from p4.core.session.streams.reader import Reader
+from p4.core.session.streams.writer import Writer
 
 
 class _EqualToAll:
@@ -27,11 +30,27 @@ class _EqualToAll:
 
 EQUAL_TO_ALL = _EqualToAll()
 MESSAGES = "p4.core.session.messages"
+STREAMS = "p4.core.session.streams"
 ANY_TEXT = re.compile(r".*", re.DOTALL)
 
 
 def _fields_at_the_beginning(layout: struct.Struct, data: bytes) -> tuple[Any, ...]:
     return layout.unpack_from(data)[1:]
+
+
+def _only_a_new_credit(writer: Writer) -> None:
+    writer._credits = 0
+
+
+def _any_credit(writer: Writer, frame: Credit) -> None:
+    writer._credits += 1
+    writer.confirmed = frame.through
+    writer._limit = frame.limit
+
+
+def _any_end(reader: Reader, frame: Written) -> None:
+    reader.heard = True
+    reader.end = frame.end if frame.final else None
 
 
 MUTANTS: list[tuple[str, str, Any]] = [
@@ -107,6 +126,14 @@ MUTANTS: list[tuple[str, str, Any]] = [
     ("nothing is told of what was taken", f"{MESSAGES}.consumption.Consumption.report", lambda _: None),
     ("everything is granted", "p4.core.session.grants.GrantTable.allows", lambda *_: True),
     ("an earlier epoch is forgotten", "p4.core.limits.RETIRED_EPOCHS", -8),
+    ("a stream goes on where the last link ended", f"{STREAMS}.writer.Writer.link_up", _only_a_new_credit),
+    ("what is written anew does not wait", f"{STREAMS}.writer.Writer.told", True),
+    ("bytes of a new link are given at once", f"{STREAMS}.reader.Reader._may_take", True),
+    ("bytes before the first WRITTEN are lost", f"{STREAMS}.reassembly.Reassembly.add", lambda *_: None),
+    ("DONE before all was confirmed", f"{STREAMS}.announcements.Announcements.complete", lambda *_: True),
+    ("RESET and DONE are never sent", f"{STREAMS}.announcements.Announcements.farewell", lambda *_: []),
+    ("any end of a stream", f"{STREAMS}.reader.Reader.written", _any_end),
+    ("any credit", f"{STREAMS}.writer.Writer.credit", _any_credit),
     ("one line more", "p4.core.sdp.SDP_LINES", 401),
     ("one character more", "p4.core.sdp.SDP_LINE_CHARACTERS", 1025),
     ("any line", "p4.core.sdp._LINE", ANY_TEXT),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.frame_vectors import frame_assemble, frame_body, frame_decode
+from tests.stream_transcripts import session_stream
 from tests.transcript_vectors import session_messages
 from vectors.generate.__main__ import files
 
@@ -59,6 +60,7 @@ INPUT_KEYS = {
     ("frame", "assemble"): {"messages"},
     ("frame", "body"): {"kind", "bytes"},
     ("session", "messages"): {"state", "grants", "fresh_epochs_hex", "steps"},
+    ("session", "stream"): {"steps"},
 }
 JSON_CODES = {"not-utf8", "not-json", "not-object", "duplicate-key", "bad-number", "bad-string", "too-deep"}
 
@@ -284,4 +286,5 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("frame", "assemble"): frame_assemble,
     ("frame", "body"): frame_body,
     ("session", "messages"): session_messages,
+    ("session", "stream"): session_stream,
 }

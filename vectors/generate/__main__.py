@@ -18,6 +18,7 @@ from vectors.generate import (
     sealed,
     signaling,
     stream_frames,
+    stream_transcripts,
     transcripts,
     x25519,
 )
@@ -25,7 +26,7 @@ from vectors.generate.common import Vector
 
 SOURCES = (
     *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, binding),
-    *(frames, stream_frames, bodies, transcripts),
+    *(frames, stream_frames, bodies, transcripts, stream_transcripts),
 )
 
 

@@ -1,118 +1,19 @@
-"""Two hubs and what lies between them: every frame is encoded, and arrives in another turn of the loop."""
+"""What a call gives: results, failures in the service's own words, refusals."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from tests.node.call_pair import Pair, Slow, error_of, result_of, scenario
 
 from p4.core import limits
-from p4.core.session.frames import decode, encode
-from p4.core.session.session_frames import Call, CallStatus, Cancel, Kind, Replied, Reply, SessionFrame
-from p4.errors import (
-    CallCancelledError,
-    CallDeadlineError,
-    CallError,
-    CallFailed,
-    CallRefusedError,
-    InputError,
-    OutcomeUnknownError,
-)
-from p4.node.calls import CallHandler, CallHub, IncomingCall
-from p4.testing import SeededEntropy, VirtualClock, run
-
-
-class Pair:
-    """A caller and a callee, their link, and everything that was sent."""
-
-    def __init__(self, **handlers: CallHandler) -> None:
-        self.handlers = handlers
-        self.granted = True
-        self.allowed = True
-        self.sent: list[SessionFrame] = []
-        self.links = 0
-        self.delivers = True
-        self.caller = self.hub("caller")
-        self.callee = self.hub("callee")
-
-    def hub(self, name: str) -> CallHub:
-        return CallHub(
-            VirtualClock(),
-            SeededEntropy(name),
-            serve=self.handlers.get,
-            allowed=lambda _: self.allowed,
-            peer=f"peer of the {name}",
-        )
-
-    def connect(self, boot: str = "callee", *, supported: bool = True) -> None:
-        self.links += 1
-        link = self.links
-
-        def to(hub: Callable[[], CallHub]) -> Callable[[SessionFrame], None]:
-            def arrive(data: bytes) -> None:
-                frame = decode(data)
-                assert isinstance(frame, Call | Reply | Cancel | Replied)
-                if link == self.links and self.delivers:
-                    hub().handle(frame)
-
-            def send(frame: SessionFrame) -> None:
-                self.sent.append(frame)
-                asyncio.get_running_loop().call_soon(arrive, encode(frame))
-
-            return send
-
-        self.callee.link_up(to(lambda: self.caller), "caller", lambda _: True)
-        self.caller.link_up(to(lambda: self.callee), boot, lambda _: self.granted, supported=supported)
-
-    def disconnect(self) -> None:
-        self.links += 1
-        self.caller.link_down()
-        self.callee.link_down()
-
-    async def close(self) -> None:
-        await self.caller.close()
-        await self.callee.close()
-
-
-def scenario(test: Callable[[Pair], Coroutine[Any, Any, None]], **handlers: CallHandler) -> None:
-    async def main() -> None:
-        pair = Pair(**handlers)
-        await test(pair)
-        await pair.close()
-        assert asyncio.all_tasks() == {asyncio.current_task()}, "something is left running"
-
-    run(main())
-
-
-async def settle() -> None:
-    await asyncio.sleep(0.001)
-
-
-class Slow:
-    """A handler that waits until it is released, and knows what happened to it."""
-
-    def __init__(self) -> None:
-        self.calls: list[IncomingCall] = []
-        self.cancelled = 0
-        self.release = asyncio.Event()
-
-    async def __call__(self, call: IncomingCall) -> object:
-        self.calls.append(call)
-        try:
-            await self.release.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        return call.argument
-
-
-async def error_of(work: Coroutine[Any, Any, object]) -> CallError:
-    with pytest.raises(CallError) as caught:
-        await work
-    return caught.value
+from p4.core.session.frames import encode
+from p4.core.session.session_frames import Call, CallStatus, Kind, Replied, Reply
+from p4.errors import CallFailed, CallRefusedError, InputError
+from p4.node.calls import IncomingCall
 
 
 def test_ping_answers_with_its_argument() -> None:
@@ -277,198 +178,6 @@ def test_what_cannot_be_called(given: tuple[Any, ...], code: str) -> None:
     scenario(test)
 
 
-def test_a_call_waits_for_a_link() -> None:
-    async def test(pair: Pair) -> None:
-        waiting = asyncio.create_task(pair.caller.call("ping", 1))
-        await asyncio.sleep(20)
-        pair.connect()
-        assert await waiting == 1
-
-    scenario(test)
-
-
-def test_no_link_until_the_deadline() -> None:
-    async def test(pair: Pair) -> None:
-        began = asyncio.get_running_loop().time()
-        error = await error_of(pair.caller.call("ping", 1, deadline=5.0))
-        assert isinstance(error, CallDeadlineError)
-        assert not error.may_have_run
-        assert asyncio.get_running_loop().time() - began == pytest.approx(5.0, abs=0.01)
-
-    scenario(test)
-
-
-def test_the_deadline_ends_both_sides() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = slow = Slow()
-        pair.connect()
-        error = await error_of(pair.caller.call("slow", 1, deadline=5.0))
-        assert isinstance(error, CallDeadlineError)
-        assert error.may_have_run
-        await settle()
-        assert slow.cancelled == 1
-
-    scenario(test)
-
-
-def test_the_callee_keeps_the_deadline_without_a_link() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = slow = Slow()
-        pair.connect()
-        calling = asyncio.create_task(pair.caller.call("slow", 1, deadline=5.0))
-        await settle()
-        pair.disconnect()
-        for seconds, cancelled in ((4.9, 0), (0.2, 1)):
-            await asyncio.sleep(seconds)
-            assert slow.cancelled == cancelled
-        assert (await error_of(_result(calling))).code == "deadline"
-
-    scenario(test)
-
-
-def test_cancelling_the_task_cancels_the_handler() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = slow = Slow()
-        pair.connect()
-        calling = asyncio.create_task(pair.caller.call("slow", 1))
-        await settle()
-        calling.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await calling
-        await settle()
-        assert slow.cancelled == 1
-        assert [type(frame) for frame in pair.sent] == [Call, Cancel, Reply, Replied]
-
-    scenario(test)
-
-
-def test_a_handler_that_is_cancelled_before_its_first_step() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = Slow()
-        pair.connect()
-        call = Call(1, 1000, Kind.BYTES, "slow", b"")
-        pair.callee.handle(call)
-        pair.callee.handle(Cancel(1))
-        await settle()
-        assert pair.sent[0] == Reply(1, CallStatus.CANCELLED, Kind.BYTES, b"")
-
-    scenario(test)
-
-
-def test_a_reply_that_was_lost_comes_again_and_nothing_runs_twice() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = slow = Slow()
-        slow.release.set()
-        pair.connect()
-        calling = asyncio.create_task(pair.caller.call("slow", 1))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        pair.delivers = False
-        await settle()
-        assert len(slow.calls) == 1
-        pair.disconnect()
-        pair.delivers = True
-        pair.connect()
-        assert await calling == 1
-        assert len(slow.calls) == 1
-
-    scenario(test)
-
-
-def test_a_restarted_contact_leaves_the_outcome_unknown() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = Slow()
-        pair.connect()
-        calling = asyncio.create_task(pair.caller.call("slow", 1))
-        await settle()
-        pair.disconnect()
-        crashed, pair.callee = pair.callee, pair.hub("another callee")
-        await crashed.close()
-        pair.connect("another boot")
-        error = await error_of(_result(calling))
-        assert isinstance(error, OutcomeUnknownError)
-        assert error.may_have_run
-
-    scenario(test)
-
-
-def test_a_contact_that_closes_while_it_works() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = Slow()
-        pair.connect()
-        calling = asyncio.create_task(pair.caller.call("slow", 1))
-        await settle()
-        await pair.callee.close()
-        error = await error_of(_result(calling))
-        assert isinstance(error, CallCancelledError)
-        assert error.code == "cancelled"
-
-    scenario(test)
-
-
-def test_closing_ends_what_waits_here() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = slow = Slow()
-        pair.connect()
-        calling = asyncio.create_task(pair.caller.call("slow", 1))
-        await settle()
-        await pair.caller.close()
-        assert (await error_of(_result(calling))).code == "closed"
-        assert (await error_of(pair.caller.call("ping", 1))).code == "closed"
-        await settle()
-        assert slow.cancelled == 1
-
-    scenario(test)
-
-
-def test_a_thousand_calls_at_once_take_turns() -> None:
-    async def test(pair: Pair) -> None:
-        most = 0
-        running = 0
-
-        async def count(call: IncomingCall) -> object:
-            nonlocal running, most
-            running += 1
-            most = max(most, running)
-            await asyncio.sleep(0.01)
-            running -= 1
-            return call.argument
-
-        pair.handlers["count"] = count
-        pair.connect()
-        results = await asyncio.gather(*(pair.caller.call("count", n) for n in range(1000)))
-        assert results == list(range(1000))
-        assert most == limits.CONTACT_CALLS
-
-    scenario(test)
-
-
-def test_cancelled_calls_make_room_for_new_ones() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = slow = Slow()
-        pair.connect()
-        first = [asyncio.create_task(pair.caller.call("slow", n)) for n in range(limits.CONTACT_CALLS)]
-        await settle()
-        for task in first:
-            task.cancel()
-        slow.release.set()
-        second = [asyncio.create_task(pair.caller.call("slow", n)) for n in range(limits.CONTACT_CALLS)]
-        assert await asyncio.gather(*second) == list(range(limits.CONTACT_CALLS))
-
-    scenario(test)
-
-
-def test_a_caller_that_ignores_the_limit_is_told_so() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = Slow()
-        pair.connect()
-        for number in range(limits.CONTACT_CALLS + 1):
-            pair.callee.handle(Call(number, 1000, Kind.JSON, "slow", b"1"))
-        assert pair.sent == [Reply(limits.CONTACT_CALLS, CallStatus.OVERLOADED, Kind.BYTES, b"")]
-
-    scenario(test)
-
-
 def test_an_argument_that_is_not_json_fails_the_call_not_the_link() -> None:
     async def test(pair: Pair) -> None:
         pair.handlers["slow"] = slow = Slow()
@@ -502,21 +211,7 @@ def test_an_unreadable_reply(reply: tuple[CallStatus, Kind, bytes]) -> None:
         (call,) = pair.sent
         assert isinstance(call, Call)
         pair.caller.handle(Reply(call.id, *reply))
-        assert (await error_of(_result(calling))).code == "bad-result"
+        assert (await error_of(result_of(calling))).code == "bad-result"
         assert pair.sent[-1] == Replied(call.id)
 
     scenario(test)
-
-
-def test_without_a_link_frames_are_nobodys() -> None:
-    async def test(pair: Pair) -> None:
-        pair.handlers["slow"] = slow = Slow()
-        pair.callee.handle(Call(1, 1000, Kind.JSON, "slow", b"1"))
-        await settle()
-        assert not slow.calls
-
-    scenario(test)
-
-
-async def _result(task: asyncio.Task[object]) -> object:
-    return await task

@@ -10,7 +10,17 @@ from typing import Any
 from p4.core import limits
 from p4.errors import FrameError
 
-__all__ = ["fields", "is_grant", "is_service", "short", "take_short", "text_of"]
+__all__ = [
+    "fields",
+    "head",
+    "is_grant",
+    "is_service",
+    "number_in",
+    "service_of",
+    "short",
+    "take_short",
+    "text_of",
+]
 
 _SERVICE = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 

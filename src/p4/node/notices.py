@@ -1,10 +1,28 @@
-"""What a restored backup or a full inbox means, in sentences for a person."""
+"""What a restored backup, a full inbox or a refused message means, in sentences for a person."""
 
 from __future__ import annotations
 
-from p4.core.session.messages.events import Notice, NoticeKind
+from p4.core.session.messages.events import Dropped, DropReason, Notice, NoticeKind
 
-__all__ = ["sentence"]
+__all__ = ["refusal", "sentence"]
+
+
+def refusal(dropped: Dropped, label: str) -> str:
+    """What to tell the user of messages that the contact does not take.
+
+    Args:
+        dropped: with reason ``REFUSED`` or ``NOT_SUPPORTED``.
+        label: what the contact is called.
+    """
+    count = "One message" if len(dropped.numbers) == 1 else f"{len(dropped.numbers)} messages"
+    if dropped.reason is DropReason.NOT_SUPPORTED:
+        return (
+            f"{count} to {label} cannot be delivered: it runs an older program, which takes chat texts only."
+        )
+    return (
+        f"{count} to {label} cannot be delivered: {label} does not let you use {dropped.service!r}. It has "
+        "to grant it first; then send again."
+    )
 
 
 def sentence(notice: Notice, label: str) -> str:

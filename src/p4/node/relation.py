@@ -29,7 +29,7 @@ from p4.node.context import PeerContext
 from p4.node.datagrams import datagram
 from p4.node.events import NodeWarning
 from p4.node.mailbox import Mailbox, MessageCarrier, Taken, Told
-from p4.node.notices import sentence
+from p4.node.notices import refusal, sentence
 from p4.node.receipts import Receipt, ReceiptBook
 from p4.node.streams import Stream, StreamHub
 from p4.ports import PeerRecord, StreamRecord
@@ -279,11 +279,10 @@ class Relation:
                 self._context.services.inbox.withdrawn(self, positions)
             case Delivered() | ConsumedByPeer() | Renewed():
                 self.receipts.note(effect)
-            case Dropped(_, numbers, service, reason):
+            case Dropped(reason=reason):
                 self.receipts.note(effect)
                 if reason in (DropReason.REFUSED, DropReason.NOT_SUPPORTED):
-                    text = f"{self.peer.contact.label} refuses messages for {service!r}"
-                    self._context.emit(NodeWarning(f"{text}: {len(numbers)} were not delivered."))
+                    self._context.emit(NodeWarning(refusal(effect, self.peer.contact.label)))
             case Notice():
                 self._context.emit(NodeWarning(sentence(effect, self.peer.contact.label)))
 

@@ -1,0 +1,99 @@
+"""The two ends of a stream in long random histories: breaks, crashes, power failures, resets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from tests.property.stream_world import Plan, World
+
+from p4.core import limits
+from p4.core.session.streams.machine import StreamMachine
+
+WINDOW = 16
+
+sizes = st.lists(st.integers(1, 40), max_size=5).map(tuple)
+
+
+class StreamHistories(RuleBasedStateMachine):
+    """Any move of a world, again and again; in the end nothing goes wrong any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(limits, "STREAM_FIRST_WINDOW_BYTES", WINDOW)
+        self._patch.setattr(limits, "STREAM_LEAST_WINDOW_BYTES", WINDOW)
+        self._patch.setattr(limits, "STREAM_WINDOW_BYTES", 4 * WINDOW)
+
+    @initialize(
+        ours=sizes,
+        theirs=sizes,
+        piece=st.integers(1, 20),
+        flaps=st.integers(0, 4),
+        crashes=st.integers(0, 3),
+        powers=st.integers(0, 2),
+        cancels=st.sampled_from((0, 0, 0, 1, 2)),
+    )
+    def begin(
+        self,
+        ours: tuple[int, ...],
+        theirs: tuple[int, ...],
+        piece: int,
+        flaps: int,
+        crashes: int,
+        powers: int,
+        cancels: int,
+    ) -> None:
+        plan = Plan((ours, theirs), piece, flaps=flaps, crashes=crashes, powers=powers, cancels=cancels)
+        self.world = World(StreamMachine, plan)
+
+    @rule(count=st.integers(1, 20))
+    def go_on(self, count: int) -> None:
+        """What is usual, some times."""
+        for _ in range(count):
+            step = next(self.world.quiet_moves(), None)
+            if step is None:
+                return
+            step[1](self.world)
+
+    @precondition(lambda self: next(self.world.moves(), None) is not None)
+    @rule(choice=st.integers(0, 200))
+    def surprise(self, choice: int) -> None:
+        """Anything that can happen."""
+        moves = list(self.world.moves())
+        moves[choice % len(moves)][1](self.world)
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "world"):
+                self.world.settle(most=3_000)
+        finally:
+            self._patch.undo()
+
+
+def short(*, max_examples: int, shrink: bool = True) -> settings:
+    """Settings of a search."""
+    return settings(
+        max_examples=max_examples,
+        stateful_step_count=40,
+        deadline=None,
+        phases=tuple(phase for phase in Phase if shrink or phase in (Phase.generate, Phase.explicit)),
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def test_long_histories_end_well() -> None:
+    run_state_machine_as_test(StreamHistories, settings=short(max_examples=80))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_very_many_long_histories_end_well() -> None:
+    run_state_machine_as_test(StreamHistories, settings=short(max_examples=4_000))

@@ -27,8 +27,13 @@ class Node(BaseNode):
     """A P4 node on a state directory.
 
         async with p4.Node("~/.p4") as me:
-            laptop = me.peer("laptop")
-            await laptop.send_text("hi")        # on disk; sent as soon as there is a link
+            await me.peer("laptop").send("hi")      # on disk; delivered as soon as there is a link
+            async for message in me.messages():     # from all contacts
+                print(message.peer.name, message.value)
+                message.done()
+
+    What contacts may use is granted one by one (`Peer.grant`); what they send comes by `messages`,
+    `streams`, `datagrams` and `serve`.
 
     Args:
         state_dir: holds the identity, the contacts and everything else that must survive. Created, with

@@ -6,10 +6,12 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from tests.adapters.store_calls import append, queued
 from tests.testing.endpoints import linked, on_network, pair
 
+from p4.core.identity import PeerId
 from p4.errors import RendezvousError
-from p4.testing.network import CrashedError, SimulatedNetwork, simulate
+from p4.testing.network import CrashedError, SimulatedHost, SimulatedNetwork, simulate
 
 
 def test_a_crash_ends_every_task_of_the_host_and_no_other() -> None:
@@ -77,12 +79,11 @@ def test_the_disk_outlives_the_host() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         store = network.host("alice").store()
         await store.open()
-        number = await store.append_outbox("b" * 24, "text", now_ms=0, new_epoch=b"E" * 16)  # type: ignore[arg-type]
+        appended = await append(store, "text")
         network.host("alice").crash()
         store = network.host("alice").store()
         await store.open()
-        (message,) = await store.read_outbox("b" * 24, after=0, limit=9)  # type: ignore[arg-type]
-        assert (message.number, message.text) == (number, "text")
+        assert await queued(store) == [(appended.first, "text")]
 
     on_network(scenario)()
 
@@ -116,3 +117,22 @@ def test_a_failure_shows_seed_and_trace() -> None:
     (note,) = failure.value.__notes__
     assert "some seed" in note
     assert "alice#1 is killed" in note
+
+
+def test_only_a_power_failure_takes_what_was_not_synchronised() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        kept = {}
+        for name, end in (("alice", SimulatedHost.crash), ("bob", SimulatedHost.lose_power)):
+            host = network.host(name)
+            store = host.store()
+            await store.open()
+            spool = store.spool(PeerId("ab" * 12), 1)
+            await spool.append(b"synced")
+            await spool.sync()
+            await spool.append(b", not synced")
+            end(host)
+            [spooled] = network.host(name).disk.spools.values()
+            kept[name] = bytes(spooled.data)
+        assert kept == {"alice": b"synced, not synced", "bob": b"synced"}
+
+    on_network(scenario)()

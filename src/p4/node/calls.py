@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from p4.core import limits
 from p4.core.session.body import decode_body, encode_body
@@ -38,6 +38,9 @@ from p4.errors import CallCancelledError, CallFailed, FrameError, InputError
 from p4.node.call_outcomes import failure_body, outcome
 from p4.ports import Clock, Entropy
 
+if TYPE_CHECKING:
+    from p4.node.peer import Peer
+
 __all__ = ["PING", "CallHandler", "CallHub", "IncomingCall", "echo"]
 
 _log = logging.getLogger(__name__)
@@ -50,8 +53,8 @@ PING = "ping"
 class IncomingCall:
     """A call of a contact, as its handler sees it."""
 
-    peer: Any
-    """Who calls: the `p4.Peer`."""
+    peer: Peer
+    """Who calls."""
     service: str
     """The service as the caller named it; a handler may serve several."""
     argument: Any
@@ -90,7 +93,7 @@ class CallHub:
         *,
         serve: Callable[[str], CallHandler | None],
         allowed: Callable[[str], bool],
-        peer: object,
+        peer: Any,
     ) -> None:
         self._clock = clock
         self._entropy = entropy

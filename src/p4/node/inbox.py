@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from p4.core import limits
 from p4.core.identity import PeerId
@@ -85,7 +85,7 @@ class Message:
         return self._stored.key
 
     @property
-    def value(self) -> object:
+    def value(self) -> Any:
         """What was sent: ``bytes``, or a JSON value.
 
         Raises:

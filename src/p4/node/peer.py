@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from p4.core import limits
 from p4.core.contacts import Contact
@@ -204,7 +205,7 @@ class Peer:
 
     async def call(
         self, service: str, argument: object = None, *, deadline: float = limits.CALL_SECONDS
-    ) -> object:
+    ) -> Any:
         """Ask a service of the contact and wait for its reply. It is executed at most once.
 
         Args:

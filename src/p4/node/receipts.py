@@ -34,6 +34,9 @@ class ReceiptState(Enum):
 class Receipt:
     """One accepted message and what becomes of it. Made by `Peer.send`.
 
+    It lives as long as this run of the node; the message does not need it. What must be known after a
+    restart, the contact's application says with a message of its own.
+
     Args:
         number: its number in the queue towards the contact, counted from 1. A restored backup may
             number what waits anew (spec/session.md); the receipt follows.
@@ -64,7 +67,7 @@ class Receipt:
         """Wait until it is on the contact's disk.
 
         Raises:
-            DeliveryError: it never will be; ``code`` says why (`DropReason`). LocalError: the node has ended.
+            DeliveryError: it never will be; ``code`` says why. LocalError: the node has ended.
         """
         await self._book.wait_delivered(*self._place()[:2])
 

@@ -86,7 +86,7 @@ class MemoryDisk:
     def forget(self, peer_id: PeerId) -> None:
         """Remove everything about a contact."""
         for part in (self.peers, self.replay, self.outbox, self.inbox, self.streams):
-            part.pop(peer_id, None)  # type: ignore[attr-defined]
+            part.pop(peer_id, None)
         for name in [name for name in self.spools if name[0] == peer_id]:
             del self.spools[name]
 

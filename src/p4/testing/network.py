@@ -82,8 +82,10 @@ class SimulatedHost(Process):
         self.die(silent=False)
 
     def lose_power(self) -> None:
-        """Like `crash`, but other hosts' streams are not told either."""
-        self.die(silent=True)
+        """Like `crash`, but other hosts' streams are not told, and what was not synchronised is gone."""
+        if self.alive:
+            self.die(silent=True)
+            self.disk.lose_power()
 
 
 class SimulatedNetwork:

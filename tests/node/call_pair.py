@@ -89,14 +89,18 @@ class Slow:
     def __init__(self) -> None:
         self.calls: list[IncomingCall] = []
         self.cancelled = 0
+        self.begun = asyncio.Event()
+        self.over = asyncio.Event()
         self.release = asyncio.Event()
 
     async def __call__(self, call: IncomingCall) -> object:
         self.calls.append(call)
+        self.begun.set()
         try:
             await self.release.wait()
         except asyncio.CancelledError:
             self.cancelled += 1
+            self.over.set()
             raise
         return call.argument
 

@@ -213,3 +213,28 @@ def test_without_a_link_frames_are_nobodys() -> None:
         assert not slow.calls
 
     scenario(test)
+
+
+async def test_on_an_ordinary_loop() -> None:
+    """From Python 3.12 on the first step of a handler runs at once there, which no virtual loop does."""
+    callers = []
+
+    async def brief(call: IncomingCall) -> object:
+        callers.append(asyncio.current_task())
+        async with asyncio.timeout(10):
+            await asyncio.sleep(0)
+        return call.argument
+
+    slow = Slow()
+    pair = Pair(brief=brief, slow=slow)
+    pair.connect()
+    assert await pair.caller.call("ping", 1) == 1
+    assert await pair.caller.call("brief", 2) == 2
+    assert callers != [asyncio.current_task()], "a handler has a task of its own"
+    assert callers != [None]
+    calling = asyncio.create_task(pair.caller.call("slow", 3))
+    await slow.begun.wait()
+    calling.cancel()
+    await slow.over.wait()
+    await pair.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -78,4 +78,4 @@ class Side:
     told_dropped: set[bytes] = field(default_factory=set)
     crashed: bool = False
     missing_told: int = 0
-    lost_told: int = 0
+    may_be_silent: bool = False

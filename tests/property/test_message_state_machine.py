@@ -26,7 +26,7 @@ class Pair(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(self.make, [[], []], takes=True)
+        self.world = World(self.make, [[], []], takes=True, crashes=2, flaps=4)
         self.count = 0
         self.backups: list[tuple[int, Disk]] = []
         self.restores = 0

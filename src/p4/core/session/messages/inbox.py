@@ -103,7 +103,7 @@ class Inbox:
                 self._skip = SkipInbox(peer.out_epoch, peer.out_first)
             self.consumption.report()
         elif peer.out_first > 1 and self.expected[0] != NO_EPOCH:
-            # We know an earlier queue of the contact, and have confirmed messages of this one: we have lost them.
+            # We know an earlier queue of the contact, and have confirmed messages of this one: they are lost.
             self._batch.lost = self._batch.through = peer.out_first - 1
             self._batch.frames = 1
 

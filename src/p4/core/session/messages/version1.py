@@ -45,12 +45,12 @@ class ChatSending(Sending):
         return self._outbox.next
 
     def _reason_to_drop(self, message: OutboxMessage) -> DropReason | None:
-        if message.service != CHAT or text_of(message) is None:
+        if message.service != CHAT or _text_of(message) is None:
             return DropReason.NOT_SUPPORTED
         return super()._reason_to_drop(message)
 
     def _transmit(self, message: OutboxMessage) -> None:
-        self._desk.effects.append(ChatLine(text_of(message) or ""))
+        self._desk.effects.append(ChatLine(_text_of(message) or ""))
         self._note(message.number)
 
     def _transmit_void(self, first: int, last: int) -> None:
@@ -63,7 +63,7 @@ class ChatSending(Sending):
         self._sent.append((self._desk.now, number))
 
 
-def text_of(message: OutboxMessage) -> str | None:
+def _text_of(message: OutboxMessage) -> str | None:
     """What a message says, if a chat line can say it."""
     if message.kind != Kind.JSON:
         return None

@@ -10,6 +10,7 @@ from p4.core.contacts import Contact, ContactBook
 from p4.core.identity import Identity, PeerId
 from p4.core.invite import Invite
 from p4.errors import InputError
+from p4.node.services import require_service
 
 __all__ = ["ANNA", "BOB", "ME", "FakeNode", "FakePeer", "FakeReceipt", "invite_of"]
 
@@ -40,6 +41,7 @@ class FakePeer:
     connected: bool = False
     sent: list[str] = field(default_factory=list)
     dropped: int = 0
+    grants: tuple[str, ...] = ("chat",)
 
     @property
     def peer_id(self) -> PeerId:
@@ -68,6 +70,14 @@ class FakePeer:
         was, self.connected = self.connected, False
         self.dropped += was
         return was
+
+    async def grant(self, *services: str) -> None:
+        for service in services:
+            require_service(service.replace("*", "all"))
+        self.grants = tuple(dict.fromkeys((*self.grants, *services)))
+
+    async def revoke(self, *services: str) -> None:
+        self.grants = tuple(grant for grant in self.grants if grant not in services)
 
 
 class FakeNode:

@@ -90,6 +90,37 @@ async def test_dropping(prompt: CommandPrompt, node: FakeNode, capsys: pytest.Ca
     assert capsys.readouterr().out == f"Dropped session with {A}\nPeer {A} is not connected\n"
 
 
+async def test_what_a_contact_may_use_is_shown_widened_and_narrowed(
+    prompt: CommandPrompt, node: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for line in (
+        "/grants Anna's laptop",
+        '/grant "Anna\'s laptop"  film home.light  film',
+        f"/revoke {A} chat home.light",
+        f"/grant {A[:6]} *",
+        f"/revoke {A} * film",
+    ):
+        assert await prompt.handle(line)
+    assert capsys.readouterr().out.splitlines() == [
+        f"{A} may use: {granted}" for granted in ("chat", "chat film home.light", "film", "film *", "nothing")
+    ]
+    assert node.peer(A).grants == ()
+    assert node.peer(B).grants == ("chat",)
+
+
+async def test_what_a_wider_grant_covers_cannot_be_revoked(
+    prompt: CommandPrompt, node: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await prompt.handle(f"/grant {B} home")
+    capsys.readouterr()
+    await prompt.handle(f"/revoke {B} chat home.light")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "'home.light'" in said.err
+    assert "Nothing was changed" in said.err
+    assert node.peer(B).grants == ("chat", "home")
+
+
 async def test_renaming_and_removing(
     prompt: CommandPrompt, node: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,6 +203,19 @@ async def test_a_paste_may_be_given_up_and_cannot_fill_the_memory(capsys: pytest
         "/drop",
         "/drop nobody",
         f"/drop {A[:5]}",
+        "/grants",
+        "/grants nobody",
+        "/grant",
+        f"/grant {B}",
+        f"/grant {B}  ",
+        "/grant nobody film",
+        f"/grant {B} film Film",
+        f"/grant {B} \x1b[2J",
+        "/revoke",
+        f"/revoke {B}",
+        "/revoke nobody chat",
+        f"/revoke {B} film",
+        f"/revoke {B} \x1b[2J",
         "/remove",
         "/remove nobody",
         "/rename",
@@ -196,6 +240,7 @@ async def test_a_bad_line_gets_one_line_and_changes_nothing(
     assert len(said.err) < 500
     assert node.book.serialise() == before
     assert not any(peer.sent for peer in node.peers())
+    assert all(peer.grants == ("chat",) for peer in node.peers())
 
 
 async def test_help_names_every_command(prompt: CommandPrompt, capsys: pytest.CaptureFixture[str]) -> None:

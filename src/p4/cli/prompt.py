@@ -26,6 +26,9 @@ COMMANDS = {
     "/add-json": ("J", "add a contact from its invite on one line"),
     "/add-invite": ("", "paste an invite of several lines; a single . ends it"),
     "/send": ("PEER TEXT", "send a text; it waits on disk while the peer is away"),
+    "/grants": ("PEER", "which services of this device a contact may use"),
+    "/grant": ("PEER SERVICE…", "let a contact use services; * is all of them"),
+    "/revoke": ("PEER SERVICE…", "let a contact use these no more"),
     "/drop": ("PEER", "cut the link; it comes back by itself"),
     "/rename": ("PEER NAME", "call a contact NAME"),
     "/remove": ("PEER", "forget a contact and what waits for it"),
@@ -73,6 +76,16 @@ class PromptPeer(Protocol):
 
     def drop(self) -> bool:
         """Cut the link, if there is one."""
+
+    @property
+    def grants(self) -> tuple[str, ...]:
+        """What it may use here."""
+
+    async def grant(self, *services: str) -> None:
+        """Let it use these too; on disk when this returns."""
+
+    async def revoke(self, *services: str) -> None:
+        """Let it use these no more; on disk when this returns."""
 
 
 class PromptNode(Protocol):
@@ -122,6 +135,9 @@ class CommandPrompt:
             "/add-json": self._add_json,
             "/add-invite": self._add_invite,
             "/send": self._send,
+            "/grants": self._grants,
+            "/grant": self._grant,
+            "/revoke": self._revoke,
             "/drop": self._drop,
             "/rename": self._rename,
             "/remove": self._remove,
@@ -228,6 +244,32 @@ class CommandPrompt:
                 "when it is back"
             )
 
+    async def _grants(self, rest: str) -> None:
+        _say_grants(self._node.peer(_required(only_argument(rest), "/grants")))
+
+    async def _grant(self, rest: str) -> None:
+        peer, services = self._peer_and_services(rest, "/grant")
+        await peer.grant(*services)
+        _say_grants(peer)
+
+    async def _revoke(self, rest: str) -> None:
+        peer, services = self._peer_and_services(rest, "/revoke")
+        # Only a grant itself can be taken back. Passing over the others in silence would leave a person
+        # who revokes home.light in the belief that a grant of home does not cover it any more.
+        if unknown := [service for service in services if service not in peer.grants]:
+            raise InputError(
+                f"There is no grant {', '.join(map(repr, unknown))}. Nothing was changed. /grants PEER shows "
+                "what can be revoked."
+            )
+        await peer.revoke(*services)
+        _say_grants(peer)
+
+    def _peer_and_services(self, rest: str, command: str) -> tuple[PromptPeer, list[str]]:
+        reference, services = split_first(rest)
+        if not services.strip():
+            raise _usage(command)
+        return self._node.peer(reference), services.split()
+
     async def _drop(self, rest: str) -> None:
         peer = self._node.peer(_required(only_argument(rest), "/drop"))
         if peer.drop():
@@ -245,6 +287,10 @@ class CommandPrompt:
     async def _remove(self, rest: str) -> None:
         contact = await self._node.remove_contact(_required(only_argument(rest), "/remove"))
         say(f"Removed {contact.peer_id}")
+
+
+def _say_grants(peer: PromptPeer) -> None:
+    say(f"{peer.peer_id} may use: {' '.join(peer.grants) or 'nothing'}")
 
 
 def _required(argument: str, command: str) -> str:

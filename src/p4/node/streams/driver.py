@@ -173,10 +173,12 @@ class StreamDriver:
             done = 0
             while done < len(view):
                 room = await self._room()
-                piece = data if isinstance(data, bytes) and len(data) <= min(room, _PIECE_BYTES) else None
-                if piece is None:
+                size = min(room, _PIECE_BYTES)
+                if done == 0 and isinstance(data, bytes) and len(data) <= size:
+                    piece = data
+                else:
                     # Copied once: the spool, the link and memory then share it.
-                    piece = bytes(view[done : done + min(room, _PIECE_BYTES)])
+                    piece = bytes(view[done : done + size])
                 await self._append(piece)
                 done += len(piece)
 

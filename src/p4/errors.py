@@ -135,8 +135,8 @@ class DeliveryError(P4Error):
     """A message that was accepted will not arrive. If it was on its way already, it may have.
 
     Codes: ``expired`` (its time to live has passed), ``replaced`` (by a newer value of its key), ``refused``
-    (the contact does not let us use the service), ``not-supported`` (it runs version 1, which takes chat texts
-    only).
+    (the contact does not let us use the service), ``not-supported`` (it runs version 1, which takes texts for
+    ``chat`` only).
     """
 
 

@@ -200,6 +200,10 @@ class Peer:
 
         Args:
             name: tells the streams of a service apart, here and for the contact's application; up to 1 KiB.
+
+        Raises:
+            InputError: ``bad-service``, ``bad-name``. StreamError: ``not-granted``, ``too-many``, ``closed``.
+                StateError: the disk refused. No stream was opened.
         """
         return StreamOpening(lambda: self._live().open_stream(require_service(service), name))
 

@@ -23,7 +23,7 @@ from p4.core.session.messages.stored import Draft, InboxMessage
 from p4.core.session.session_frames import Call, Cancel, Datagram, Replied, Reply
 from p4.core.session.stream_frames import Credit, Data, Done, Gone, Open, Reset, StreamFrame, Written
 from p4.core.signaling import CALLS, DATAGRAMS, STREAMS
-from p4.errors import LocalError
+from p4.errors import LocalError, StreamError
 from p4.node.calls import CallHub
 from p4.node.context import PeerContext
 from p4.node.datagrams import datagram
@@ -133,6 +133,8 @@ class Relation:
         """Let the contact use these services and no others. Raises StateError."""
         await self._context.store.save_grants(self.peer.peer_id, grants)
         self._mailbox.set_grants(grants)
+        if self._streams:
+            self._streams.rights_changed()
 
     def allows(self, service: str) -> bool:
         """Whether the contact may use a service here."""
@@ -176,6 +178,11 @@ class Relation:
 
     async def open_stream(self, service: str, name: str) -> Stream:
         """See `Peer.stream`."""
+        if self._link is not None and self._machine.resumed and not self._mailbox.granted(service):
+            raise StreamError(
+                f"The contact does not let this device use its service {service!r}. No stream was opened.",
+                code="not-granted",
+            )
         return await self.streams.open(service, name)
 
     def send_datagram(self, service: str, data: bytes) -> bool:

@@ -10,7 +10,7 @@ from enum import Enum
 from itertools import count
 
 from p4.core.session.messages.events import ConsumedByPeer, Delivered, Dropped, DropReason, Renewed
-from p4.errors import DeliveryError
+from p4.errors import DeliveryError, LocalError
 
 __all__ = ["Receipt", "ReceiptBook", "ReceiptState"]
 
@@ -37,17 +37,15 @@ class Receipt:
     It lives as long as this run of the node; the message does not need it. What must be known after a
     restart, the contact's application says with a message of its own.
 
-    Args:
-        number: its number in the queue towards the contact, counted from 1. A restored backup may
-            number what waits anew (spec/session.md); the receipt follows.
+    A restored backup may give what waits other names and numbers (spec/session.md); the receipt follows.
     """
 
-    __slots__ = ("_book", "_epoch", "number", "service")
+    __slots__ = ("_book", "_epoch", "_number", "service")
 
     def __init__(self, book: ReceiptBook, epoch: bytes, number: int, service: str) -> None:
         self._book = book
         self._epoch = epoch
-        self.number = number
+        self._number = number
         self.service = service
 
     def __repr__(self) -> str:
@@ -56,7 +54,13 @@ class Receipt:
     @property
     def id(self) -> str:
         """Names the message for ever; the contact's application sees the same as ``Message.id``."""
-        return f"{self._epoch.hex()}-{self.number}"
+        epoch, number, _ = self._place()
+        return f"{epoch.hex()}-{number}"
+
+    @property
+    def number(self) -> int:
+        """Its number in the queue towards the contact, counted from 1."""
+        return self._place()[1]
 
     @property
     def state(self) -> ReceiptState:
@@ -72,12 +76,17 @@ class Receipt:
         await self._book.wait_delivered(*self._place()[:2])
 
     async def consumed(self) -> None:
-        """Wait until the contact's application has taken it. Raises as `delivered`."""
+        """Wait until the contact's application has taken it.
+
+        Raises:
+            DeliveryError, LocalError: as `delivered`. LocalError ``not-known``: our queue was restored from a
+                backup after it was delivered, so this will never be known.
+        """
         await self._book.wait_consumed(*self._place())
 
     def _place(self) -> tuple[bytes, int, str]:
-        self._epoch, self.number = self._book.translate(self._epoch, self.number)
-        return self._epoch, self.number, self.service
+        self._epoch, self._number = self._book.translate(self._epoch, self._number)
+        return self._epoch, self._number, self.service
 
 
 class _Waiter:
@@ -106,6 +115,8 @@ class ReceiptBook:
         self._delivered = first - 1
         self._consumed: dict[str, int] = {}
         self._consumed_others = 0
+        self._named: set[str] = set()
+        """Services of which the contact has said on the present link what was taken."""
         self._dropped: OrderedDict[int, DropReason] = OrderedDict()
         self._renamed: list[Renewed] = []
         self._label = label
@@ -142,7 +153,9 @@ class ReceiptBook:
     async def wait_consumed(self, epoch: bytes, number: int, service: str) -> None:
         """See `Receipt.consumed`."""
         self._refuse_dropped(epoch, number)
-        if epoch == self._epoch() and number > self._consumed.get(service, self._consumed_others):
+        if epoch != self._epoch():
+            raise _not_known()
+        if number > self._consumed.get(service, self._consumed_others):
             await self._wait(self._for_consumption.setdefault(service, []), number)
 
     async def _wait(self, heap: list[_Waiter], number: int) -> None:
@@ -157,6 +170,10 @@ class ReceiptBook:
             raise self._error(reason)
 
     # -- what happened -----------------------------------------------------------------------------------
+
+    def new_link(self) -> None:
+        """What the contact says next, it says on another link."""
+        self._named.clear()
 
     def note(self, fact: Delivered | Dropped | ConsumedByPeer | Renewed) -> None:
         """Take down what became of messages, and wake who waits for it."""
@@ -182,8 +199,10 @@ class ReceiptBook:
                 self._consumed.clear()
                 self._consumed_others = 0
                 self._dropped.clear()
+                _release(self._for_delivery, shift)
+                for heap in self._for_consumption.values():
+                    _release(heap, shift, _not_known())
                 for heap in (self._for_delivery, *self._for_consumption.values()):
-                    _release(heap, shift)
                     for waiter in heap:
                         waiter.number -= shift
 
@@ -198,13 +217,17 @@ class ReceiptBook:
 
     def _note_consumed(self, service: str, through: int) -> None:
         if service:
-            self._consumed[service] = max(self._consumed.get(service, 0), through)
-            _release(self._for_consumption.get(service, []), through)
-            return
-        self._consumed_others = max(self._consumed_others, through)
-        for waited, heap in self._for_consumption.items():
-            if waited not in self._consumed:
-                _release(heap, through)
+            self._named.add(service)
+            services = [service]
+        else:
+            self._consumed_others = max(self._consumed_others, through)
+            services = [name for name in self._consumed if name not in self._named]
+            for waited, heap in self._for_consumption.items():
+                if waited not in self._named:
+                    _release(heap, through)
+        for name in services:
+            self._consumed[name] = max(self._consumed.get(name, 0), through)
+            _release(self._for_consumption.get(name, []), through)
 
     def _error(self, reason: DropReason) -> DeliveryError:
         words = {
@@ -216,8 +239,20 @@ class ReceiptBook:
         return DeliveryError(f"The message was not delivered: {words[reason]}.", code=reason.value)
 
 
-def _release(heap: list[_Waiter], through: int) -> None:
+def _release(heap: list[_Waiter], through: int, error: Exception | None = None) -> None:
     while heap and heap[0].number <= through:
         waiter = heapq.heappop(heap)
-        if not waiter.future.done():
+        if waiter.future.done():
+            continue
+        if error is None:
             waiter.future.set_result(None)
+        else:
+            waiter.future.set_exception(error)
+
+
+def _not_known() -> LocalError:
+    return LocalError(
+        "The message was delivered; then this device was restored from a backup. Whether the contact's "
+        "application has taken it will not become known here.",
+        code="not-known",
+    )

@@ -222,6 +222,7 @@ class Relation:
         if self._link is not None:
             self.link_down()
         self._link = link
+        self.receipts.new_link()
         self._mailbox.link_up(link)
         if self._link is link and self._streams and STREAMS in link.capabilities:
             self._streams.link_up(_StreamTransport(link, self._mailbox))

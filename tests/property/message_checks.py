@@ -16,13 +16,14 @@ def check_frame(side: Side, frame: MessageFrame) -> None:
         case Resume():
             assert side.resume_sent is None
             side.resume_sent = frame
+            side.sent_through = 0
         case Message(number, body=body):
-            _check_may_send(side, number)
+            _check_may_send(side, number, number)
             on_disk = model.outbox.get(number)
             assert on_disk is not None, f"{number} is sent and not on disk"
             assert on_disk.body == body, f"{number} names another message on disk"
         case Void(first, last):
-            _check_may_send(side, last)
+            _check_may_send(side, first, last)
             still = [number for number in model.outbox if first <= number <= last]
             assert not still, f"{still} are void on the wire and not on disk"
         case Ack(through):
@@ -37,13 +38,15 @@ def check_frame(side: Side, frame: MessageFrame) -> None:
     assert record is model.record
 
 
-def _check_may_send(side: Side, number: int) -> None:
+def _check_may_send(side: Side, first: int, last: int) -> None:
     record = side.disk.model.record
     assert side.resume_heard is not None, "sent before RESUME"
     assert side.grants_heard, "sent before GRANTS"
     assert side.resume_sent is not None
     assert side.resume_sent.out_epoch == record.out_epoch, "sent on a link that knows another outbox"
-    assert number < record.out_offered, f"{number} is sent and not on record as offered"
+    assert last < record.out_offered, f"{last} is sent and not on record as offered"
+    assert side.sent_through < first <= last, f"{first} to {last} are sent after {side.sent_through}"
+    side.sent_through = last
 
 
 def check_consumed(side: Side, epoch: bytes, service: str, through: int, *, named: set[str] | None) -> None:

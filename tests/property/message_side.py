@@ -65,6 +65,8 @@ class Side:
     resume_sent: Resume | None = None
     resume_heard: Resume | None = None
     grants_heard: bool = False
+    sent_through: int = 0
+    """The highest number sent on this link."""
     named: set[str] = field(default_factory=set)
     """Services named in CONSUMED on this link."""
     given: list[InboxMessage] = field(default_factory=list)

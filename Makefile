@@ -39,7 +39,7 @@ soak: ## The tests with large counts: hours.
 	@scripts/setup test
 	@$(PYTEST) -m soak --timeout=0 $(ARGS)
 
-bench: ## Our node beside each raw library, TCP and TLS, and its recovery times over a private Tor network.
+bench: ## Our node beside each raw library, TCP and TLS; its recovery over a private Tor network; its relation in figures.
 	@scripts/setup check
 	@$(BIN)/python -m bench $(ARGS)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,19 +79,17 @@ class Remote:
     @property
     def memory(self) -> float:
         """Resident memory in MB (10^6 bytes)."""
-        return float(self._psutil.memory_info().rss) / 1e6
+        return self._look(lambda process: float(process.memory_info().rss) / 1e6)
 
     @property
     def cpu_seconds(self) -> float:
         """CPU time used by all its threads so far."""
-        times = self._psutil.cpu_times()
-        return float(times.user + times.system)
+        return self._look(lambda process: float(sum(process.cpu_times()[:2])))
 
-    @property
-    def _psutil(self) -> psutil.Process:
+    def _look(self, at: Callable[[psutil.Process], float]) -> float:
         assert self._process is not None
         try:
-            return psutil.Process(self._process.pid)
+            return at(psutil.Process(self._process.pid))
         except psutil.Error as error:
             raise RemoteError(f"{self.name} has ended: {self._last_words()}") from error
 

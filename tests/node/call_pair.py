@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -43,16 +43,17 @@ class Pair:
         self.links += 1
         link = self.links
 
-        def to(hub: Callable[[], CallHub]) -> Callable[[SessionFrame], None]:
+        def to(hub: Callable[[], CallHub]) -> Callable[[Sequence[SessionFrame]], None]:
             def arrive(data: bytes) -> None:
                 frame = decode(data)
                 assert isinstance(frame, Call | Reply | Cancel | Replied)
                 if link == self.links and self.delivers:
                     hub().handle(frame)
 
-            def send(frame: SessionFrame) -> None:
-                self.sent.append(frame)
-                asyncio.get_running_loop().call_soon(arrive, encode(frame))
+            def send(frames: Sequence[SessionFrame]) -> None:
+                self.sent.extend(frames)
+                for frame in frames:
+                    asyncio.get_running_loop().call_soon(arrive, encode(frame))
 
             return send
 

@@ -212,6 +212,7 @@ def test_an_unreadable_reply(reply: tuple[CallStatus, Kind, bytes]) -> None:
         assert isinstance(call, Call)
         pair.caller.handle(Reply(call.id, *reply))
         assert (await error_of(result_of(calling))).code == "bad-result"
+        await asyncio.sleep(2 * limits.REPLIED_SECONDS)
         assert pair.sent[-1] == Replied(call.id)
 
     scenario(test)

@@ -71,7 +71,7 @@ def test_cancelling_the_task_cancels_the_handler() -> None:
         calling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await calling
-        await settle()
+        await asyncio.sleep(2 * limits.REPLIED_SECONDS)
         assert slow.cancelled == 1
         assert [type(frame) for frame in pair.sent] == [Call, Cancel, Reply, Replied]
 
@@ -238,3 +238,24 @@ async def test_on_an_ordinary_loop() -> None:
     await slow.over.wait()
     await pair.close()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def test_confirmations_travel_with_the_next_call_and_do_not_wait_long_for_one() -> None:
+    async def test(pair: Pair) -> None:
+        pair.connect()
+        for number in range(3):
+            await pair.caller.call("ping", number)
+        assert [type(frame) for frame in pair.sent] == [
+            Call,
+            Reply,
+            Replied,
+            Call,
+            Reply,
+            Replied,
+            Call,
+            Reply,
+        ]
+        await asyncio.sleep(2 * limits.REPLIED_SECONDS)
+        assert isinstance(pair.sent[-1], Replied)
+
+    scenario(test)

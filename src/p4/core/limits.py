@@ -248,6 +248,9 @@ CALL_SECONDS = 30.0
 CALL_MEMORY_SECONDS = 60.0
 """A finished call is remembered this long after its patience, so that no copy of it is executed."""
 
+REPLIED_SECONDS = 0.05
+"""The confirmation of a reply waits this long for another frame to travel with."""
+
 CONTACT_CALLS = 64
 """Calls of a contact that run at a time, and calls to it that are under way at a time; further ones wait."""
 
@@ -304,7 +307,7 @@ STREAM_COMMIT_SECONDS = (0.05, 1.0)
 STREAM_TURN_BYTES = 60 * 1024
 """Most bytes of a stream that are sent before the next one's turn; fits a message of a data channel."""
 
-STREAM_RECENT_BYTES = (512 * 1024, 4 * 1024 * 1024)
+STREAM_RECENT_BYTES = (1024 * 1024, 4 * 1024 * 1024)
 """Bytes just written that are kept in memory to be sent without being read back: of a stream, of a contact."""
 
 STREAM_FETCH_BYTES = 120 * 1024

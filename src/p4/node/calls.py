@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,9 @@ class CallHub:
         self._peer = peer
         self._caller = Caller()
         self._callee = Callee()
-        self._send: Callable[[SessionFrame], None] | None = None
+        self._send: Callable[[Sequence[SessionFrame]], None] | None = None
+        self._confirming: list[SessionFrame] = []
+        self._confirm_timer: asyncio.TimerHandle | None = None
         self._waiting: dict[int, asyncio.Future[Ended]] = {}
         self._handlers: dict[int, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -113,7 +115,7 @@ class CallHub:
 
     def link_up(
         self,
-        send: Callable[[SessionFrame], None],
+        send: Callable[[Sequence[SessionFrame]], None],
         boot: str,
         granted: Callable[[str], bool],
         *,
@@ -122,13 +124,14 @@ class CallHub:
         """RESUME and GRANTS of the contact have arrived on a link, which replaces any former one.
 
         Args:
-            send: queues a frame on the link; never blocks, never calls back.
+            send: queues frames on the link; never blocks, never calls back.
             boot: of the contact's announcement.
             granted: whether the contact lets us use a service, by its latest GRANTS.
             supported: the contact announced ``calls``.
         """
         if self._closed:
             return
+        self._confirming.clear()
         self._send = send
         event = LinkUp(boot, granted, supported)
         self._tell_callee(event)
@@ -137,6 +140,7 @@ class CallHub:
     def link_down(self) -> None:
         """The link is over."""
         self._send = None
+        self._confirming.clear()  # the replies come again, and are confirmed then
         self._tell_callee(LinkDown())
         self._tell_caller(LinkDown())
 
@@ -212,8 +216,9 @@ class CallHub:
             task.cancel()
         if self._handlers:
             await asyncio.wait(list(self._handlers.values()), timeout=limits.CLOSE_SECONDS)
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._confirm_timer):
+            if timer is not None:
+                timer.cancel()
 
     # --- machines and their effects -------------------------------------------------------------------------
 
@@ -240,8 +245,31 @@ class CallHub:
         self._set_timer(self._callee.deadline)
 
     def _transmit(self, frame: SessionFrame) -> None:
-        if self._send is not None:
-            self._send(frame)
+        if self._send is None:
+            return
+        if isinstance(frame, Replied):
+            # Nobody waits for it, and each message of a link costs as much as all the rest of a call.
+            self._confirming.append(frame)
+            if len(self._confirming) >= limits.CONTACT_CALLS:
+                self._confirm()
+            elif self._confirm_timer is None:
+                loop = asyncio.get_running_loop()
+                self._confirm_timer = loop.call_later(limits.REPLIED_SECONDS, self._confirm_late)
+            return
+        if self._confirming:
+            frames, self._confirming = [*self._confirming, frame], []
+            self._send(frames)
+        else:
+            self._send((frame,))
+
+    def _confirm_late(self) -> None:
+        self._confirm_timer = None
+        self._confirm()
+
+    def _confirm(self) -> None:
+        frames, self._confirming = self._confirming, []
+        if frames and self._send is not None:
+            self._send(frames)
 
     def _set_timer(self, deadline: float) -> None:
         # A timer that comes too early costs less than one per call.

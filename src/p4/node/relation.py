@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from p4.core.session.frames import Frame, encode
@@ -23,7 +24,7 @@ from p4.core.session.messages.stored import Draft, InboxMessage
 from p4.core.session.session_frames import Call, Cancel, Datagram, Replied, Reply
 from p4.core.session.stream_frames import Credit, Data, Done, Gone, Open, Reset, StreamFrame, Written
 from p4.core.signaling import CALLS, DATAGRAMS, STREAMS
-from p4.errors import LocalError, StreamError
+from p4.errors import LinkError, LocalError, StreamError
 from p4.node.calls import CallHub
 from p4.node.context import PeerContext
 from p4.node.datagrams import datagram
@@ -97,6 +98,7 @@ class Relation:
         self._calls: CallHub | None = None
         self._link: RelationLink | None = None
         self._calls_link: RelationLink | None = None
+        self._grants_changing: asyncio.Future[None] | None = None
         self.ended = False
         """Removed, or the node has ended."""
 
@@ -129,8 +131,27 @@ class Relation:
         if message.key:
             self._mailbox.hand_over(message)
 
-    async def set_grants(self, grants: tuple[str, ...]) -> None:
-        """Let the contact use these services and no others. Raises StateError."""
+    async def change_grants(self, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+        """Let the contact use other services than now; wholly, also if the caller gives up.
+
+        Args:
+            change: gives the new grants for the present ones; what it raises is raised here.
+
+        Raises:
+            StateError: not written, and nothing was changed.
+        """
+        changing = asyncio.ensure_future(self._change_grants(change, self._grants_changing))
+        self._grants_changing = changing
+        await asyncio.shield(changing)
+
+    async def _change_grants(
+        self,
+        change: Callable[[tuple[str, ...]], tuple[str, ...]],
+        before: asyncio.Future[None] | None,
+    ) -> None:
+        if before is not None:  # one after the other: each builds on what the last one left
+            await asyncio.wait([before])
+        grants = change(self.grants)
         await self._context.store.save_grants(self.peer.peer_id, grants)
         self._mailbox.set_grants(grants)
         if self._streams:
@@ -305,11 +326,18 @@ class Relation:
         if self._calls and link is not None and link is not self._calls_link and self._machine.resumed:
             self._calls_link = link
             self._calls.link_up(
-                lambda frame: link.send([frame]),
+                partial(_send, link),
                 link.boot,
                 self._mailbox.granted,
                 supported=CALLS in link.capabilities,
             )
+
+
+def _send(link: RelationLink, frames: Sequence[Frame]) -> None:
+    try:
+        link.send(frames)
+    except LinkError as error:
+        link.fail(error.message)
 
 
 class _StreamTransport:

@@ -123,18 +123,24 @@ class Peer:
         for service in services:
             if not is_grant(service):
                 require_service(service)
-        wanted = tuple(dict.fromkeys((*self.grants, *services)))
-        if len(wanted) > limits.GRANTS:
-            raise InputError(
-                f"A contact can have {limits.GRANTS} grants. A dot groups services: one for 'home' covers "
-                "'home.light' and 'home.heating'. Nothing was changed.",
-                code="too-many",
-            )
-        await self._live().set_grants(wanted)
+
+        def more(grants: tuple[str, ...]) -> tuple[str, ...]:
+            wanted = tuple(dict.fromkeys((*grants, *services)))
+            if len(wanted) > limits.GRANTS:
+                raise InputError(
+                    f"A contact can have {limits.GRANTS} grants. A dot groups services: one for 'home' "
+                    "covers 'home.light' and 'home.heating'. Nothing was changed.",
+                    code="too-many",
+                )
+            return wanted
+
+        await self._live().change_grants(more)
 
     async def revoke(self, *services: str) -> None:
         """Let the contact use these no more; on disk when this returns. Raises StateError."""
-        await self._live().set_grants(tuple(grant for grant in self.grants if grant not in services))
+        await self._live().change_grants(
+            lambda grants: tuple(grant for grant in grants if grant not in services)
+        )
 
     # -- messages --------------------------------------------------------------------------------------
 

@@ -56,6 +56,6 @@ def sentence(notice: Notice, label: str) -> str:
             )
         case NoticeKind.INBOX_FULL:
             return (
-                f"Too much from {label} waits here for a program that takes it: {count}. {label} keeps further "
-                "ones until then."
+                f"Too much from {label} waits here for a program that takes it: {count}. {label} keeps "
+                "further ones until then."
             )

@@ -3,16 +3,16 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from p4.core import limits
-from p4.core.identity import PeerId
 from p4.core.session.session_frames import Datagram
 from p4.errors import InputError
 from p4.node.datagrams import DatagramServices, ReceivedDatagram, datagram
 
-PEER = PeerId("a" * 24)
+PEER: Any = "the contact"
 
 
 def everything(service: str) -> bool:

@@ -63,3 +63,15 @@ def test_streams_end_when_their_service_is_revoked() -> None:
         assert await incoming[1].readexactly(10) == b"still here"
 
     simulate(scenario)
+
+
+def test_a_stream_names_the_contact_on_both_sides() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        laptop, phone = await pair(network)
+        await phone.peer("laptop").grant("films")
+        await laptop.peer("phone").ping()
+        stream = await laptop.peer("phone").stream("films")
+        received = await anext(phone.streams("films"))
+        assert (stream.peer, received.peer) == (laptop.peer("phone"), phone.peer("laptop"))
+
+    simulate(scenario)

@@ -7,12 +7,15 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from p4.core import limits
-from p4.core.identity import PeerId
 from p4.core.session.session_frames import Datagram
 from p4.core.session.wire import is_service
 from p4.errors import InputError
+
+if TYPE_CHECKING:
+    from p4.node.peer import Peer
 
 __all__ = ["DatagramServices", "DatagramSubscription", "ReceivedDatagram", "datagram"]
 
@@ -21,7 +24,8 @@ __all__ = ["DatagramServices", "DatagramSubscription", "ReceivedDatagram", "data
 class ReceivedDatagram:
     """A datagram of a contact. Others may have been lost, or come in another order than they were sent in."""
 
-    peer_id: PeerId
+    peer: Peer
+    """Who sent it."""
     service: str
     data: bytes
 
@@ -93,13 +97,13 @@ class DatagramServices:
         self._subscriptions.setdefault(service, weakref.WeakSet()).add(subscription)
         return subscription
 
-    def received(self, peer_id: PeerId, frame: Datagram) -> None:
+    def received(self, peer: Peer, frame: Datagram) -> None:
         """A contact, which may use the service, sent a datagram. What nobody subscribed to is dropped."""
         subscriptions = self._subscriptions.get(frame.service)
         if not subscriptions:
             # Not even an empty entry is made: a contact may name as many services as it likes.
             return
-        received = ReceivedDatagram(peer_id, frame.service, frame.data)
+        received = ReceivedDatagram(peer, frame.service, frame.data)
         for subscription in subscriptions:
             subscription.add(received)
 

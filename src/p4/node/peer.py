@@ -12,7 +12,7 @@ from p4.core.session.body import encode_body
 from p4.core.session.frames import ByeReason
 from p4.core.session.messages.stored import Draft
 from p4.core.session.wire import is_grant
-from p4.errors import InputError, LocalError
+from p4.errors import CallRefusedError, InputError, LocalError
 from p4.node.authentication import Authenticated
 from p4.node.connection import Connection
 from p4.node.context import PeerContext
@@ -229,6 +229,11 @@ class Peer:
             InputError: nothing was sent. CallError: no result; ``code`` says why, and whether it may have
                 been executed.
         """
+        if self.protocol == 1:
+            raise CallRefusedError(
+                f"{self.contact.label} runs an older program, which knows no calls. Nothing was sent.",
+                code="not-supported",
+            )
         return await self._live().calls.call(require_service(service), argument, deadline=deadline)
 
     async def ping(self, *, deadline: float = limits.CALL_SECONDS) -> float:

@@ -174,6 +174,7 @@ class Relation:
                 entropy=context.entropy,
                 services=context.services.streams,
                 allowed=self.allows,
+                peer=self.peer,
             )
             if self._link is not None and STREAMS in self._link.capabilities:
                 self._streams.link_up(_StreamTransport(self._link, self._mailbox))
@@ -287,7 +288,7 @@ class Relation:
     def handle_datagram(self, frame: Datagram) -> None:
         """A datagram arrived; it is dropped if nobody wants it."""
         if self.allows(frame.service):
-            self._context.services.datagrams.received(self.peer.peer_id, frame)
+            self._context.services.datagrams.received(self.peer, frame)
 
     def handle_chat_line(self, text: str) -> None:
         """A text of a version 1 peer arrived."""

@@ -115,6 +115,7 @@ class Device:
             entropy=SeededEntropy(f"{self.name}{self.starts}"),
             services=self.services,
             allowed=lambda service: service not in self.refused,
+            peer=self.contact,
         )
         self.hub.load((await self.store.load_streams()).get(self.contact, []))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from p4.core import limits
 from p4.core.identity import PeerId
@@ -41,6 +42,7 @@ class StreamHub:
     Args:
         services: where streams that the contact opens wait for an application.
         allowed: whether the contact may use a service of ours.
+        peer: passed on to streams.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class StreamHub:
         entropy: Entropy,
         services: StreamServices,
         allowed: Callable[[str], bool],
+        peer: Any,
     ) -> None:
         self._peer_id = peer_id
+        self._peer = peer
         self._store = store
         self._clock = clock
         self._entropy = entropy
@@ -222,7 +226,7 @@ class StreamHub:
     def _stream(self, stream_id: int) -> Stream:
         stream = self._streams.get(stream_id)
         if stream is None:
-            stream = self._streams[stream_id] = Stream(self._drivers[stream_id])
+            stream = self._streams[stream_id] = Stream(self._drivers[stream_id], self._peer)
         return stream
 
     def _check_open(self) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from p4.core import limits
-from p4.core.identity import PeerId
 from p4.core.session.stream_frames import ResetReason
 from p4.core.session.streams.events import Cancel, Claim, Consume, Took
 from p4.errors import StreamError
 from p4.node.streams.driver import StreamDriver
+
+if TYPE_CHECKING:
+    from p4.node.peer import Peer
 
 __all__ = ["Stream"]
 
@@ -31,8 +33,9 @@ class Stream:
     directions end at once.
     """
 
-    def __init__(self, driver: StreamDriver) -> None:
+    def __init__(self, driver: StreamDriver, peer: Peer) -> None:
         self._driver = driver
+        self._peer = peer
         self._machine = driver.machine
         self.consume_explicitly = False
         """Whether only `consumed` says what the application has done with."""
@@ -41,9 +44,9 @@ class Stream:
     # -- what it is -------------------------------------------------------------------------------------
 
     @property
-    def peer_id(self) -> PeerId:
+    def peer(self) -> Peer:
         """The contact."""
-        return self._driver.peer_id
+        return self._peer
 
     @property
     def service(self) -> str:

@@ -99,6 +99,8 @@ class StreamDriver:
         self.writing = asyncio.Lock()
         self._recent = RecentBytes(context.allowance)
         self._fetching = False
+        self._paced = False
+        """Whether a writer waits for the link."""
         self._discarding = False
         self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -131,6 +133,7 @@ class StreamDriver:
         """The link is over."""
         self._recent.clear()
         self.feed(LinkDown())
+        self._wake()
 
     def discard_rest(self) -> None:
         """The application wants nothing of what still arrives."""
@@ -181,6 +184,7 @@ class StreamDriver:
                     piece = bytes(view[done : done + size])
                 await self._append(piece)
                 done += len(piece)
+                await self._keep_pace()
 
     async def finish(self) -> None:
         """See `Stream.close_writing`."""
@@ -205,6 +209,15 @@ class StreamDriver:
                 self.feed(WillWrite())
             if room > 0 and machine.may_write:
                 return room
+            await self.changed()
+
+    async def _keep_pace(self) -> None:
+        """Wait while the link has enough to send: what runs far ahead has to be read back from the disk.
+
+        Only while the contact lets us send: a slow reader, or none, makes nobody wait before the spool is full.
+        """
+        while self.machine.sendable > limits.STREAM_RECENT_BYTES[0] // 2:
+            self._paced = True
             await self.changed()
 
     async def _append(self, piece: bytes) -> None:
@@ -246,6 +259,9 @@ class StreamDriver:
             self._context.spawn(self._fetch(offset, size))
             return None
         machine.take_to_send(len(view))
+        if self._paced and sendable <= limits.STREAM_RECENT_BYTES[0] // 2:
+            self._paced = False
+            self._wake()
         return encode_data(machine.record.id, offset, view)
 
     async def _fetch(self, offset: int, size: int) -> None:

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.adapters.message_store_contract import InboxContract, OutboxContract
 from tests.adapters.restored_store_contract import RestoredStoreContract
+from tests.adapters.store_contract import StoreContract
 
 from p4.core.identity import PeerId
-from p4.core.replay import ReplayWindow
-from p4.ports import InboxMessage, PeerRecord, Store
+from p4.core.session.messages import stored
+from p4.ports import PeerRecord, Store
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 
 
 class ReusesNumbers(MemoryStore):
-    async def acknowledge_outbox(self, peer_id: PeerId, *, through: int) -> None:
-        await super().acknowledge_outbox(peer_id, through=through)
-        if not self.disk.outbox.get(peer_id):
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        result = await super().perform(peer_id, operation)
+        if isinstance(operation, stored.AcknowledgeOutbox) and not self.disk.outbox.get(peer_id):
             self.disk.peers.pop(peer_id, None)
+        return result
 
 
 class ForgetsWhatItReceived(MemoryStore):
-    async def consume_inbox(self, message: InboxMessage) -> None:
-        await super().consume_inbox(message)
-        self.disk.peers.pop(message.peer_id, None)
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        result = await super().perform(peer_id, operation)
+        if isinstance(operation, stored.ConsumeInbox):
+            self.disk.peers.pop(peer_id, None)
+        return result
 
 
 class OverwritesNumbers(MemoryStore):
@@ -35,33 +41,64 @@ class OverwritesNumbers(MemoryStore):
 
 
 class ReturnsBeforeItIsDurable(MemoryStore):
-    async def save_replay(self, peer_id: PeerId, window: ReplayWindow) -> None:
-        self._late = asyncio.create_task(super().save_replay(peer_id, window))
+    async def _write(self, operation: Callable[[], Any]) -> Any:
+        self._late = asyncio.create_task(super()._write(operation))
 
 
 class KeepsTheNumbersOfARenewedOutbox(MemoryStore):
-    async def renew_outbox(self, peer_id: PeerId, *, new_epoch: bytes, known_as: bytes = b"") -> PeerRecord:
-        before = list(self.disk.outbox.get(peer_id, []))
-        record = await super().renew_outbox(peer_id, new_epoch=new_epoch, known_as=known_as)
-        self.disk.outbox[peer_id] = before
-        return record
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        before = dict(self.disk.outbox.get(peer_id, {}))
+        result = await super().perform(peer_id, operation)
+        if isinstance(operation, stored.RenewOutbox):
+            self.disk.outbox[peer_id] = before
+        return result
 
 
 class ForgetsWhatItSent(MemoryStore):
-    async def offer_outbox(self, peer_id: PeerId) -> None:
-        pass
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        if not isinstance(operation, stored.OfferOutbox):
+            return await super().perform(peer_id, operation)
+        return None
 
 
 class ForgetsRetiredEpochs(MemoryStore):
-    async def accept_inbox(
-        self, peer_id: PeerId, *, epoch: bytes, messages: Iterable[tuple[int, str]], now_ms: int
-    ) -> list[InboxMessage]:
-        new = await super().accept_inbox(peer_id, epoch=epoch, messages=messages, now_ms=now_ms)
-        self.disk.peers[peer_id] = replace(self.disk.peers[peer_id], in_retired=())
-        return new
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        result = await super().perform(peer_id, operation)
+        if isinstance(operation, stored.AcceptInbox):
+            self.disk.peers[peer_id] = replace(self.disk.peers[peer_id], in_retired=())
+        return result
 
 
-class ContractFor(RestoredStoreContract):
+class UsesPositionsTwice(MemoryStore):
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        waiting = [place for inbox in self.disk.inbox.values() for place in inbox]
+        self.disk.last_position = max(waiting, default=0)
+        return await super().perform(peer_id, operation)
+
+
+class ReplacesWhatWasHandedOut(MemoryStore):
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        if isinstance(operation, stored.AcceptInbox):
+            operation = replace(operation, held=frozenset())
+        return await super().perform(peer_id, operation)
+
+
+class KeepsWhatHasExpired(MemoryStore):
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        if isinstance(operation, stored.AcceptInbox):
+            fresh = tuple(message._replace(expires_ms=0) for message in operation.messages)
+            operation = replace(operation, messages=fresh)
+        return await super().perform(peer_id, operation)
+
+
+class AcceptsBeyondTheQuota(MemoryStore):
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        if isinstance(operation, stored.AppendOutbox):
+            operation = replace(operation, quota=stored.Quota(10**9, 10**12))
+        return await super().perform(peer_id, operation)
+
+
+class ContractFor(StoreContract, OutboxContract, InboxContract, RestoredStoreContract):
     def __init__(self, kind: type[MemoryStore]) -> None:
         self._kind = kind
         self._disk = MemoryDisk()
@@ -79,7 +116,7 @@ class ContractFor(RestoredStoreContract):
     [
         (ReusesNumbers, "test_acknowledged_messages_are_gone_and_their_numbers_are_never_used_again"),
         (ForgetsWhatItReceived, "test_duplicates_are_known_after_reopening_and_after_consuming"),
-        (OverwritesNumbers, "test_saving_a_peer_leaves_numbers_and_epochs_alone"),
+        (OverwritesNumbers, "test_saving_a_peer_leaves_everything_else_alone"),
         (
             KeepsTheNumbersOfARenewedOutbox,
             "test_a_renewed_outbox_has_a_new_name_and_the_same_texts_numbered_from_one",
@@ -87,9 +124,20 @@ class ContractFor(RestoredStoreContract):
         (ForgetsWhatItSent, "test_what_may_have_been_sent_is_known_after_reopening"),
         (ForgetsRetiredEpochs, "test_duplicates_stay_duplicates_when_an_epoch_comes_back"),
         (ReturnsBeforeItIsDurable, "test_what_has_returned_survives_the_loss_of_the_process"),
+        (UsesPositionsTwice, "test_positions_are_never_used_twice"),
+        (
+            ReplacesWhatWasHandedOut,
+            "test_the_latest_value_of_a_key_replaces_what_the_application_was_not_given",
+        ),
+        (KeepsWhatHasExpired, "test_what_has_expired_is_counted_but_not_kept"),
+        (
+            AcceptsBeyondTheQuota,
+            "test_the_quota_of_messages_refuses_all_of_a_call_and_nothing_else",
+        ),
     ],
 )
 async def test_each_mutant_is_found(kind: type[MemoryStore], test: str, tmp_path: Path) -> None:
     await getattr(ContractFor(MemoryStore), test)(tmp_path)
-    with pytest.raises(AssertionError):
+    # `pytest.raises` in a test that gets no error fails with an exception of its own.
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
         await getattr(ContractFor(kind), test)(tmp_path)

@@ -136,6 +136,9 @@ GATHER_SHORT_TIMES = 4
 HEARTBEAT_SECONDS = 1.0
 """Interval of pings on a v2 link while nothing else arrives."""
 
+HEARTBEAT_FOLLOW_SECONDS = 1.5
+"""The same for the side that answered: it normally hears the other's ping before."""
+
 HEARTBEAT_MISSES = 2.5
 """Silent intervals after which the link counts as dead: the second unanswered ping has had half a second."""
 

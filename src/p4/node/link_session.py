@@ -302,7 +302,13 @@ class LinkSession:
         if not self._proven:
             self._proven = True
             if self.proof is not None:
-                self._liveness = Liveness(self._clock, send=self._ping, lost=self._lose, queued=self._queued)
+                self._liveness = Liveness(
+                    self._clock,
+                    send=lambda token: self._link.send(CONTROL, encode(Ping(token))),
+                    lost=self._lose,
+                    queued=self._queued,
+                    leads=self._offerer,
+                )
             self._observer.link_proven(self.generation)
 
     # -- version 2 ----------------------------------------------------------------------------------------
@@ -386,9 +392,6 @@ class LinkSession:
         if not isinstance(frame, Datagram):
             raise FrameError("The channel of datagrams carries something else.", code="out-of-turn")
         self._receiver.handle_datagram(frame)
-
-    def _ping(self, token: int) -> None:
-        self._link.send(CONTROL, encode(Ping(token)))
 
     def _queued(self) -> int:
         """What waits to leave: as long as it becomes less, the far end takes it."""

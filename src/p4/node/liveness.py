@@ -18,6 +18,7 @@ class Liveness:
     Args:
         send: sends a ping with this token; raises LinkError.
         lost: told why the link is over.
+        leads: whether we made the offer; see `Heartbeat`.
         queued: bytes that wait to leave. When they become less the far end has taken some: a sign of life
             also while all of what it could say waits behind our own data.
     """
@@ -29,13 +30,14 @@ class Liveness:
         send: Callable[[int], None],
         lost: Callable[[str], None],
         queued: Callable[[], int],
+        leads: bool,
     ) -> None:
         self._clock = clock
         self._send = send
         self._lost = lost
         self._queued = queued
         self._left = 0
-        self._heartbeat = Heartbeat(clock.monotonic())
+        self._heartbeat = Heartbeat(clock.monotonic(), leads=leads)
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         # Not at once: the first ping must not come before what the link is adopted with.

@@ -111,3 +111,26 @@ def test_unanswered_pings_do_not_pile_up() -> None:
     for second in range(1000):
         heartbeat.next_ping(START + second)
     assert len(heartbeat._awaited) <= 16
+
+
+def test_an_idle_link_has_one_asking_side() -> None:
+    """The other one is informed by the questions, and asks by itself only when they stay out."""
+    leader, follower = Heartbeat(START, leads=True), Heartbeat(START, leads=False)
+    asked = {"leader": 0, "follower": 0}
+    now = START
+    while now < START + 60:
+        for name, one, other in (("leader", leader, follower), ("follower", follower, leader)):
+            if one.tick(now) is Verdict.PING:
+                asked[name] += 1
+                token = one.next_ping(now)
+                other.heard(now + 0.2)
+                one.pong(token, now + 0.4)
+        now += 0.05
+    assert asked["leader"] >= 40
+    assert asked["follower"] <= 1  # the first, which measures
+
+
+def test_the_follower_asks_when_the_leader_is_silent() -> None:
+    follower = Heartbeat(START, leads=False)
+    follower.pong(follower.next_ping(START), START + 0.05)
+    assert follower.tick(START + 0.05 + limits.HEARTBEAT_FOLLOW_SECONDS) is Verdict.PING

@@ -25,13 +25,16 @@ class Heartbeat:
 
     Args:
         now: monotonic seconds at which the link proved itself.
+        leads: whether this side made the offer. It pings first; the other's answers keep both informed, and
+            the other side pings only when it misses them. So an idle link carries half as many frames.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, leads: bool = True) -> None:
+        self._interval = limits.HEARTBEAT_SECONDS if leads else limits.HEARTBEAT_FOLLOW_SECONDS
         self.round_trip: float | None = None
         """Smoothed round trip in seconds (RFC 6298 weights), None before the first pong."""
         self._heard = now
-        self._pinged = now - limits.HEARTBEAT_SECONDS  # the first ping goes at once: it measures
+        self._pinged = now - self._interval  # the first ping goes at once: it measures
         self._next_token = 0
         self._awaited: dict[int, float] = {}
         self._probe_until: float | None = None
@@ -47,7 +50,7 @@ class Heartbeat:
     @property
     def _next_ping(self) -> float:
         quiet_since = self._pinged if self.round_trip is None else max(self._heard, self._pinged)
-        return quiet_since + limits.HEARTBEAT_SECONDS
+        return quiet_since + self._interval
 
     @property
     def _patience(self) -> float:

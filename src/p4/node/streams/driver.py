@@ -214,7 +214,8 @@ class StreamDriver:
     async def _keep_pace(self) -> None:
         """Wait while the link has enough to send: what runs far ahead has to be read back from the disk.
 
-        Only while the contact lets us send: a slow reader, or none, makes nobody wait before the spool is full.
+        Only while the contact lets us send: a slow reader, or none, makes nobody wait before the spool is
+        full.
         """
         while self.machine.sendable > limits.STREAM_RECENT_BYTES[0] // 2:
             self._paced = True

@@ -7,6 +7,10 @@ from p4.core import limits
 __all__ = ["WindowBudget"]
 
 
+_SPARE = 12
+"""One part of so many is for the least windows, when nothing else is left: 1024 of them in 48 MiB."""
+
+
 class WindowBudget:
     """The memory of all readers of a node.
 
@@ -26,7 +30,7 @@ class WindowBudget:
 
     def begin(self) -> int:
         """A window for a reader that has none; never less than ``limits.STREAM_LEAST_WINDOW_BYTES``."""
-        left = self._total - self.used
+        left = self._total - self._total // _SPARE - self.used
         window = max(limits.STREAM_LEAST_WINDOW_BYTES, min(limits.STREAM_FIRST_WINDOW_BYTES, left // 16))
         self.used += window
         return window

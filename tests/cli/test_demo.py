@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +20,12 @@ from tests.requirements import require_program
 
 from p4.cli.commands import demo
 from p4.cli.demo.display import LiveDisplay, PlainDisplay, Result, Verdict, show_verdict
+from p4.cli.demo.film_scene import FILM_BYTES, NEEDED_BYTES
 from p4.cli.demo.process import NodeProcess
-from p4.cli.demo.scenario import Scenario, StepFailedError, Targets
+from p4.cli.demo.scenario import MESSAGES, Scenario, Targets
+from p4.cli.demo.stage import Stage, Way
+from p4.cli.demo.steps import StepFailedError, Steps
+from p4.errors import LocalError
 
 
 def start(directory: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
@@ -66,9 +71,20 @@ def test_the_whole_story_without_tor(short: Path) -> None:
     assert process.returncode == 0, out + err
     assert err == ""
     results = rows(out)
-    assert len(results) >= 12
+    assert len(results) >= 20
     assert set(results.values()) - {"result"} <= {"ok", "slow"}
     assert "Everything works." in out
+    assert f"All {MESSAGES} messages arrive, in order, each exactly once" in results
+    verdict = out[out.index("What happened") :]
+    kills = re.findall(
+        r"^(\w+) was killed at byte (\d+): at most [\d.]+ MB were sent again", verdict, re.MULTILINE
+    )
+    assert [victim for victim, _ in kills] == ["laptop", "phone"]
+    first, second = (int(byte) for _, byte in kills)
+    assert 0 < first < second < FILM_BYTES
+    hashes = re.findall(r"^The (film|copy) on \w+: sha256 ([0-9a-f]{64})$", verdict, re.MULTILINE)
+    assert [which for which, _ in hashes] == ["film", "copy"]
+    assert hashes[0][1] == hashes[1][1]
     assert "\x1b" not in out
     assert left_over(short) == []
 
@@ -103,6 +119,8 @@ def test_ctrl_c_leaves_nothing_of_the_private_network(short: Path, moment: str) 
         "get identities",
         pytest.param("waiting for the link", marks=pytest.mark.slow),
         pytest.param("to notice", marks=pytest.mark.slow),
+        pytest.param("making a film", marks=pytest.mark.slow),
+        pytest.param("phone has .* MB", marks=pytest.mark.slow),
     ],
 )
 def test_ctrl_c_leaves_nothing(short: Path, moment: str) -> None:
@@ -135,6 +153,17 @@ def test_a_failure_shows_the_logs_and_keeps_them(short: Path) -> None:
     assert sorted(path.name for path in kept.iterdir()) == ["laptop.log", "phone.log"]
 
 
+def test_too_little_disk_is_said_before_anything_begins(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil._ntuple_diskusage(10**12, 10**12 - NEEDED_BYTES + 1, NEEDED_BYTES - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    stage = Stage(Way.DIRECT, Console(), short / "kept", 0, None, 10)
+    with pytest.raises(LocalError, match=rf"needs {NEEDED_BYTES // 10**6} MB .* Nothing was begun") as caught:
+        asyncio.run(stage.play())
+    assert caught.value.code == "disk-space"
+    assert str(short / "kept") in caught.value.message
+    assert list((short / "kept").iterdir()) == []
+
+
 @pytest.mark.slow
 def test_everything_is_kept_on_request(short: Path) -> None:
     process = start(short, "--direct", "--keep", str(short / "kept"))
@@ -146,6 +175,8 @@ def test_everything_is_kept_on_request(short: Path) -> None:
     log = (kept / "laptop.log").read_text()
     assert "--- killed ---" in log
     assert "Data channel OPEN" in log
+    assert "Complete at both ends: sha256" in log
+    assert not (kept / "films").exists()
 
 
 # --- the parts ----------------------------------------------------------------------------------------------
@@ -174,7 +205,7 @@ async def test_a_step_that_never_ends_fails_by_its_limit(tmp_path: Path) -> None
     display = SilentDisplay()
     scenario = Scenario(
         devices,
-        display,
+        Steps(display),
         options=lambda _device: ["--mode", "direct", "--stun-server", ""],
         invite_options=lambda _device: [],
         targets=Targets(cold_limit=2.0),
@@ -204,6 +235,7 @@ RESULTS = [
     Result("first", Verdict.OK),
     Result("second", Verdict.SLOW, 2.5, 1.5),
     Result("third", Verdict.FAILED, None, 3.0, "It did [not] work."),
+    Result("fourth", Verdict.OK, detail="[so] it went", evidence=("[proof] " + 64 * "f" + 64 * "0",)),
 ]
 
 
@@ -222,12 +254,20 @@ def test_every_result_is_shown(terminal: bool) -> None:
     text = console.export_text()
     assert "[a sentence]" in text
     assert "It did [not] work." in text
-    assert rows(text) == {"step": "result", "first": "ok", "second": "slow", "third": "failed"}
+    assert rows(text) == {
+        "step": "result",
+        "first": "ok",
+        "second": "slow",
+        "third": "failed",
+        "fourth": "ok",
+    }
+    assert text.count("[so] it went") == 1
+    assert "[proof] " + 64 * "f" + 64 * "0" in text
     assert "The demonstration failed." in text
 
 
 def test_the_limits_are_ordered() -> None:
     """Ending by force must not come before an orderly end of two nodes and the network."""
     assert demo.END_SECONDS >= 5
-    assert Targets().step_limit >= 60
+    assert Steps(SilentDisplay()).limit_seconds >= 60
     assert demo.LIMIT_SECONDS < demo.PUBLIC_LIMIT_SECONDS

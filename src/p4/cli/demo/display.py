@@ -41,6 +41,8 @@ class Result:
     target_seconds: float | None = None
     """What P4 wants to reach on an ordinary machine."""
     detail: str = ""
+    evidence: tuple[str, ...] = ()
+    """Lines for the final verdict, with which a reader can check it."""
 
 
 class Display(Protocol):
@@ -135,7 +137,8 @@ class LiveDisplay:
         self._step = None
         self._live.refresh()
         mark = {Verdict.OK: "[green]✓[/]", Verdict.SLOW: "[yellow]✓[/]", Verdict.FAILED: "[red]✗[/]"}
-        outcome = "" if result.verdict is Verdict.OK and result.seconds is None else _outcome(result)
+        plain = result.verdict is Verdict.OK and result.seconds is None
+        outcome = result.detail if plain else _outcome(result)
         shown = f"  [dim]{escape(outcome)}[/]" if outcome else ""
         self._console.print(f"{mark[result.verdict]} {escape(result.step)}{shown}", highlight=False)
 
@@ -177,6 +180,8 @@ def show_verdict(console: Console, results: Sequence[Result], *, failed: bool, s
     console.print()
     console.print(table)
     console.print()
+    for line in (line for result in results for line in result.evidence):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     slow = any(result.verdict is Verdict.SLOW for result in results)
     if failed:
         sentence, style = "The demonstration failed.", "bold red"

@@ -1,4 +1,4 @@
-"""One of the demonstration's nodes: a `p4 run` process whose output is read and timed."""
+"""One of the demonstration's nodes: a process whose output is read and timed."""
 
 from __future__ import annotations
 
@@ -68,10 +68,23 @@ class NodeProcess:
 
     async def start(self, options: Sequence[str]) -> None:
         """Start `p4 run` with these further options; returns when the process exists."""
-        self.note("--- p4 run ---")
+        await self._start("p4 run", _p4("run", "--state-dir", str(self.directory), *options))
+
+    async def start_film(self, options: Sequence[str], *words: str) -> None:
+        """Start the example program `p4.cli.demo.film` on the state directory instead.
+
+        Args:
+            options: of the node, as for `start`.
+            words: ``send PEER FILE`` or ``receive DIRECTORY``.
+        """
+        program = [sys.executable, "-m", "p4.cli.demo.film", *options, str(self.directory), *words]
+        await self._start(f"film {' '.join(words)}", program)
+
+    async def _start(self, title: str, program: Sequence[str]) -> None:
+        self.note(f"--- {title} ---")
         self.started_at = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
-            *_p4("run", "--state-dir", str(self.directory), *options),
+            *program,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -95,8 +108,17 @@ class NodeProcess:
         with contextlib.suppress(ConnectionError):
             await process.stdin.drain()
 
-    async def wait_for(self, pattern: str, *, since: float) -> OutputLine:
+    async def wait_for(
+        self,
+        pattern: str,
+        *,
+        since: float,
+        where: Callable[[re.Match[str]], bool] = lambda _match: True,
+    ) -> OutputLine:
         """The first line that matches the regular expression and arrived at ``since`` or later.
+
+        Args:
+            where: what must be true of the match besides.
 
         Raises:
             LocalError: the process ended without printing it.
@@ -106,17 +128,34 @@ class NodeProcess:
         async with self._arrived:
             while True:
                 for line in self.lines[seen:]:
-                    if line.at >= since and expression.search(line.text):
+                    if line.at >= since and (match := expression.search(line.text)) and where(match):
                         return line
                 seen = len(self.lines)
                 if self._reading is None or self._reading.done():
                     raise LocalError(f"The {self.name}'s node ended by itself.")
                 await self._arrived.wait()
 
-    def count(self, pattern: str) -> int:
-        """How many lines of all its processes match the regular expression."""
-        expression = re.compile(pattern)
-        return sum(expression.search(line.text) is not None for line in self.lines)
+    def said(self, beginning: str, *, since: float) -> list[str]:
+        """The rests of all lines that begin like this and arrived at ``since`` or later."""
+        return [
+            line.text.removeprefix(beginning)
+            for line in self.lines
+            if line.at >= since and line.text.startswith(beginning)
+        ]
+
+    async def ended(self) -> None:
+        """Wait until its process has ended by itself.
+
+        Raises:
+            LocalError: it ended with an error.
+        """
+        if self._process is None:
+            return
+        self._remember_family()
+        await self._ended()
+        if self._process.returncode:
+            last = self.lines[-1].text if self.lines else "nothing"
+            raise LocalError(f"The {self.name}'s program failed. It said: {last}")
 
     async def kill(self) -> float:
         """End the process as a power cut would (SIGKILL); gives the moment."""

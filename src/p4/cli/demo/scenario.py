@@ -6,18 +6,20 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from p4.cli.demo.display import Display, Result, Verdict
 from p4.cli.demo.process import NodeProcess, run_command
+from p4.cli.demo.steps import Steps
 from p4.errors import LocalError
 
-__all__ = ["Scenario", "StepFailedError", "Targets"]
+__all__ = ["Scenario", "Targets"]
 
 OPEN = "Data channel OPEN with {}"
 CLOSED = "Data channel CLOSED with {}"
+
+MESSAGES = 5
+"""Written to a dead device."""
 
 SETTLE_SECONDS = 0.5
 """A message that were delivered twice would arrive again within this time."""
@@ -25,26 +27,14 @@ SETTLE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What P4 wants to reach on an ordinary idle machine, in seconds; and when a step counts as failed."""
+    """What P4 wants to reach on an ordinary idle machine, in seconds."""
 
     start_to_open: float = 3.0
     drop_to_open: float = 0.3
     notice_death: float = 3.0
     restart_to_open: float = 1.5
-    step_limit: float = 60.0
     cold_limit: float = 60.0
     """The first start has to fetch Tor's directory, which takes long on the public network."""
-
-
-class StepFailedError(LocalError):
-    """A step did not work; it and its reason have been shown."""
-
-
-@dataclass(slots=True)
-class _Measured:
-    """What a step measured."""
-
-    seconds: float | None = None
 
 
 @dataclass
@@ -53,22 +43,19 @@ class Scenario:
 
     Args:
         devices: both, not yet initialised.
-        display: told about every step.
+        steps: carries the steps out.
         options: further options of `p4 run` for the device.
         invite_options: further options of `p4 invite` for the device.
         greeting: a sentence about how they found each other.
         targets: reference times and limits.
-        pause_seconds: for reading, after steps.
     """
 
     devices: tuple[NodeProcess, NodeProcess]
-    display: Display
+    steps: Steps
     options: Callable[[NodeProcess], Sequence[str]]
     invite_options: Callable[[NodeProcess], Sequence[str]]
     greeting: str = ""
     targets: Targets = field(default_factory=Targets)
-    pause_seconds: float = 0.0
-    results: list[Result] = field(default_factory=list)
 
     async def run(self) -> None:
         """The whole story.
@@ -91,23 +78,23 @@ class Scenario:
 
     async def _make_identities(self) -> None:
         laptop, phone = self.devices
-        async with self._step(f"Two devices, {laptop.name} and {phone.name}, get identities"):
+        async with self.steps.step(f"Two devices, {laptop.name} and {phone.name}, get identities"):
             for device in self.devices:
                 output = await run_command("init", "--state-dir", str(device.directory), note=device.note)
                 device.peer_id = output.rpartition("peer_id=")[2].strip()
-        self.display.tell(f"{laptop.name} is {laptop.peer_id}, {phone.name} is {phone.peer_id}.")
+        self.steps.display.tell(f"{laptop.name} is {laptop.peer_id}, {phone.name} is {phone.peer_id}.")
 
     async def _pair(self) -> None:
         laptop, phone = self.devices
-        async with self._step("They pair: each is given the other's invite"):
+        async with self.steps.step("They pair: each is given the other's invite"):
             for giver, taker in ((laptop, phone), (phone, laptop)):
-                self.display.note(f"{giver.name} prints its invite")
+                self.steps.display.note(f"{giver.name} prints its invite")
                 invite = await run_command(
                     *("invite", "--state-dir", str(giver.directory)),
                     *self.invite_options(giver),
                     note=giver.note,
                 )
-                self.display.note(f"{taker.name} adds {giver.name} as a contact")
+                self.steps.display.note(f"{taker.name} adds {giver.name} as a contact")
                 await run_command(
                     *("add-contact", "--state-dir", str(taker.directory)),
                     *("--invite-json", json.dumps(json.loads(invite)), "--name", giver.name),
@@ -115,78 +102,89 @@ class Scenario:
                 )
         address = json.loads(invite)["rendezvous"]["address"]
         shown = address if len(address) < 30 else f"{address[:8]}…{address[-14:]}"
-        self.display.tell(f"An invite is a public key and an address, such as {shown}. It holds no secret.")
-        await self._pause()
+        self.steps.display.tell(
+            f"An invite is a public key and an address, such as {shown}. It holds no secret."
+        )
+        await self.steps.pause()
 
     async def _first_meeting(self) -> None:
-        async with self._step("First start: they find each other", limit=self.targets.cold_limit) as step:
+        async with self.steps.step(
+            "First start: they find each other", limit=self.targets.cold_limit
+        ) as step:
             step.seconds = await self._start_both_until_open()
-        self.display.tell(f"Data now goes directly between them, encrypted. {self.greeting}")
-        await self._pause()
+        self.steps.display.tell(f"Data now goes directly between them, encrypted. {self.greeting}")
+        await self.steps.pause()
 
     async def _chat(self) -> None:
         laptop, phone = self.devices
-        async with self._step("They chat both ways") as step:
+        async with self.steps.step("They chat both ways") as step:
             seconds = []
             for speaker, listener, text in (
                 (laptop, phone, "hello from the laptop"),
                 (phone, laptop, "hello back from the phone"),
             ):
-                self.display.note(f"{speaker.name} says: {text}")
+                self.steps.display.note(f"{speaker.name} says: {text}")
                 sent = time.monotonic()
                 await speaker.command(f"/send {listener.name} {text}")
                 heard = await listener.wait_for(f"^{speaker.peer_id}> {text}$", since=sent)
                 seconds.append(heard.at - sent)
             step.seconds = max(seconds)
-        await self._pause()
+        await self.steps.pause()
 
     async def _drop(self) -> None:
         laptop, phone = self.devices
         title = "The link is cut (/drop) and comes back by itself"
-        async with self._step(title, target=self.targets.drop_to_open) as step:
+        async with self.steps.step(title, target=self.targets.drop_to_open) as step:
             dropped = time.monotonic()
             await laptop.command(f"/drop {phone.name}")
             await self._both(laptop, phone, CLOSED, since=dropped, waiting="the link to close")
             opened = await self._both(laptop, phone, OPEN, since=dropped, waiting="the link to come back")
             step.seconds = opened - dropped
-        await self._pause()
+        await self.steps.pause()
 
     async def _power_cut(self, victim: NodeProcess, survivor: NodeProcess) -> None:
         title = f"{victim.name} dies (kill -9); {survivor.name} notices"
-        async with self._step(title, target=self.targets.notice_death) as step:
+        async with self.steps.step(title, target=self.targets.notice_death) as step:
             killed = await victim.kill()
-            self.display.note(f"waiting for {survivor.name} to notice")
+            self.steps.display.note(f"waiting for {survivor.name} to notice")
             closed = await survivor.wait_for(CLOSED.format(victim.peer_id), since=killed)
             step.seconds = closed.at - killed
 
-        text = f"{survivor.name} wrote this while {victim.name} was dead"
-        async with self._step(f"{survivor.name} writes to {victim.name}, which is dead"):
-            sent = time.monotonic()
-            await survivor.command(f"/send {victim.name} {text}")
-            await survivor.wait_for(f"^Peer {victim.peer_id} is not connected", since=sent)
-        self.display.tell(f"The message is on {survivor.name}'s disk and waits there.")
-        await self._pause()
+        texts = [
+            f"{number} of {MESSAGES}, from {survivor.name} while {victim.name} was dead"
+            for number in range(1, MESSAGES + 1)
+        ]
+        title = f"{survivor.name} writes {MESSAGES} messages to {victim.name}, which is dead"
+        async with self.steps.step(title):
+            for text in texts:
+                sent = time.monotonic()
+                await survivor.command(f"/send {victim.name} {text}")
+                await survivor.wait_for(f"^Peer {victim.peer_id} is not connected", since=sent)
+        self.steps.display.tell(f"The messages are on {survivor.name}'s disk and wait there.")
+        await self.steps.pause()
 
         title = f"{victim.name} starts again; they find each other"
-        async with self._step(title, target=self.targets.restart_to_open) as step:
+        async with self.steps.step(title, target=self.targets.restart_to_open) as step:
             await victim.start(self.options(victim))
             since = victim.started_at
             opened = await self._both(victim, survivor, OPEN, since=since, waiting="the link to open")
             step.seconds = opened - since
 
-        async with self._step("The message that waited arrives, exactly once") as step:
-            expected = f"^{survivor.peer_id}> {text}$"
-            await victim.wait_for(expected, since=victim.started_at)
+        title = f"All {MESSAGES} messages arrive, in order, each exactly once"
+        async with self.steps.step(title) as step:
+            await victim.wait_for(f"^{survivor.peer_id}> {texts[-1]}$", since=victim.started_at)
             await asyncio.sleep(SETTLE_SECONDS)
-            if (times := victim.count(expected)) != 1:
-                raise LocalError(f"It arrived {times} times.")
-        await self._pause()
+            arrived = victim.said(f"{survivor.peer_id}> ", since=victim.started_at)
+            if arrived != texts:
+                raise LocalError(f"What arrived is {arrived}.")
+            step.detail = f"1 to {MESSAGES}"
+        await self.steps.pause()
 
     async def _restart_both(self) -> None:
-        async with self._step("Both are shut down in order"):
+        async with self.steps.step("Both are shut down in order"):
             await asyncio.gather(*(device.quit() for device in self.devices))
         title = "Both start again and find each other"
-        async with self._step(title, target=self.targets.start_to_open) as step:
+        async with self.steps.step(title, target=self.targets.start_to_open) as step:
             step.seconds = await self._start_both_until_open()
 
     # --- what steps are made of ---------------------------------------------------------------------------
@@ -203,7 +201,7 @@ class Scenario:
         self, one: NodeProcess, other: NodeProcess, pattern: str, *, since: float, waiting: str
     ) -> float:
         """Wait for a line about each other in both outputs; gives when the later one came."""
-        self.display.note(f"waiting for {waiting}")
+        self.steps.display.note(f"waiting for {waiting}")
         waits = []
         for device, peer in ((one, other), (other, one)):
             device.watch = self._show_line(device)
@@ -218,30 +216,6 @@ class Scenario:
     def _show_line(self, device: NodeProcess) -> Callable[[str], None]:
         def show(line: str) -> None:
             if progress := re.match(r"\[[-\d: ]+\] (.+\(\d+ %\)\.?)$", line):
-                self.display.note(f"{device.name}: {progress[1]}")
+                self.steps.display.note(f"{device.name}: {progress[1]}")
 
         return show
-
-    @asynccontextmanager
-    async def _step(
-        self, title: str, *, target: float | None = None, limit: float | None = None
-    ) -> AsyncIterator[_Measured]:
-        limit = limit or self.targets.step_limit
-        measured = _Measured()
-        self.display.begin(title)
-        try:
-            async with asyncio.timeout(limit):
-                yield measured
-        except (LocalError, TimeoutError) as error:
-            reason = error.message if isinstance(error, LocalError) else f"Nothing happened for {limit:g} s."
-            self._end(Result(title, Verdict.FAILED, None, target, reason))
-            raise StepFailedError(reason) from error
-        slow = target is not None and measured.seconds is not None and measured.seconds > target
-        self._end(Result(title, Verdict.SLOW if slow else Verdict.OK, measured.seconds, target))
-
-    def _end(self, result: Result) -> None:
-        self.results.append(result)
-        self.display.end(result)
-
-    async def _pause(self) -> None:
-        await asyncio.sleep(self.pause_seconds)

@@ -15,10 +15,12 @@ from pathlib import Path
 from rich.console import Console
 
 from p4.cli.demo.display import Display, Result, Verdict, make_display, show_verdict
+from p4.cli.demo.film_scene import NEEDED_BYTES, FilmScene
 from p4.cli.demo.process import NodeProcess
-from p4.cli.demo.scenario import Scenario, StepFailedError, Targets
+from p4.cli.demo.scenario import Scenario, Targets
+from p4.cli.demo.steps import StepFailedError, Steps
 from p4.cli.exit_codes import ExitCode
-from p4.errors import P4Error
+from p4.errors import LocalError, P4Error
 
 __all__ = ["Stage", "Way"]
 
@@ -54,7 +56,11 @@ class Stage:
     limit_seconds: float
 
     async def play(self) -> ExitCode:
-        """The whole demonstration; everything it started is gone when this returns or is cancelled."""
+        """The whole demonstration; everything it started is gone when this returns or is cancelled.
+
+        Raises:
+            LocalError: ``disk-space``: there is too little of it; nothing was begun.
+        """
         directory = self._directory()
         kept = self.keep is not None
         began = time.monotonic()
@@ -75,10 +81,19 @@ class Stage:
                         shutil.rmtree(part, ignore_errors=True)
 
     def _directory(self) -> Path:
+        if self.keep is not None:
+            self.keep.mkdir(parents=True, exist_ok=True)
+        parent = self.keep or Path(tempfile.gettempdir())
+        if (free := shutil.disk_usage(parent).free) < NEEDED_BYTES:
+            elsewhere = "give --keep another directory" if self.keep else "let TMPDIR name another directory"
+            raise LocalError(
+                f"The demonstration needs {NEEDED_BYTES // 10**6} MB of free space, and {parent} has "
+                f"{free // 10**6} MB. Nothing was begun. Free some, or {elsewhere}.",
+                code="disk-space",
+            )
         if self.keep is None:
             # Short, because unix sockets in it must have a path of at most about 100 bytes.
             return Path(tempfile.mkdtemp(prefix="p4-demo-"))
-        self.keep.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=self.keep))
 
     async def _play_in(self, directory: Path) -> tuple[bool, list[Result]]:
@@ -97,7 +112,9 @@ class Stage:
                     # The nodes go before the network does.
                     for device in devices:
                         stack.push_async_callback(device.clean_up)
-                    await self._scenario(devices, display, lines, results).run()
+                    await self._perform(
+                        devices, directory, lines, Steps(display, results, pause_seconds=self.pause_seconds)
+                    )
                 display.begin("Everything is shut down and removed")
         except StepFailedError:
             self._show_logs(devices, display)
@@ -140,13 +157,9 @@ class Stage:
         finally:
             await network.stop()
 
-    def _scenario(
-        self,
-        devices: Sequence[NodeProcess],
-        display: Display,
-        torrc_lines: Sequence[str],
-        results: list[Result],
-    ) -> Scenario:
+    async def _perform(
+        self, devices: Sequence[NodeProcess], directory: Path, torrc_lines: Sequence[str], steps: Steps
+    ) -> None:
         laptop, phone = devices
         tor = [word for line in torrc_lines for word in ("--torrc-line", line)]
         if self.onionrelay_bin is not None:
@@ -161,16 +174,16 @@ class Stage:
             for device, port in zip(devices, free_ports(2), strict=True):
                 invite[device] = ["--mode", "direct", "--advertise", f"127.0.0.1:{port}"]
                 options[device] = [*run, "--mode", "direct", "--signal-port", str(port)]
-        return Scenario(
+        scenario = Scenario(
             devices=(laptop, phone),
-            display=display,
+            steps=steps,
             greeting="" if self.way is Way.DIRECT else "Tor only carried the greeting.",
             options=options.__getitem__,
             invite_options=invite.__getitem__,
             targets=Targets(cold_limit=180.0) if self.way is Way.PUBLIC else Targets(),
-            pause_seconds=self.pause_seconds,
-            results=results,
         )
+        await scenario.run()
+        await FilmScene(laptop, phone, steps, options.__getitem__, directory / "films").play()
 
     def _show_logs(self, devices: Sequence[NodeProcess], display: Display) -> None:
         """The end of both nodes' logs, for a first look."""

@@ -281,6 +281,58 @@ def test_what_is_of_no_use_any_more_is_not_delivered() -> None:
     simulate(scenario, conditions=QUICK)
 
 
+# --- applications that do not take what comes -----------------------------------------------------
+
+
+def test_a_contact_keeps_what_nobody_takes_here_until_somebody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "INBOX_UNCONSUMED", 50)
+
+    async def scenario(network: SimulatedNetwork) -> None:
+        lower, higher = await linked(network)
+        told = higher.events()
+        for number in range(0, 200, 5):
+            await send(network, lower, *range(number, number + 5))
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(60)
+        (waiting,) = network.host(HIGHER).disk.inbox.values()
+        assert 50 <= len(waiting) < 100
+        assert lower.peers()[0].queued == 200 - len(waiting)
+        assert lower.peers()[0].connected
+        (last,) = await send(network, lower, 200)
+        taken: list[object] = []
+        messages = higher.messages("chat")
+        async with asyncio.timeout(60):
+            while len(taken) < 201:
+                message = await anext(messages)
+                taken.append(message.value)
+                message.done()
+            await last.consumed()
+        assert taken == list(range(201))
+        await ended(lower, higher)
+        warned = await warnings(told)
+        assert warned
+        assert all("waits here" in text for text in warned)
+
+    simulate(scenario, conditions=QUICK)
+
+
+def test_services_that_nobody_reads_do_not_hold_up_those_that_are_read() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        lower, higher = await linked(network)
+        await network.host(HIGHER).run(higher.peers()[0].grant("*"))
+        await asyncio.sleep(1)
+        peer, host = lower.peers()[0], network.host(LOWER)
+        unread = await host.run(peer.send_many(range(100), service="unread"))
+        await host.run(peer.send("read"))
+        assert await received(higher, 1) == ["read"]
+        assert {receipt.state for receipt in unread} == {ReceiptState.DELIVERED}
+        theirs = higher.peers()[0].messages("unread")
+        assert [(await anext(theirs)).value for _ in range(100)] == list(range(100))
+        await ended(lower, higher)
+
+    simulate(scenario, conditions=QUICK)
+
+
 # --- contacts that break the rules ----------------------------------------------------------------
 
 

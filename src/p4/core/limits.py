@@ -169,10 +169,10 @@ OUTBOX_BYTES = 1024 * 1024 * 1024
 """Bytes of their bodies, likewise."""
 
 SEND_WINDOW_MESSAGES = 2048
-"""Texts under way without acknowledgement; bounds what a receiver must keep in memory."""
+"""Messages under way without acknowledgement; bounds what a receiver must keep in memory."""
 
 INBOX_UNCONSUMED = 10_000
-"""Received texts that the application has not taken; beyond it the node stops accepting more."""
+"""Received messages that the application has not taken; beyond it the node stops accepting more."""
 
 INBOX_WINDOW = 256
 """Messages of one contact and service kept in memory for an application that reads them."""
@@ -199,13 +199,13 @@ V1_CONFIRM_SECONDS = 2.0
 """A text to a v1 peer counts as delivered when the channel has been empty this long (spec/link.md)."""
 
 DISK_RETRY_SECONDS = 5.0
-"""Interval at which received texts are offered again to a disk that refused them; the sender keeps them."""
+"""Interval at which received messages are offered again to a disk that refused them; senders keep them."""
 
 DISK_WARNING_SECONDS = 600.0
 """A disk that refuses writes is reported to the application once in this time, not once per write."""
 
 WAITING_EVENTS = 64
-"""Events of one kind and contact kept for a reader that does not take them; the oldest go. Never texts."""
+"""Events of one kind and contact kept for a reader that does not take them; the oldest go."""
 
 # --- session (spec/session.md) ----------------------------------------------------------------------
 

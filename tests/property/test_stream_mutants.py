@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
-from tests.property.stream_world import Plan
+from tests.property.stream_side import Plan
 from tests.property.test_stream_state_machine import StreamHistories, short
 from tests.property.test_stream_worlds import explore
 

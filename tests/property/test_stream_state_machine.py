@@ -12,7 +12,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.property.stream_world import Plan, World
+from tests.property.stream_side import Plan
+from tests.property.stream_world import World
 
 from p4.core import limits
 from p4.core.session.streams.machine import StreamMachine

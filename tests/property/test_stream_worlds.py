@@ -7,7 +7,8 @@ stream. What must always hold is asserted by the world itself.
 from __future__ import annotations
 
 import pytest
-from tests.property.stream_world import Make, Plan, World
+from tests.property.stream_side import Make, Plan
+from tests.property.stream_world import World
 
 from p4.core import limits
 from p4.core.session.streams.machine import StreamMachine

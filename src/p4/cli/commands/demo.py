@@ -38,6 +38,8 @@ def command(
 ) -> int:
     """Two real nodes meet on this machine, chat, are killed, and find each other again.
 
+    What was written to a dead one arrives once, in order. A film of 100 MB survives the death of both.
+
     Each is a process of its own with its own Tor, over a private Tor network that is started for it.
     Nothing leaves the machine, and everything is removed at the end.
     """

@@ -27,6 +27,9 @@ NEEDED_BYTES = 2 * FILM_BYTES + limits.STREAM_SPOOL_BYTES + 130_000_000
 FILM_SECONDS = 120.0
 """When a step with the film counts as failed."""
 
+RATE_SECONDS = 0.2
+"""Before this has passed, a rate says nothing."""
+
 IN_FLIGHT_BYTES = limits.STREAM_WINDOW_BYTES + STEP_BYTES + limits.LINK_MESSAGE_BYTES
 """Most that can have been sent beyond what the receiver last reported: what it may have read since, and
 what a reader allows its writer beyond that."""
@@ -115,7 +118,7 @@ class FilmScene:
 
     async def _kill_receiver(self) -> None:
         sender, receiver = self.sender, self.receiver
-        title = f"{sender.name} starts again and goes on; {receiver.name} dies (kill -9)"
+        title = f"{sender.name} restarts and goes on; {receiver.name} dies (kill -9)"
         async with self.steps.step(title, limit=FILM_SECONDS) as step:
             await self._start_sender()
             written = await sender.wait_for(r"^Sending \S+ from byte (\d+)$", since=sender.started_at)
@@ -162,7 +165,7 @@ class FilmScene:
         await receiver.start_film(self.options(receiver), "receive", str(self.copy.parent))
 
     async def _received(self, size: int, *, since: float) -> int:
-        """Wait until the receiver has so many bytes, and show how it goes on; gives how many it has."""
+        """Wait until the receiver has so many bytes, and show how fast; gives how many it has."""
         receiver = self.receiver
         receiver.watch = self._show_progress()
         try:
@@ -187,10 +190,10 @@ class FilmScene:
             if match := re.search(RECEIVED, line):
                 now, received = clock(), int(match[1])
                 first = first or (now, received)
-                rate = (received - first[1]) / max(now - first[0], 0.001)
-                of = f"{_megabytes(received)} of {_megabytes(self.size)}"
-                speed = f", {_megabytes(rate)}/s" if rate else ""
-                self.steps.display.note(f"{self.receiver.name} has {of}{speed}")
+                if (passed := now - first[0]) >= RATE_SECONDS:
+                    rate = f"{_megabytes((received - first[1]) / passed)}/s"
+                    of = f"{_megabytes(received)} of {_megabytes(self.size)}"
+                    self.steps.display.note(f"{self.receiver.name} has {of}, {rate}")
 
         return show
 

@@ -23,6 +23,7 @@ from tests.adapters.store_contract import StoreFixture
 from p4.core import limits
 from p4.core.session.messages.stored import (
     AcknowledgeOutbox,
+    Appended,
     DropOutbox,
     OfferOutbox,
     RenewOutbox,
@@ -147,15 +148,35 @@ class RestoredStoreContract(StoreFixture):
             assert record.in_retired == ((EPOCH, 9),)
             assert await new(store, (4, "old"), (5, "new"), epoch=OTHER_EPOCH) == [5]
 
-    async def test_a_renewed_outbox_has_no_holes(self, place: Path) -> None:
+    async def test_a_renewed_outbox_keeps_its_holes(self, place: Path) -> None:
         async with self.opened(place) as store:
             await append(store, *"abcdef", draft("g", key="k"), draft("h", key="k"))
             await store.perform(ALICE, AcknowledgeOutbox(1))
             await store.perform(ALICE, DropOutbox((3, 4)))
+            await store.perform(ALICE, OfferOutbox())
             record = await renew(store, OTHER_EPOCH)
-            assert (record.out_first, record.out_next, record.out_waiting) == (1, 5, 4)
-            assert await queued(store) == [(1, "b"), (2, "e"), (3, "f"), (4, "h")]
-            assert (await append(store, draft("i", key="k"))).removed == (4,)
+            assert (record.out_first, record.out_offered, record.out_next) == (1, 1, 8)
+            assert record.out_waiting == 4
+            assert await queued(store) == [(1, "b"), (4, "e"), (5, "f"), (7, "h")]
+        async with self.opened(place) as store:
+            assert (await store.load_peers())[ALICE] == record
+            assert await append(store, draft("i", key="k")) == Appended(8, (7,))
+            await store.perform(ALICE, DropOutbox((1, 4)))
+            await store.perform(ALICE, AcknowledgeOutbox(2))
+            # The beginning counts in the new numbers; what waits first is 5.
+            assert (await renew(store, THIRD_EPOCH)).out_next == 5
+            assert await queued(store) == [(1, "f"), (4, "i")]
+
+    async def test_a_renewed_outbox_of_which_nothing_waits_begins_with_one(self, place: Path) -> None:
+        async with self.opened(place) as store:
+            await append(store, "a", "b", "c")
+            await store.perform(ALICE, AcknowledgeOutbox(1))
+            await store.perform(ALICE, DropOutbox((2, 3)))
+            record = await renew(store, OTHER_EPOCH)
+            assert (record.out_first, record.out_offered, record.out_next) == (1, 1, 1)
+        async with self.opened(place) as store:
+            assert (await append(store, "d")).first == 1
+            assert (await store.load_peers())[ALICE].out_first == 1
 
     async def test_a_forgotten_epoch_that_comes_back_does_not_wait_twice(self, place: Path) -> None:
         async with self.opened(place) as store:
@@ -163,5 +184,15 @@ class RestoredStoreContract(StoreFixture):
             for number in range(limits.RETIRED_EPOCHS + 1):
                 await accept(store, through=1, epoch=epoch_of(number))
             assert EPOCH not in dict((await store.load_peers())[ALICE].in_retired)
+            # Two calls: when the second comes, the epoch is a known one again.
+            assert await new(store, (1, "a")) == []
             assert await new(store, (2, "b"), (3, "c")) == [3]
             assert await inbox(store) == [(1, "a"), (2, "b"), (3, "c")]
+
+    async def test_an_epoch_that_comes_back_makes_room_among_the_retired(self, place: Path) -> None:
+        async with self.opened(place) as store:
+            for number in range(limits.RETIRED_EPOCHS + 1):
+                await accept(store, through=1, epoch=epoch_of(number))
+            await accept(store, through=2, epoch=epoch_of(1))
+            retired = [name for name, _ in (await store.load_peers())[ALICE].in_retired]
+            assert retired == [epoch_of(0), *map(epoch_of, range(2, limits.RETIRED_EPOCHS + 1))]

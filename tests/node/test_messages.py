@@ -194,16 +194,7 @@ def test_many_are_accepted_wholly_or_not_at_all() -> None:
 # --- latest values, time to live ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "restarts",
-    [
-        False,
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(strict=True, reason="stores let out_first rise with what is dropped"),
-        ),
-    ],
-)
+@pytest.mark.parametrize("restarts", [False, True])
 def test_of_values_that_could_not_be_sent_only_the_latest_arrives(restarts: bool) -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         lower, higher = await linked(network)

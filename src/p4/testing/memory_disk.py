@@ -109,7 +109,7 @@ class MemoryDisk:
     def put_outbox(self, peer_id: PeerId, queue: Iterable[OutboxMessage], record: PeerRecord) -> PeerRecord:
         """Replace a contact's outbox and record, the counters brought up to date."""
         kept = self.outbox[peer_id] = {message.number: message for message in queue}
-        record = replace(record, out_first=next(iter(kept), record.out_next), out_waiting=len(kept))
+        record = replace(record, out_waiting=len(kept))
         self.peers[peer_id] = record
         return record
 
@@ -170,18 +170,20 @@ def _read(disk: MemoryDisk, peer_id: PeerId, operation: stored.ReadOutbox) -> tu
 
 
 def _drop(disk: MemoryDisk, peer_id: PeerId, operation: stored.DropOutbox) -> None:
-    gone = set(operation.numbers)
-    _keep(disk, peer_id, lambda message: message.number not in gone)
+    if (record := disk.peers.get(peer_id)) is not None:
+        gone = set(operation.numbers)
+        queue = disk.outbox.get(peer_id, {}).values()
+        disk.put_outbox(peer_id, [one for one in queue if one.number not in gone], record)
 
 
 def _acknowledge(disk: MemoryDisk, peer_id: PeerId, operation: stored.AcknowledgeOutbox) -> None:
-    _keep(disk, peer_id, lambda message: message.number > operation.through)
-
-
-def _keep(disk: MemoryDisk, peer_id: PeerId, wanted: Callable[[OutboxMessage], bool]) -> None:
-    if peer_id in disk.peers:
+    if (record := disk.peers.get(peer_id)) is not None:
+        # Numbers never given out change nothing: the contact cannot move our count.
+        first = max(record.out_first, min(operation.through + 1, record.out_next))
         queue = disk.outbox.get(peer_id, {}).values()
-        disk.put_outbox(peer_id, [one for one in queue if wanted(one)], disk.record(peer_id))
+        disk.put_outbox(
+            peer_id, [one for one in queue if one.number >= first], replace(record, out_first=first)
+        )
 
 
 def _offer(disk: MemoryDisk, peer_id: PeerId, _: stored.OfferOutbox) -> None:
@@ -191,14 +193,16 @@ def _offer(disk: MemoryDisk, peer_id: PeerId, _: stored.OfferOutbox) -> None:
 
 def _renew(disk: MemoryDisk, peer_id: PeerId, operation: stored.RenewOutbox) -> PeerRecord:
     record = disk.record(peer_id)
-    waiting = disk.outbox.get(peer_id, {}).values()
-    queue = [message._replace(number=number) for number, message in enumerate(waiting, 1)]
+    waiting = disk.outbox.get(peer_id, {})
+    shift = next(iter(waiting), record.out_next) - 1
+    queue = [message._replace(number=number - shift) for number, message in waiting.items()]
     names = [name for name in dict.fromkeys((record.out_epoch, operation.known_as)) if name]
     kept = [name for name in record.out_retired if name not in names]
     record = replace(
         record,
         out_epoch=operation.new_epoch,
-        out_next=len(queue) + 1,
+        out_first=1,
+        out_next=record.out_next - shift,
         out_offered=1,
         out_retired=tuple([*kept, *names][-limits.RETIRED_EPOCHS :]),
     )
@@ -209,16 +213,18 @@ def _accept(disk: MemoryDisk, peer_id: PeerId, operation: stored.AcceptInbox) ->
     record, epoch = disk.record(peer_id), operation.epoch
     waiting = list(disk.inbox.get(peer_id, {}).values())
     retired = dict(record.in_retired)
-    expected = record.in_next if epoch == record.in_epoch else retired.get(epoch, 1)
-    if operation.through < expected:
+    known = record.in_next if epoch == record.in_epoch else retired.get(epoch)
+    if operation.through < (known or 1):
         return stored.Kept((), (), record.in_waiting, record.in_waiting_bytes)
-    known = {message.number for message in waiting if message.epoch == epoch}
+    # What waits under the name of an epoch that was forgotten and comes back must not wait twice.
+    expected = known or 1 + max((one.number for one in waiting if one.epoch == epoch), default=0)
+    in_next = max(operation.through + 1, expected)
     new: list[InboxMessage] = []
     for number, service, kind, body, key, sent_ms, expires_ms in operation.messages:
         if number < expected:
             continue
         expected = number + 1
-        if number in known or 0 < expires_ms <= operation.received_ms:
+        if 0 < expires_ms <= operation.received_ms:
             continue
         if key:
             new = [one for one in new if (one.service, one.key) != (service, key)]
@@ -239,7 +245,7 @@ def _accept(disk: MemoryDisk, peer_id: PeerId, operation: stored.AcceptInbox) ->
     record = replace(
         record,
         in_epoch=epoch,
-        in_next=operation.through + 1,
+        in_next=in_next,
         in_retired=tuple(retired.items())[-limits.RETIRED_EPOCHS :] if limits.RETIRED_EPOCHS else (),
     )
     queue = [one for one in waiting if one.position not in removed] + new

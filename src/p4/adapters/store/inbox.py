@@ -32,12 +32,10 @@ def accept(relations: Relations, peer_id: PeerId, operation: AcceptInbox) -> Kep
     known = _expected(relations, relation, operation.epoch)
     if operation.through < (known or 1):
         return Kept((), (), relation.in_waiting, relation.in_waiting_bytes)
-    fresh = _fresh(operation, known or 1)
-    if known is None:
-        # An epoch may come back after it was forgotten (older than the retired ones). What still waits
-        # under this name is the same message and must not wait twice.
-        waits = _numbers(relations, relation, operation.epoch)
-        fresh = [message for message in fresh if message.number not in waits]
+    # An epoch may come back after it was forgotten (older than the retired ones). What still waits under its
+    # name must not wait twice, and tells how far we were.
+    expected = known or _highest(relations, relation, operation.epoch) + 1
+    fresh = _fresh(operation, expected)
     removed: list[int] = []
     keys = {(message.service, message.key): message.number for message in fresh if message.key}
     if keys:
@@ -63,12 +61,13 @@ def accept(relations: Relations, peer_id: PeerId, operation: AcceptInbox) -> Kep
         relation.in_waiting += len(kept)
         relation.in_waiting_bytes += sum([len(message.body) for message in kept])
     if relation.in_epoch != operation.epoch:
-        if relation.in_epoch:
-            peers.retire_inbox(relations.connection, relation.id, relation.in_epoch, relation.in_next)
+        # First, because what is present takes no room among the retired.
         relations.connection.execute(
             "DELETE FROM retired_inbox WHERE relation = ? AND epoch = ?", (relation.id, operation.epoch)
         ).close()
-    relation.in_epoch, relation.in_next = operation.epoch, operation.through + 1
+        if relation.in_epoch:
+            peers.retire_inbox(relations.connection, relation.id, relation.in_epoch, relation.in_next)
+    relation.in_epoch, relation.in_next = operation.epoch, max(operation.through + 1, expected)
     relations.changed(relation)
     return Kept(kept, tuple(removed), relation.in_waiting, relation.in_waiting_bytes)
 
@@ -94,13 +93,14 @@ def _expected(relations: Relations, relation: Relation, epoch: bytes) -> int | N
     return int(row[0]) if row else None
 
 
-def _numbers(relations: Relations, relation: Relation, epoch: bytes) -> set[int]:
+def _highest(relations: Relations, relation: Relation, epoch: bytes) -> int:
+    """The highest number that waits under the name of an epoch; 0 if none does."""
     if not relation.in_waiting:
-        return set()
-    found = relations.connection.execute(
-        "SELECT number FROM inbox WHERE relation = ? AND epoch = ?", (relation.id, epoch)
-    )
-    return {number for (number,) in found}
+        return 0
+    (highest,) = relations.connection.execute(
+        "SELECT max(number) FROM inbox WHERE relation = ? AND epoch = ?", (relation.id, epoch)
+    ).fetchone()
+    return int(highest or 0)
 
 
 def skip(relations: Relations, peer_id: PeerId, operation: SkipInbox) -> None:

@@ -99,9 +99,16 @@ def drop(relations: Relations, peer_id: PeerId, operation: DropOutbox) -> None:
 def acknowledge(relations: Relations, peer_id: PeerId, operation: AcknowledgeOutbox) -> None:
     """Remove the beginning. Numbers never given out change nothing: the contact cannot move our count."""
     relation = relations.find(peer_id)
-    if relation is None or not relation.out_waiting:
+    if relation is None:
         return
-    if operation.through >= relation.out_next - 1:
+    first = min(operation.through + 1, relation.out_next)
+    if first <= relation.out_first:
+        return
+    relation.out_first = first
+    relations.changed(relation)
+    if not relation.out_waiting:
+        return
+    if first == relation.out_next:
         relations.connection.execute("DELETE FROM outbox WHERE relation = ?", (relation.id,)).close()
         _removed(relations, relation, relation.out_waiting, relation.out_bytes)
         return
@@ -131,24 +138,23 @@ def offer(relations: Relations, peer_id: PeerId, _: OfferOutbox) -> None:
 
 
 def renew(relations: Relations, peer_id: PeerId, operation: RenewOutbox) -> PeerRecord:
-    """Retire the present name, and number what waits from 1."""
+    """Retire the present name, and let every number fall by as much, so that the oldest becomes 1."""
     relation = relations.get(peer_id)
     for epoch in (relation.out_epoch, operation.known_as):
         if epoch:
             peers.retire_outbox(relations.connection, relation.id, epoch)
-    if relation.out_waiting:
+    (oldest,) = relations.connection.execute(
+        "SELECT min(number) FROM outbox WHERE relation = ?", (relation.id,)
+    ).fetchone()
+    shift = (oldest or relation.out_next) - 1
+    if oldest and shift:
         # In two steps, so that whatever the order of the rows no two have the same number on the way.
-        relations.connection.execute(
-            "UPDATE outbox SET number = number + ? WHERE relation = ?", (_FAR, relation.id)
-        ).close()
-        relations.connection.execute(
-            "UPDATE outbox SET number = place.rank FROM (SELECT number AS old, row_number() OVER "
-            "(ORDER BY number) AS rank FROM outbox WHERE relation = ?1) AS place "
-            "WHERE outbox.relation = ?1 AND outbox.number = place.old",
-            (relation.id,),
-        ).close()
+        for change in (_FAR, -_FAR - shift):
+            relations.connection.execute(
+                "UPDATE outbox SET number = number + ? WHERE relation = ?", (change, relation.id)
+            ).close()
     relation.out_epoch = operation.new_epoch
-    relation.out_next = relation.out_waiting + 1
-    relation.out_offered = 1
+    relation.out_next -= shift
+    relation.out_first = relation.out_offered = 1
     relations.changed(relation)
     return peers.load_peer(relations, peer_id)

@@ -25,8 +25,7 @@ __all__ = [
 
 _RECORD = (
     "SELECT id, peer_id, protocol, out_epoch, out_next, in_epoch, in_next, last_seen_ms, out_offered, "
-    "ifnull((SELECT min(number) FROM outbox WHERE outbox.relation = relation.id), out_next), "
-    "out_waiting, in_waiting, in_waiting_bytes, grants FROM relation"
+    "out_first, out_waiting, in_waiting, in_waiting_bytes, grants FROM relation"
 )
 
 

@@ -24,6 +24,7 @@ class Relation:
 
     id: int
     out_epoch: bytes
+    out_first: int
     out_next: int
     out_offered: int
     out_waiting: int
@@ -56,8 +57,8 @@ class Relations:
         relation = self._known.get(peer_id)
         if relation is None:
             row = self.connection.execute(
-                "SELECT id, out_epoch, out_next, out_offered, out_waiting, out_bytes, in_epoch, in_next, "
-                "in_waiting, in_waiting_bytes FROM relation WHERE peer_id = ?",
+                "SELECT id, out_epoch, out_first, out_next, out_offered, out_waiting, out_bytes, in_epoch, "
+                "in_next, in_waiting, in_waiting_bytes FROM relation WHERE peer_id = ?",
                 (peer_id,),
             ).fetchone()
             if row is not None:
@@ -95,10 +96,12 @@ class Relations:
         """Bring the rows up to date: before the transaction ends, or before they are read with SQL."""
         for relation in self._changed.values():
             self.connection.execute(
-                "UPDATE relation SET out_epoch = ?, out_next = ?, out_offered = ?, out_waiting = ?, "
-                "out_bytes = ?, in_epoch = ?, in_next = ?, in_waiting = ?, in_waiting_bytes = ? WHERE id = ?",
+                "UPDATE relation SET out_epoch = ?, out_first = ?, out_next = ?, out_offered = ?, "
+                "out_waiting = ?, out_bytes = ?, in_epoch = ?, in_next = ?, in_waiting = ?, "
+                "in_waiting_bytes = ? WHERE id = ?",
                 (
                     relation.out_epoch,
+                    relation.out_first,
                     relation.out_next,
                     relation.out_offered,
                     relation.out_waiting,

@@ -85,6 +85,8 @@ _SESSION = (
         in_waiting_bytes INTEGER NOT NULL DEFAULT 0 CHECK (in_waiting_bytes >= 0)""",
     # Joined by spaces, which no grant has in it.
     "ALTER TABLE relation ADD COLUMN grants TEXT NOT NULL DEFAULT 'chat ping'",
+    # The oldest number that is not confirmed: what waited there may be gone, so the rows do not tell.
+    "ALTER TABLE relation ADD COLUMN out_first INTEGER NOT NULL DEFAULT 1 CHECK (out_first >= 1)",
     # What a person said becomes a message to the service for that, a JSON string (spec/session.md).
     "ALTER TABLE outbox RENAME TO old_outbox",
     """CREATE TABLE outbox (
@@ -130,7 +132,9 @@ _SESSION = (
     """INSERT INTO sqlite_sequence (name, seq)
         SELECT 'inbox', seq FROM sqlite_sequence WHERE name = 'old_inbox'""",
     "DROP TABLE old_inbox",
+    # Messages of the earlier forms went only when they were confirmed: the oldest that waits is the first.
     """UPDATE relation SET
+        out_first = ifnull((SELECT min(number) FROM outbox WHERE relation = relation.id), out_next),
         out_waiting = (SELECT count(*) FROM outbox WHERE relation = relation.id),
         out_bytes = (SELECT ifnull(sum(length(body)), 0) FROM outbox WHERE relation = relation.id),
         in_waiting = (SELECT count(*) FROM inbox WHERE relation = relation.id),

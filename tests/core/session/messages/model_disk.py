@@ -25,6 +25,7 @@ from p4.core.session.messages.stored import (
     OutboxMessage,
     ReadOutbox,
     ReadWaiting,
+    Received,
     RenewOutbox,
     SkipInbox,
     Waiting,
@@ -79,9 +80,11 @@ class ModelDisk:
                 for number in numbers:
                     self.outbox.pop(number, None)
             case AcknowledgeOutbox(through):
-                for number in [n for n in self.outbox if n <= through]:
+                # Numbers never given out change nothing: the contact cannot move our count.
+                first = min(through + 1, self.record.out_next)
+                for number in [n for n in self.outbox if n < first]:
                     del self.outbox[number]
-                self._change(out_first=max(self.record.out_first, through + 1))
+                self._change(out_first=max(self.record.out_first, first))
             case OfferOutbox():
                 self._change(out_offered=self.record.out_next)
             case RenewOutbox():
@@ -112,7 +115,8 @@ class ModelDisk:
             outbox[number] = OutboxMessage(number, *draft)
             number += 1
         size = sum(len(m.body) for m in outbox.values())
-        if len(outbox) > operation.quota.messages or size > operation.quota.bytes:
+        full = len(outbox) > operation.quota.messages or size > operation.quota.bytes
+        if operation.drafts and full:
             raise RefusalError("outbox-full")
         self.outbox = outbox
         self._change(
@@ -151,20 +155,28 @@ class ModelDisk:
     # --- inbox ------------------------------------------------------------------------------------------
 
     def _accept(self, operation: AcceptInbox) -> Kept:
-        expected = self.expected(operation.epoch) or 1
-        kept: list[InboxMessage] = []
-        removed: list[int] = []
+        known = self.expected(operation.epoch)
+        # A forgotten epoch that comes back: what still waits under its name must not wait twice.
+        waits = [m.number for m in self.inbox.values() if m.epoch == operation.epoch]
+        expected = following = known or max(waits, default=0) + 1
+        fresh: list[Received] = []
         for message in operation.messages:
-            if message.number < expected:
+            if message.number >= following:
+                following = message.number + 1
+                if not message.expires_ms or message.expires_ms > operation.received_ms:
+                    fresh.append(message)
+        latest = {(m.service, m.key): m.number for m in fresh if m.key}
+        removed = [
+            position
+            for position, older in self.inbox.items()
+            if (older.service, older.key) in latest and position not in operation.held
+        ]
+        for position in removed:
+            del self.inbox[position]
+        kept: list[InboxMessage] = []
+        for message in fresh:
+            if message.key and latest[message.service, message.key] != message.number:
                 continue
-            if message.expires_ms and message.expires_ms <= operation.received_ms:
-                continue
-            if message.key:
-                for position, older in list(self.inbox.items()):
-                    same = (older.service, older.key) == (message.service, message.key)
-                    if same and position not in operation.held:
-                        del self.inbox[position]
-                        removed.append(position)
             self.positions += 1
             self.inbox[self.positions] = InboxMessage(
                 self.positions,
@@ -179,12 +191,11 @@ class ModelDisk:
                 message.expires_ms,
             )
             kept.append(self.inbox[self.positions])
-        if operation.through >= expected:
-            self._turn_to(operation.epoch, operation.through + 1)
-        own = {message.position for message in kept}
+        if operation.through >= (known or 1):
+            self._turn_to(operation.epoch, max(operation.through + 1, expected))
         return Kept(
-            tuple(message for message in kept if message.position in self.inbox),
-            tuple(position for position in removed if position not in own),
+            tuple(kept),
+            tuple(removed),
             len(self.inbox),
             sum(len(m.body) for m in self.inbox.values()),
         )

@@ -178,6 +178,8 @@ class Relation:
             )
             if self._link is not None and STREAMS in self._link.capabilities:
                 self._streams.link_up(_StreamTransport(self._link, self._mailbox))
+                if self._machine.resumed:
+                    self._streams.grants_changed()
         return self._streams
 
     @property

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -20,8 +22,8 @@ from tests.requirements import require_program
 
 from p4.cli.commands import demo
 from p4.cli.demo.display import LiveDisplay, PlainDisplay, Result, Verdict, show_verdict
-from p4.cli.demo.film_scene import FILM_BYTES, NEEDED_BYTES
-from p4.cli.demo.process import NodeProcess
+from p4.cli.demo.film_scene import FILM_BYTES, NEEDED_BYTES, FilmScene
+from p4.cli.demo.process import NodeProcess, OutputLine
 from p4.cli.demo.scenario import MESSAGES, Scenario, Targets
 from p4.cli.demo.stage import Stage, Way
 from p4.cli.demo.steps import StepFailedError, Steps
@@ -104,7 +106,8 @@ def test_the_whole_story_over_a_private_tor_network(short: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "moment", ["Its relays introduce themselves", "prints its invite", "waiting for the link"]
+    "moment",
+    ["Its relays introduce themselves", "prints its invite", "waiting for the link", "phone has .* MB"],
 )
 def test_ctrl_c_leaves_nothing_of_the_private_network(short: Path, moment: str) -> None:
     require_program("tor")
@@ -218,6 +221,64 @@ async def test_a_step_that_never_ends_fails_by_its_limit(tmp_path: Path) -> None
         await asyncio.gather(*(device.clean_up() for device in devices))
     assert [result.verdict for result in display.results] == [Verdict.OK, Verdict.FAILED]
     assert not any(device.running for device in devices)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[NodeProcess, NodeProcess]:
+    """Two devices that have no process; the tests say what they printed."""
+    laptop, phone = (NodeProcess(name, tmp_path / name, tmp_path / "log") for name in ("laptop", "phone"))
+    laptop.peer_id, phone.peer_id = "a" * 24, "b" * 24
+    return laptop, phone
+
+
+@pytest.mark.parametrize(
+    ("arrived", "verdict"),
+    [
+        (["1 of 3", "2 of 3", "3 of 3"], Verdict.OK),
+        (["1 of 3", "3 of 3"], Verdict.FAILED),
+        (["1 of 3", "2 of 3", "2 of 3", "3 of 3"], Verdict.FAILED),
+        (["2 of 3", "1 of 3", "3 of 3"], Verdict.FAILED),
+        (["1 of 3", "2 of 3", "3 of 3", "3 of 3"], Verdict.FAILED),
+        (["1 of 3", "2 of 3"], Verdict.FAILED),
+    ],
+)
+async def test_a_message_lost_doubled_or_overtaken_fails(
+    arrived: list[str], verdict: Verdict, pair: tuple[NodeProcess, NodeProcess]
+) -> None:
+    laptop, phone = pair
+    display = SilentDisplay()
+    scenario = Scenario(pair, Steps(display), lambda _device: [], lambda _device: [])
+    phone.lines = [OutputLine(1.0, f"{laptop.peer_id}> {text}") for text in arrived]
+    with contextlib.suppress(StepFailedError):
+        await scenario._all_arrive(["1 of 3", "2 of 3", "3 of 3"], laptop, phone)
+    assert [result.verdict for result in display.results] == [verdict]
+
+
+@pytest.mark.parametrize("damaged", ["nothing", "copy", "answer"])
+async def test_a_film_that_is_not_the_same_at_both_ends_fails(
+    damaged: str, pair: tuple[NodeProcess, NodeProcess], tmp_path: Path
+) -> None:
+    display = SilentDisplay()
+    scene = FilmScene(*pair, Steps(display), lambda _device: [], tmp_path / "films")
+    scene.copy.parent.mkdir(parents=True)
+    scene.film.write_bytes(b"film")
+    scene.copy.write_bytes(b"fil" if damaged == "copy" else b"film")
+    answer = "0" * 64 if damaged == "answer" else hashlib.sha256(b"film").hexdigest()
+    pair[0].lines = [OutputLine(1.0, f"Complete at both ends: sha256 {answer}")]
+    with contextlib.suppress(StepFailedError):
+        await scene._compare()
+    (result,) = display.results
+    assert result.verdict is (Verdict.OK if damaged == "nothing" else Verdict.FAILED)
+    assert len(result.evidence) == (2 if damaged == "nothing" else 0)
+
+
+async def test_a_kill_that_comes_too_late_fails(
+    pair: tuple[NodeProcess, NodeProcess], tmp_path: Path
+) -> None:
+    """A film that was complete before proves nothing."""
+    scene = FilmScene(*pair, Steps(SilentDisplay()), lambda _device: [], tmp_path / "films")
+    with pytest.raises(LocalError, match="ended before phone could be killed"):
+        await scene._kill(pair[1])
 
 
 async def test_a_node_that_ends_is_noticed_at_once(tmp_path: Path) -> None:

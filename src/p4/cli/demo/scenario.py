@@ -170,15 +170,17 @@ class Scenario:
             opened = await self._both(victim, survivor, OPEN, since=since, waiting="the link to open")
             step.seconds = opened - since
 
-        title = f"All {MESSAGES} messages arrive, in order, each exactly once"
-        async with self.steps.step(title) as step:
-            await victim.wait_for(f"^{survivor.peer_id}> {texts[-1]}$", since=victim.started_at)
-            await asyncio.sleep(SETTLE_SECONDS)
-            arrived = victim.said(f"{survivor.peer_id}> ", since=victim.started_at)
-            if arrived != texts:
-                raise LocalError(f"What arrived is {arrived}.")
-            step.detail = f"1 to {MESSAGES}"
+        await self._all_arrive(texts, survivor, victim)
         await self.steps.pause()
+
+    async def _all_arrive(self, texts: Sequence[str], sender: NodeProcess, receiver: NodeProcess) -> None:
+        async with self.steps.step(f"All {len(texts)} messages arrive, in order, each exactly once") as step:
+            since, beginning = receiver.started_at, f"{sender.peer_id}> "
+            await receiver.wait_for(f"^{beginning}{texts[-1]}$", since=since)
+            await asyncio.sleep(SETTLE_SECONDS)
+            if (arrived := receiver.said(beginning, since=since)) != texts:
+                raise LocalError(f"Sent were {texts}, and what arrived is {arrived}.")
+            step.detail = f"1 to {len(texts)}"
 
     async def _restart_both(self) -> None:
         async with self.steps.step("Both are shut down in order"):

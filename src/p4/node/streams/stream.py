@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from p4.core import limits
 from p4.core.session.stream_frames import ResetReason
 from p4.core.session.streams.events import Cancel, Claim, Consume, Took
-from p4.errors import StreamError
+from p4.errors import InputError, StreamError
 from p4.node.streams.driver import StreamDriver
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Stream:
         self._driver = driver
         self._peer = peer
         self._machine = driver.machine
+        self._ahead = bytearray()
+        """Arrived, and not given to the application yet: the beginning of a line or a record."""
         self.consume_explicitly = False
         """Whether only `consumed` says what the application has done with."""
         driver.feed(Claim())
@@ -81,7 +83,7 @@ class Stream:
     @property
     def position(self) -> int:
         """Offset of the next byte that `read` gives."""
-        return self._machine.reader.position
+        return self._machine.reader.position - len(self._ahead)
 
     def __repr__(self) -> str:
         return f"<Stream {self.service!r} {self.name!r} read {self.position} written {self.written}>"
@@ -130,37 +132,53 @@ class Stream:
         Raises:
             StreamError: the stream ended before its end.
         """
-        driver, machine = self._driver, self._machine
-        if n < 0:
-            n = limits.LINK_MESSAGE_BYTES
-        elif n == 0:
+        most = limits.LINK_MESSAGE_BYTES if n < 0 else n
+        if most == 0:
             return b""
-        reader = machine.reader
-        if not self.consume_explicitly and reader.consumed < reader.position:
-            driver.feed(Consume(reader.position))
-        while True:
-            driver.raise_error()
-            data = machine.take(n)
-            if data:
-                driver.feed(Took())
-                return data
-            if reader.at_end or driver.finished:
-                return b""
-            driver.feed(Took())
-            await driver.changed()
+        self._read_on()
+        return self._give(most) if self._ahead else await self._fetch(most)
+
+    async def readline(self, limit: int = limits.LINK_MESSAGE_BYTES) -> bytes:
+        """The next line with its line end, or what there was at the end of the stream. None at the end.
+
+        A cancelled wait loses nothing, nor does a crash: a part of a line does not count as read.
+
+        Args:
+            limit: bytes of a piece in which a longer line comes.
+
+        Raises:
+            StreamError: the stream ended before its end.
+        """
+        limit = min(limit, limits.STREAM_SPOOL_BYTES)
+        self._read_on()
+        searched = 0
+        while (end := self._ahead.find(b"\n", searched, limit) + 1) == 0 and len(self._ahead) < limit:
+            searched = len(self._ahead)
+            piece = await self._fetch(limits.LINK_MESSAGE_BYTES)
+            if not piece:
+                break
+            self._ahead += piece
+        return self._give(end or limit)
 
     async def readexactly(self, n: int) -> bytes:
-        """Exactly so many bytes.
+        """Exactly so many bytes, up to 64 MiB. A cancelled wait loses nothing, nor does a crash.
 
         Raises:
             StreamError: ``incomplete`` with the bytes that there were, or as `read`.
+            InputError: ``too-large``.
         """
-        pieces: list[bytes] = []
-        left = n
-        while left > 0:
-            piece = await self.read(left)
+        if n > limits.STREAM_SPOOL_BYTES:
+            # The contact's writer waits until what it wrote counts as read, and this waits for the writer.
+            raise InputError(
+                f"At most {limits.STREAM_SPOOL_BYTES} bytes are read at once, not {n}. Nothing was read; "
+                "read them in pieces.",
+                code="too-large",
+            )
+        self._read_on()
+        while len(self._ahead) < n:
+            piece = await self._fetch(n - len(self._ahead))
             if not piece:
-                partial = b"".join(pieces)
+                partial = self._give(n)
                 raise StreamError(
                     f"The stream ended well, but after {len(partial)} of {n} bytes.",
                     code="incomplete",
@@ -169,9 +187,35 @@ class Stream:
                     by_contact=True,
                     partial=partial,
                 )
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
+            if len(piece) == n:
+                return piece
+            self._ahead += piece
+        return self._give(n)
+
+    def _read_on(self) -> None:
+        """The application asks for more: it has done with what it was given."""
+        self._driver.raise_error()
+        if not self.consume_explicitly and self._machine.reader.consumed < self.position:
+            self._driver.feed(Consume(self.position))
+
+    async def _fetch(self, most: int) -> bytes:
+        """The next bytes that arrived; none at the end."""
+        driver, machine = self._driver, self._machine
+        while True:
+            driver.raise_error()
+            data = machine.take(most)
+            if data:
+                driver.feed(Took())
+                return data
+            if machine.reader.at_end or driver.finished:
+                return b""
+            driver.feed(Took())
+            await driver.changed()
+
+    def _give(self, most: int) -> bytes:
+        given = bytes(self._ahead[:most])
+        del self._ahead[:most]
+        return given
 
     def __aiter__(self) -> Stream:
         return self

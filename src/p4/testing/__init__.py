@@ -1,4 +1,6 @@
-"""Fakes and laboratories for tests of P4 and of applications built on it.
+"""Fakes and laboratories for tests of P4 and of applications built on it (docs/api.md, "Testing").
+
+An application needs `simulate`, `start_node` and what they give it; the rest is for tests of P4 itself.
 
 - `run`, `VirtualTimeLoop`, `VirtualClock`, `SeededEntropy`: time that jumps, chance that repeats.
 - `simulate`, `SimulatedNetwork`, `SimulatedHost`, `Conditions`, `Chaos`: hosts, paths and their faults.

@@ -1,13 +1,17 @@
 """Whole nodes on the simulated network: for tests of applications, in virtual time.
 
-def test_notes_arrive() -> None:
-    async def scenario(network: SimulatedNetwork) -> None:
-        laptop = await start_node(network, "laptop", "phone")
-        phone = await start_node(network, "phone", "laptop")
-        await laptop.peer("phone").send({"note": 1}, service="notes")
-        …
+    def test_notes_arrive() -> None:
+        async def scenario(network: SimulatedNetwork) -> None:
+            laptop = await start_node(network, "laptop", "phone")
+            phone = await start_node(network, "phone", "laptop")
+            await phone.peer("laptop").grant("notes")
+            await laptop.peer("phone").send({"note": 1}, service="notes")
+            message = await anext(phone.messages("notes"))
+            …
 
-    simulate(scenario)
+        simulate(scenario)
+
+docs/api.md has a longer one, with crashes and a lost network.
 """
 
 from __future__ import annotations
@@ -89,6 +93,9 @@ async def start_node(
     network: SimulatedNetwork, name: str, *contacts: str, options: NodeOptions | None = None
 ) -> SimulatedNode:
     """Start the node of the host with this name; it ends with the host.
+
+    To start it again after ``network.host(name).crash()``, call this again: identity, contacts and disk are
+    the same.
 
     Args:
         contacts: names of hosts that it knows; those it knew before need not be named.

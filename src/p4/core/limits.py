@@ -159,9 +159,6 @@ PROBE_SECONDS = 0.8
 
 # --- messages -------------------------------------------------------------------------------------
 
-TEXT_BYTES = 32 * 1024
-"""Longest chat text in UTF-8: fits a data-channel message of every library with its JSON around it."""
-
 OUTBOX_MESSAGES = 1_000_000
 """Unacknowledged messages per contact before ``send`` refuses more."""
 

@@ -96,12 +96,18 @@ class Reader:
         if not self._window:
             self._window = self._budget.begin()
 
-    def asks(self) -> None:
-        """The application asks for more. If it has all that a window brought, the window is too small."""
-        if not self._bytes.held and self.position - self._grown_at >= self._window:
-            self._grown_at = self.position
+    def asks(self) -> bool:
+        """The application asks for more. If it has all that a window brought, the window is too small.
+
+        Returns:
+            Whether the contact may be told of more room.
+        """
+        position = self.position
+        if not self._bytes.held and position - self._grown_at >= self._window:
+            self._grown_at = position
             if self._window:
                 self._window = self._budget.grow(self._window)
+        return 4 * (position + self._window - self._told_limit) >= self._window
 
     def release(self) -> None:
         """The stream is over: give all memory back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from p4.core import limits
 from p4.core.session.heartbeat import Heartbeat, Verdict
 from p4.errors import LinkError
 from p4.ports import Clock
@@ -19,8 +20,9 @@ class Liveness:
         send: sends a ping with this token; raises LinkError.
         lost: told why the link is over.
         leads: whether we made the offer; see `Heartbeat`.
-        queued: bytes that wait to leave. When they become less the far end has taken some: a sign of life
-            also while all of what it could say waits behind our own data.
+        queued: bytes that wait to leave. When many become fewer the far end has taken some: a sign of life
+            also while all of what it could say waits behind our own data. A few say nothing: they leave our
+            queue also when nobody is there.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Liveness:
         now = self._clock.monotonic()
         left, before = self._queued(), self._left
         self._left = left
-        if left < before:
+        if left < before and before > limits.LINK_LOW_WATER_BYTES:
             self._heartbeat.heard(now)
         match self._heartbeat.tick(now):
             case Verdict.DEAD:

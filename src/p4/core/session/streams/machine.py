@@ -165,7 +165,9 @@ class StreamMachine:
                 return []
             case Consume(through, at_once):
                 self._consume(through, now, at_once=at_once)
-                return self._go_on(now) if at_once or self._enough_consumed else []
+                stored = self._stored
+                worth = at_once or stored is None or self.reader.is_worth_saving(stored.consumed)
+                return self._go_on(now) if worth else []
             case FrameArrived(frame):
                 return self._frame(frame, now)
             case LinkUp():
@@ -347,15 +349,6 @@ class StreamMachine:
             self._commit_latest = now + limits.STREAM_COMMIT_SECONDS[1]
         self._commit_at = min(now + limits.STREAM_COMMIT_SECONDS[0], self._commit_latest)
 
-    @property
-    def _enough_consumed(self) -> bool:
-        """Whether what was consumed since the last save is worth one: all, or a quarter of the window."""
-        reader, stored = self.reader, self._stored
-        lag = reader.consumed - (stored.consumed if stored is not None else 0)
-        return reader.consumed == reader.end or 4 * lag >= max(
-            reader.window, limits.STREAM_FIRST_WINDOW_BYTES
-        )
-
     def _skipped(self, now: float) -> list[StreamEffect]:
         self.reader.asks()
         self._consume(self.reader.position, now, at_once=False)
@@ -374,7 +367,7 @@ class StreamMachine:
                 return []
             due = (
                 self._commit_now
-                or self._enough_consumed
+                or reader.is_worth_saving(stored.consumed)
                 or (self._commit_at is not None and now >= self._commit_at)
             )
             if not due:

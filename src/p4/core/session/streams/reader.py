@@ -109,6 +109,11 @@ class Reader:
                 self._window = self._budget.grow(self._window)
         return 4 * (position + self._window - self._told_limit) >= self._window
 
+    def is_worth_saving(self, on_disk: int) -> bool:
+        """Whether so much was consumed beyond ``on_disk``: everything, or a quarter of the window."""
+        lag = self.consumed - on_disk
+        return self.consumed == self.end or 4 * lag >= max(self._window, limits.STREAM_FIRST_WINDOW_BYTES)
+
     def release(self) -> None:
         """The stream is over: give all memory back."""
         self._budget.give_back(self._window)

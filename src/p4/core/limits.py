@@ -308,7 +308,7 @@ STREAM_TURN_BYTES = 60 * 1024
 """Most bytes of a stream that are sent before the next one's turn; fits a message of a data channel."""
 
 STREAM_RECENT_BYTES = (1024 * 1024, 4 * 1024 * 1024)
-"""Bytes just written that are kept in memory to be sent without being read back: of a stream, of a contact."""
+"""Bytes just written that stay in memory, to be sent without being read back: of a stream, of a contact."""
 
 STREAM_FETCH_BYTES = 120 * 1024
 """Bytes read back from the disk at a time: two turns."""

@@ -168,7 +168,7 @@ OUTBOX_BYTES = 1024 * 1024 * 1024
 SEND_WINDOW_MESSAGES = 2048
 """Messages under way without acknowledgement; bounds what a receiver must keep in memory."""
 
-INBOX_UNCONSUMED = 10_000
+INBOX_UNCONSUMED = 100_000
 """Received messages that the application has not taken; beyond it the node stops accepting more."""
 
 INBOX_WINDOW = 256

@@ -101,7 +101,11 @@ class Chaos:
         elif fault == "bad-weather":
             await self._bad_weather()
         else:
-            self._network.host(place).die(silent=fault == "lose-power")
+            host = self._network.host(place)
+            if fault == "lose-power":
+                host.lose_power()
+            else:
+                host.crash()
             await asyncio.sleep(self._world.draw(self._outage) if chance.random() < 0.5 else 0.0)
             await self._ensure_running(place)
 

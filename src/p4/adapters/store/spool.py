@@ -128,12 +128,10 @@ class FileSpool:
         if not view:
             return
         if len(view) <= SMALL_BYTES and not self._appending.locked() and self._has_room():
-            pieces = self._plan(view)
             try:
-                self._write(pieces)
+                self._append_small(view)
             except OSError as error:
                 raise self._refusal(error, "write") from error
-            self._written(pieces)
             self._tail += view
             if len(self._tail) > TAIL_BYTES:
                 del self._tail[: TAIL_BYTES // 2]
@@ -142,6 +140,22 @@ class FileSpool:
             # still to be written.
             mine = view if isinstance(data, bytes) else memoryview(bytes(view))
             await _in_turn(self._appending, lambda: self._append(mine))
+
+    def _append_small(self, view: memoryview) -> None:
+        """Add one record to the last segment: what is typed, or one side of a dialogue. Raises OSError."""
+        self._undo()
+        last = self._segments[-1]
+        place, record = last.size, b"".join(segment.encode(last.end, view))
+        try:
+            last.write(place, [record])
+        except OSError:
+            self._to_undo.append(_Piece(last, False, place, [], [], last.end, place))
+            with contextlib.suppress(OSError):
+                self._undo()  # or before the next append, as in `_write`
+            raise
+        last.mark(last.end, place)
+        last.end, last.size = last.end + len(view), place + len(record)
+        self._unsynced[last.path] = last
 
     async def _append(self, view: memoryview) -> None:
         pieces = self._plan(view)

@@ -12,6 +12,7 @@ from p4.core.identity import PeerId
 from p4.core.session.stream_frames import ResetReason, StreamFrame, encode_data
 from p4.core.session.streams.events import (
     Cancel,
+    Consume,
     Discard,
     DiskRefused,
     Ended,
@@ -27,6 +28,7 @@ from p4.core.session.streams.events import (
     StreamEffect,
     StreamEvent,
     TimePassed,
+    Took,
     Transmit,
     WillWrite,
     Wrote,
@@ -45,6 +47,9 @@ _log = logging.getLogger(__name__)
 
 _PIECE_BYTES = 256 * 1024
 """Written to the spool, and offered to the link, at a time."""
+
+_READING = (Consume, Took)
+"""Events that give the link nothing to send by themselves: many times a second, so nothing is looked for."""
 
 _SENTENCES = {
     ResetReason.CANCELLED: ("cancelled", "ended the stream before its end"),
@@ -126,8 +131,13 @@ class StreamDriver:
 
     def feed(self, event: StreamEvent) -> None:
         """Something happened. Raises FrameError if it is a frame that breaks the specification."""
-        if not self.closed:
-            self._carry_out(self.machine.handle(event, self._context.clock.monotonic()))
+        if self.closed:
+            return
+        effects = self.machine.handle(event, self._context.clock.monotonic())
+        if effects or type(event) not in _READING:
+            self._carry_out(effects)
+        elif self._timer is None:
+            self._arm()
 
     def link_down(self) -> None:
         """The link is over."""
@@ -306,10 +316,10 @@ class StreamDriver:
                 case Ended():
                     self.error = self._error(effect)
                     self._wake()
-        if self.machine.sendable:
+        if not self.queued:
             self._offer()
-        if self._timer is None and self.machine.deadline is not None:
-            self._arm(self.machine.deadline)
+        if self._timer is None:
+            self._arm()
 
     def _error(self, ended: Ended) -> StreamError:
         code, what = _SENTENCES[ended.reason]
@@ -371,9 +381,11 @@ class StreamDriver:
 
     # -- time -------------------------------------------------------------------------------------------
 
-    def _arm(self, deadline: float) -> None:
-        # One timer, looked at when it fires: the deadline moves with every read.
-        self._timer = asyncio.get_running_loop().call_at(deadline, self._time_passed)
+    def _arm(self) -> None:
+        deadline = self.machine.deadline
+        if deadline is not None:
+            # One timer, looked at when it fires: the deadline moves with every read.
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._time_passed)
 
     def _time_passed(self) -> None:
         self._timer = None
@@ -383,4 +395,4 @@ class StreamDriver:
         if self._context.clock.monotonic() >= deadline:
             self.feed(TimePassed())
         else:
-            self._arm(deadline)
+            self._arm()

@@ -205,11 +205,13 @@ class Stream:
             driver.raise_error()
             data = machine.take(most)
             if data:
-                driver.feed(Took())
+                if machine.reader.asks():
+                    driver.feed(Took())
                 return data
             if machine.reader.at_end or driver.finished:
                 return b""
-            driver.feed(Took())
+            if machine.reader.asks():
+                driver.feed(Took())
             await driver.changed()
 
     def _give(self, most: int) -> bytes:

@@ -98,6 +98,29 @@ class AcceptsBeyondTheQuota(MemoryStore):
         return await super().perform(peer_id, operation)
 
 
+class BeginsWithWhatWaits(MemoryStore):
+    """What was dropped or replaced looks confirmed."""
+
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        result = await super().perform(peer_id, operation)
+        if (record := self.disk.peers.get(peer_id)) is not None:
+            first = min(self.disk.outbox.get(peer_id, {}), default=record.out_next)
+            self.disk.peers[peer_id] = replace(record, out_first=first)
+        return result
+
+
+class ClosesHolesOfARenewedOutbox(MemoryStore):
+    """Handles of the application name other messages."""
+
+    async def perform(self, peer_id: PeerId, operation: stored.Operation) -> Any:
+        result = await super().perform(peer_id, operation)
+        if isinstance(operation, stored.RenewOutbox):
+            waiting = self.disk.outbox.get(peer_id, {}).values()
+            queue = [message._replace(number=place) for place, message in enumerate(waiting, 1)]
+            return self.disk.put_outbox(peer_id, queue, replace(result, out_next=len(queue) + 1))
+        return result
+
+
 class ContractFor(StoreContract, OutboxContract, InboxContract, RestoredStoreContract):
     def __init__(self, kind: type[MemoryStore]) -> None:
         self._kind = kind
@@ -121,6 +144,8 @@ class ContractFor(StoreContract, OutboxContract, InboxContract, RestoredStoreCon
             KeepsTheNumbersOfARenewedOutbox,
             "test_a_renewed_outbox_has_a_new_name_and_the_same_texts_numbered_from_one",
         ),
+        (BeginsWithWhatWaits, "test_only_what_is_confirmed_moves_the_beginning"),
+        (ClosesHolesOfARenewedOutbox, "test_a_renewed_outbox_keeps_its_holes"),
         (ForgetsWhatItSent, "test_what_may_have_been_sent_is_known_after_reopening"),
         (ForgetsRetiredEpochs, "test_duplicates_stay_duplicates_when_an_epoch_comes_back"),
         (ReturnsBeforeItIsDurable, "test_what_has_returned_survives_the_loss_of_the_process"),

@@ -5,6 +5,10 @@
 DIR is on the disk to be measured (default: the current directory). Bodies have 100 bytes, calls carry 512
 messages. The busy thread counts, and lets go of the interpreter lock a thousand times a second as an event
 loop does. The disk's own speed is measured in the same run: one page written and synced at a time.
+
+Beside the rate stand the median and the slowest call, and the processor time of the whole process for one
+call. Where the rate falls and the processor time does not, the machine was busy with something else: a call
+of `ReadOutbox`, which never waits for the disk, tells the same.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import statistics
 import sys
 import tempfile
 import threading
@@ -90,11 +95,18 @@ async def measure(path: Path) -> None:
     await store.open()
     for name, operation in STEPS.items():
         calls = [operation(turn) for turn in range(BATCHES)]
-        begin = time.perf_counter()
+        taken: list[float] = []
+        processor = time.process_time()
         for call in calls:  # one after the other: each is a transaction of its own
+            begin = time.perf_counter()
             await store.perform(PEER, call)
-        alone = time.perf_counter() - begin
-        print(f"  {name:18} {BATCH * BATCHES / alone:9.0f} messages/s")
+            taken.append(1000 * (time.perf_counter() - begin))
+        processor = 1000 * (time.process_time() - processor) / BATCHES
+        print(
+            f"  {name:18} {BATCH * BATCHES * 1000 / sum(taken):9.0f} messages/s; a call: "
+            f"median {statistics.median(taken):6.2f} ms, slowest {max(taken):7.2f} ms, "
+            f"processor {processor:6.2f} ms"
+        )
     await store.close()
 
 

@@ -16,9 +16,12 @@ from tests.adapters.store.test_sqlite import TestSqliteStore as Contract
 from tests.adapters.store_calls import ALICE, append, queued
 from tests.adapters.store_contract import StoreContract
 
-from p4.adapters.store import commits, inbox, outbox, peers, rows
-from p4.adapters.store.relations import Relations
+from p4.adapters.store import commits, inbox, outbox, peers, rows, sqlite
+from p4.adapters.store.relations import Relation, Relations
 from p4.adapters.store.sqlite import SqliteStore
+from p4.core.identity import PeerId
+from p4.core.session.messages import stored
+from p4.ports import PeerRecord
 
 Patch = pytest.MonkeyPatch
 
@@ -90,6 +93,70 @@ def acknowledgements_not_counted(patch: Patch) -> None:
     patch.setattr(outbox, "_removed", lambda *_: None)
 
 
+def beginning_is_what_waits_first(patch: Patch) -> None:
+    """What was dropped or replaced looks confirmed."""
+    write = Relations.write
+
+    def wrong(self: Relations) -> None:
+        for relation in self._changed.values():
+            relation.out_first = oldest(self, relation) or relation.out_next
+        write(self)
+
+    patch.setattr(Relations, "write", wrong)
+
+
+def oldest(relations: Relations, relation: Relation) -> int | None:
+    (number,) = relations.connection.execute(
+        "SELECT min(number) FROM outbox WHERE relation = ?", (relation.id,)
+    ).fetchone()
+    return None if number is None else int(number)
+
+
+def confirmed_only_if_something_waits(patch: Patch) -> None:
+    def wrong(relations: Relations, peer_id: PeerId, operation: stored.AcknowledgeOutbox) -> None:
+        relation = relations.find(peer_id)
+        if relation is not None and (oldest(relations, relation) or relation.out_next) <= operation.through:
+            outbox.acknowledge(relations, peer_id, operation)
+
+    patch.setitem(sqlite._PERFORM, stored.AcknowledgeOutbox, wrong)
+
+
+def holes_closed_when_renewed(patch: Patch) -> None:
+    """Handles of the application name other messages."""
+
+    def wrong(relations: Relations, peer_id: PeerId, operation: stored.RenewOutbox) -> PeerRecord:
+        outbox.renew(relations, peer_id, operation)
+        relation = relations.get(peer_id)
+        numbers = relations.connection.execute(
+            "SELECT number FROM outbox WHERE relation = ? ORDER BY number", (relation.id,)
+        ).fetchall()
+        for place, (number,) in enumerate(numbers, 1):
+            relations.connection.execute(
+                "UPDATE outbox SET number = ? WHERE relation = ? AND number = ?", (place, relation.id, number)
+            )
+        relation.out_next = len(numbers) + 1
+        relations.changed(relation)
+        return peers.load_peer(relations, peer_id)
+
+    patch.setitem(sqlite._PERFORM, stored.RenewOutbox, wrong)
+
+
+def next_number_stays_when_renewed(patch: Patch) -> None:
+    def wrong(relations: Relations, peer_id: PeerId, operation: stored.RenewOutbox) -> PeerRecord:
+        following = relations.get(peer_id).out_next
+        outbox.renew(relations, peer_id, operation)
+        relation = relations.get(peer_id)
+        relation.out_next = following
+        relations.changed(relation)
+        return peers.load_peer(relations, peer_id)
+
+    patch.setitem(sqlite._PERFORM, stored.RenewOutbox, wrong)
+
+
+def forgotten_epoch_begins_with_one(patch: Patch) -> None:
+    patch.setattr(inbox, "_highest", lambda *_: 0)
+
+
 MUTANTS: list[Callable[[Patch], None]] = [
     positions_from_what_is_there,
     counters_not_written,
@@ -102,6 +169,11 @@ MUTANTS: list[Callable[[Patch], None]] = [
     one_row_missing_of_many,
     others_consumed,
     acknowledgements_not_counted,
+    beginning_is_what_waits_first,
+    confirmed_only_if_something_waits,
+    holes_closed_when_renewed,
+    next_number_stays_when_renewed,
+    forgotten_epoch_begins_with_one,
 ]
 
 

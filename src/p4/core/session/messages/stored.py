@@ -185,7 +185,8 @@ class AcceptInbox:
     ``through`` is not, the epoch becomes the present one (retiring the one before), and ``through + 1`` is
     expected. Each kept message with a key removes older ones of the contact with its service and key, except
     those at ``held`` positions, which the application has been given. A message whose time has passed is
-    counted, but not kept.
+    counted, but not kept. In an epoch that was forgotten and comes back, nothing is expected below the number
+    after the highest that still waits under its name, so that it does not wait twice.
 
     Args:
         messages: in order of their numbers; numbers without a message may lie between them.

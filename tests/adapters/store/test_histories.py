@@ -1,0 +1,53 @@
+"""Whatever happens in whatever order, every store gives the answers of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase
+from tests.adapters.store import test_sqlite_mutants as planted
+from tests.adapters.store.histories import MakeStore, agree, memory_stores, sqlite_stores
+from tests.testing.test_store_mutants import BeginsWithWhatWaits, ClosesHolesOfARenewedOutbox
+
+from p4.core import limits
+from p4.testing.memory_store import MemoryDisk, MemoryStore
+
+Stores = Callable[[Path], MakeStore]
+
+
+@pytest.fixture(autouse=True)
+def _short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs are forgotten after two more, so that short histories have forgotten ones come back."""
+    monkeypatch.setattr(limits, "RETIRED_EPOCHS", 2)
+
+
+@pytest.mark.parametrize(("stores", "examples"), [(sqlite_stores, 60), (memory_stores, 300)])
+def test_a_store_answers_as_the_reference(stores: Stores, examples: int) -> None:
+    agree(stores, examples)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stores", "examples"), [(sqlite_stores, 400), (memory_stores, 1500)])
+def test_a_store_answers_as_the_reference_in_many_histories(stores: Stores, examples: int) -> None:
+    agree(stores, examples)
+
+
+@pytest.mark.parametrize("mutant", planted.MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_mistake_of_the_database_is_found(
+    monkeypatch: pytest.MonkeyPatch, mutant: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    mutant(monkeypatch)
+    with pytest.raises(AssertionError):
+        agree(sqlite_stores, 60, [Phase.generate])
+
+
+@pytest.mark.parametrize("kind", [BeginsWithWhatWaits, ClosesHolesOfARenewedOutbox])
+def test_a_mistake_of_the_memory_store_is_found(kind: type[MemoryStore]) -> None:
+    def stores(_: Path) -> MakeStore:
+        disk = MemoryDisk()
+        return lambda: kind(disk)
+
+    with pytest.raises(AssertionError):
+        agree(stores, 60, [Phase.generate])

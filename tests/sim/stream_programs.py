@@ -19,13 +19,7 @@ from tests.sim.simulated_node import SimulatedNode, book_for, identity_of
 from tests.sim.test_chaos import ALICE, BOB, Programs
 
 from p4.core import limits
-from p4.errors import (
-    CallDeadlineError,
-    CallError,
-    CallRefusedError,
-    OutcomeUnknownError,
-    StreamError,
-)
+from p4.errors import CallDeadlineError, CallError, CallRefusedError, OutcomeUnknownError, StreamError
 from p4.node.calls import IncomingCall
 from p4.node.streams import Stream
 from p4.ports import PeerRecord
@@ -71,14 +65,18 @@ class Way:
     accepted: int = 0
     """`Stream.write` has returned for everything below."""
     flushed: int = 0
-    final: bool = False
-    """Whether the writer has begun to end it."""
+    finals: list[bytes] = field(default_factory=list)
+    """All of it, each time that the writer ended it: again after its disk was put back."""
     kept: bytearray = field(default_factory=bytearray)
 
     @property
     def arrived(self) -> bool:
         """Whether the reader has all of it. (It may have died before it saw the end.)"""
-        return self.final and self.kept == self.written
+        return self.kept in self.finals
+
+    def end(self) -> None:
+        """The writer is about to end it."""
+        self.finals.append(bytes(self.written))
 
     def was_written(self, offset: int, data: bytes) -> bool:
         """Whether these bytes were at this offset at some time."""
@@ -256,10 +254,12 @@ class StreamPrograms(Programs):
                 writing = tasks.create_task(self._write(film.forth, stream, f"{film.name} forth"))
                 if film.kind == "request":
                     await writing
-                    film.closing = film.forth.final = True
+                    film.closing = True
+                    film.forth.end()
                     await stream.close_writing()
                 tasks.create_task(self._read(film.back, stream, f"{film.name} back"))
-            film.closing = film.forth.final = True
+            film.closing = True
+            film.forth.end()
             await stream.close_writing()
             await stream.wait_done()
         except* StreamError as group:
@@ -308,7 +308,7 @@ class StreamPrograms(Programs):
 
     async def _write_all(self, way: Way, stream: Stream, what: str) -> None:
         await self._write(way, stream, what)
-        way.final = True
+        way.end()
         await stream.close_writing()
 
     async def _write(self, way: Way, stream: Stream, what: str) -> None:

@@ -31,6 +31,14 @@ async def scenario(network: SimulatedNetwork, seed: int) -> StreamPrograms:
     programs = StreamPrograms(network, power_fails=power_fails)
     await asyncio.gather(programs.start(ALICE), programs.start(BOB))
     await Chaos(network, [ALICE, BOB], restart=programs.start, weights=weights).run(150.0)
+    await settled(programs)
+    for name in (ALICE, BOB):
+        await network.host(name).run(programs.nodes[name].close())
+    return programs
+
+
+async def settled(programs: StreamPrograms) -> None:
+    """Begin nothing new; then everything arrives, and is as it should be."""
     programs.sending = False
     programs.check()
     deadline = asyncio.get_running_loop().time() + CALM_SECONDS
@@ -41,9 +49,6 @@ async def scenario(network: SimulatedNetwork, seed: int) -> StreamPrograms:
     programs.check()
     programs.check_streams()
     programs.check_calls()
-    for name in (ALICE, BOB):
-        await network.host(name).run(programs.nodes[name].close())
-    return programs
 
 
 def run_seeds(first: int, count: int) -> None:

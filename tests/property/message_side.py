@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.core.session.messages.model_disk import ModelDisk
 
+from p4.core.session.messages.events import Submit
 from p4.core.session.messages.machine import MessageMachine
 from p4.core.session.messages.stored import Draft, InboxMessage, Operation
 from p4.core.session.session_frames import Resume
@@ -81,3 +82,9 @@ class Side:
     crashed: bool = False
     missing_told: int = 0
     may_be_silent: bool = False
+
+    def next_submit(self) -> Submit:
+        """What its application hands over next."""
+        self.token += 1
+        self.open_tokens.add(self.token)
+        return Submit(self.token, self.script.pop(0))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from tests.core.session.messages.model_disk import RefusalError
 from tests.property.message_checks import check_consumed, check_delivered, check_frame
@@ -38,7 +38,6 @@ from p4.core.session.messages.events import (
     Performed,
     Received,
     Rejected,
-    Submit,
     Take,
     TimePassed,
     Transmit,
@@ -68,7 +67,7 @@ class World:
 
     Args:
         scripts: what the application of each side hands over, in order.
-        flaps, crashes, repeats: how often a link breaks, a process dies, a frame arrives twice.
+        flaps, crashes, repeats, full: how often a link breaks, a process dies, a frame is doubled, a disk full.
         expiry: whether the wall clock may jump beyond every time to live.
         refusal: whether side 1 may take its grant for ``door`` back.
     """
@@ -81,6 +80,7 @@ class World:
         flaps: int = 0,
         crashes: int = 0,
         repeats: int = 0,
+        full: int = 0,
         expiry: bool = False,
         refusal: bool = False,
         takes: bool = False,
@@ -88,7 +88,7 @@ class World:
         self.make = make
         self.now = 0.0
         self.now_ms = 1_000
-        self.flaps, self.crashes, self.repeats = flaps, crashes, repeats
+        self.flaps, self.crashes, self.repeats, self.full = flaps, crashes, repeats, full
         self.expiry, self.refusal, self.takes = expiry, refusal, takes
         self.link = 1
         self.wires: list[list[MessageFrame]] = [[], []]
@@ -106,8 +106,7 @@ class World:
         return self.make(disk.model.load(), quota=ROOMY, fresh_epoch=epochs, grants=self.grants[index])
 
     def copy(self) -> World:
-        copied: World = pickle.loads(pickle.dumps(self))  # noqa: S301 # as above
-        return copied
+        return cast("World", pickle.loads(pickle.dumps(self)))  # noqa: S301 # as above
 
     def key(self) -> bytes:
         return pickle.dumps(self)
@@ -120,6 +119,8 @@ class World:
                 yield f"{index} hands over", partial(World.submit, index=index)
             if side.todo:
                 yield f"disk {index}: {type(side.todo[0]).__name__}", partial(World.work, index=index)
+                if self.full:
+                    yield f"disk {index} is full", partial(World.refuse, index=index)
             if side.joined != self.link:
                 yield f"{index} joins link {self.link}", partial(World.join, index=index)
             elif self.wires[index]:
@@ -139,14 +140,10 @@ class World:
             yield "1 takes a grant back", World.take_grant_back
 
     def submit(self, index: int) -> None:
-        side = self.sides[index]
-        side.token += 1
-        side.open_tokens.add(side.token)
-        self.feed(index, Submit(side.token, side.script.pop(0)))
+        self.feed(index, self.sides[index].next_submit())
 
     def work(self, index: int) -> None:
-        side = self.sides[index]
-        operation = side.todo.pop(0)
+        operation = self.sides[index].todo.pop(0)
         try:
             result = self._perform(index, operation)
         except RefusalError as error:
@@ -156,6 +153,7 @@ class World:
 
     def refuse(self, index: int) -> None:
         """The disk fails once."""
+        self.full -= bool(self.full)
         self.feed(index, Failed(self.sides[index].todo.pop(0), "full", "The disk is full."))
 
     def join(self, index: int) -> None:

@@ -244,7 +244,7 @@ MUTANTS: dict[Callable[[Patch], None], Callable[[], World]] = {
     drops_without_a_word: lambda: World(MessageMachine, [SHORT_LIVED, []], expiry=True),
     believes_an_answer_to_an_earlier_link: lambda: at_once(flaps=2),
     acknowledges_what_another_link_brought: lambda: at_once(flaps=1),
-    loses_what_the_disk_refused: at_once,
+    loses_what_the_disk_refused: lambda: at_once(full=1),
     is_silent_about_a_gap: lambda: after_backup(1),
     is_silent_about_a_queue_it_has_forgotten: lambda: after_backup(0, 1),
     tells_taken_before_it_is: lambda: at_once(takes=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -18,12 +19,12 @@ class Watched:
     """A link whose far end answers the first ping and is silent then."""
 
     def __init__(self, queued: Iterator[int]) -> None:
-        self.lost: list[str] = []
+        self.lost = asyncio.Event()
         self.pings: list[int] = []
         self.liveness = Liveness(
             VirtualClock(),
             send=self.pings.append,
-            lost=self.lost.append,
+            lost=lambda reason: self.lost.set(),
             queued=lambda: next(queued),
             leads=True,
         )
@@ -33,8 +34,8 @@ class Watched:
         await asyncio.sleep(0.05)
         self.liveness.pong(self.pings[0])
         began = loop.time()
-        while not self.lost and loop.time() < began + most:
-            await asyncio.sleep(0.05)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.lost.wait(), most)
         self.liveness.close()
         return loop.time() - began
 

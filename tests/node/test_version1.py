@@ -8,7 +8,6 @@ import pytest
 from tests.node.harness import HIGHER, LOWER, QUICK, Puppet, received, start, until
 from tests.sim.simulated_node import SimulatedNode
 
-from p4.core import limits
 from p4.core.signaling import Answer
 from p4.errors import DeliveryError, P4Error
 from p4.node.events import NodeWarning

@@ -67,7 +67,7 @@ class World:
 
     Args:
         scripts: what the application of each side hands over, in order.
-        flaps, crashes, repeats, full: how often a link breaks, a process dies, a frame is doubled, a disk full.
+        flaps, crashes, repeats, full: how often a link breaks, a process dies, a frame doubled, a disk fails.
         expiry: whether the wall clock may jump beyond every time to live.
         refusal: whether side 1 may take its grant for ``door`` back.
     """

@@ -14,7 +14,7 @@ from p4.testing.virtual_time import run
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_bytes_that_find_room_in_two_parts_are_written_once(
-    monkeypatch: pytest.MonkeyPatch, kind: type[bytes] | type[bytearray] | type[memoryview]
+    monkeypatch: pytest.MonkeyPatch, kind: type[bytes | bytearray | memoryview]
 ) -> None:
     """The first part fills the spool; by the time of the second one there is room for all of it again."""
     monkeypatch.setattr(limits, "STREAM_SPOOL_BYTES", 100_000)

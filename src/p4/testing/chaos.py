@@ -103,7 +103,7 @@ class Chaos:
         else:
             host = self._network.host(place)
             if fault == "lose-power":
-                host.lose_power()
+                host.lose_power(kept=chance.choice((0.0, chance.random())))
             else:
                 host.crash()
             await asyncio.sleep(self._world.draw(self._outage) if chance.random() < 0.5 else 0.0)

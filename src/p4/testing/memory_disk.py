@@ -78,10 +78,16 @@ class MemoryDisk:
         self.streams, self.spools = earlier.streams, earlier.spools
         self.last_position = earlier.last_position
 
-    def lose_power(self) -> None:
-        """Drop what was not synced: the ends of spools. For a host that is down."""
+    def lose_power(self, *, kept: float = 0.0) -> None:
+        """Drop what was not synced: the ends of spools. For a host that is down.
+
+        Args:
+            kept: the part of these ends, 0 to 1, that had reached the medium by chance.
+        """
         for spool in self.spools.values():
-            del spool.data[max(0, spool.synced - spool.start) :]
+            safe = max(spool.synced, spool.start)
+            del spool.data[safe + int((spool.end - safe) * kept) - spool.start :]
+            spool.synced = spool.end
 
     def forget(self, peer_id: PeerId) -> None:
         """Remove everything about a contact."""

@@ -81,11 +81,15 @@ class SimulatedHost(Process):
         """Kill -9: no code of it runs any more; other hosts' streams end, its links just fall silent."""
         self.die(silent=False)
 
-    def lose_power(self) -> None:
-        """Like `crash`, but other hosts' streams are not told, and what was not synchronised is gone."""
+    def lose_power(self, *, kept: float = 0.0) -> None:
+        """Like `crash`, but other hosts' streams are not told, and what was not synchronised is gone.
+
+        Args:
+            kept: the part of the latter, 0 to 1, that is there all the same.
+        """
         if self.alive:
             self.die(silent=True)
-            self.disk.lose_power()
+            self.disk.lose_power(kept=kept)
 
 
 class SimulatedNetwork:

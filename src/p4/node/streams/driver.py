@@ -37,6 +37,7 @@ from p4.core.session.streams.machine import StreamMachine
 from p4.core.session.streams.record import StreamRecord
 from p4.core.session.streams.windows import WindowBudget
 from p4.errors import StateError, StreamError
+from p4.node.streams.outcome import error_of
 from p4.node.streams.recent import Allowance, RecentBytes
 from p4.node.streams.sending import Pump
 from p4.ports import Clock, Spool, Store
@@ -50,16 +51,6 @@ _PIECE_BYTES = 256 * 1024
 
 _READING = (Consume, Took)
 """Events that give the link nothing to send by themselves: many times a second, so nothing is looked for."""
-
-_SENTENCES = {
-    ResetReason.CANCELLED: ("cancelled", "ended the stream before its end"),
-    ResetReason.FAILED: ("failed", "ended the stream because it failed"),
-    ResetReason.NOT_GRANTED: ("not-granted", "does not let the other side use the service"),
-    ResetReason.TOO_MANY: ("too-many", "has too many streams open"),
-    ResetReason.DISK: ("disk", "could not go on with the stream because of its disk"),
-    ResetReason.LOST: ("lost", "lost the stream"),
-    ResetReason.REMOVED: ("removed", "removed the contact"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +247,11 @@ class StreamDriver:
 
     # -- sending --------------------------------------------------------------------------------------
 
+    @property
+    def has_more(self) -> bool:
+        """See `p4.node.streams.sending.Sender`."""
+        return self.machine.sendable > 0
+
     def next_frame(self, most: int) -> bytes | None:
         """See `p4.node.streams.sending.Sender`."""
         machine = self.machine
@@ -314,25 +310,12 @@ class StreamDriver:
                     self.finished = True
                     self._wake()
                 case Ended():
-                    self.error = self._error(effect)
+                    self.error = error_of(effect, self.machine)
                     self._wake()
         if not self.queued:
             self._offer()
         if self._timer is None:
             self._arm()
-
-    def _error(self, ended: Ended) -> StreamError:
-        code, what = _SENTENCES[ended.reason]
-        who = "The contact" if ended.by_contact else "This side"
-        text = f" It says: {ended.text}" if ended.text and ended.by_contact else f" {ended.text}".rstrip()
-        machine = self.machine
-        return StreamError(
-            f"{who} {what}; what was not consumed by then is discarded.{text}",
-            code=code,
-            consumed=machine.reader.consumed,
-            confirmed=machine.writer.confirmed,
-            by_contact=ended.by_contact,
-        )
 
     def _wake(self) -> None:
         for future in self._waiting:

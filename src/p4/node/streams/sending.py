@@ -47,6 +47,10 @@ class Sender(Protocol):
     queued: bool
     """Whether it waits for its turn; the pump's own mark."""
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something to send."""
+
     def next_frame(self, most: int) -> bytes | None:
         """An encoded DATA frame with up to so many bytes, which count as sent; None if none are at hand."""
 
@@ -101,8 +105,9 @@ class Pump:
                 frame = sender.next_frame(min(limits.STREAM_TURN_BYTES, max(room, _LEAST)))
                 if frame is None:
                     continue
-                sender.queued = True
-                self._waiting.append(sender)
+                if sender.has_more:
+                    sender.queued = True
+                    self._waiting.append(sender)
                 transport.send_data(frame)
         except LinkError as error:
             _log.debug("a link took no more: %s", error.message)

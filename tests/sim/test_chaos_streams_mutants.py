@@ -100,6 +100,7 @@ def test_confirming_before_the_disk_knows_is_found(monkeypatch: pytest.MonkeyPat
     assert found(power_fails=False)
 
 
+@pytest.mark.slow
 def test_an_end_at_a_start_that_is_not_told_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a power failure took and what was written anew are mixed up (spec/stream.md, A new link)."""
     honest = Writer.__init__

@@ -139,6 +139,13 @@ HEARTBEAT_SECONDS = 1.0
 HEARTBEAT_FOLLOW_SECONDS = 1.5
 """The same for the side that answered: it normally hears the other's ping before."""
 
+IDLE_SECONDS = 30.0
+"""A link that carried nothing but heartbeats for this long is idle."""
+
+HEARTBEAT_IDLE_FACTOR = 5
+"""On an idle link the intervals are so much longer. Its loss costs nobody anything; what is handed over ends
+the idleness, and the end of the warm stream tells of a dead process at once all the same."""
+
 HEARTBEAT_MISSES = 2.5
 """Silent intervals after which the link counts as dead: the second unanswered ping has had half a second."""
 

@@ -197,6 +197,7 @@ class LinkSession:
 
     def send(self, frames: Sequence[Frame]) -> None:
         """Send frames in order on the channel ``p4``. Raises LinkError."""
+        self._use()
         for message in packed(frames):
             self._link.send(CONTROL, message)
 
@@ -216,6 +217,7 @@ class LinkSession:
 
     def send_data(self, data: bytes) -> None:
         """Send an encoded DATA frame, in no order. Raises LinkError."""
+        self._use()
         self._link.send(BULK if BULK in self._open else CONTROL, data)
 
     def data_room(self) -> int:
@@ -255,11 +257,11 @@ class LinkSession:
             label, data = event.label, event.data
             if isinstance(data, bytes):
                 if label == BULK:
-                    self._bulk_message(data)
+                    self._further_message(data, Data, self._receiver.handle_data)
                 elif label == CONTROL:
                     self._control_message(data)
                 elif label == DATAGRAM:
-                    self._datagram_message(data)
+                    self._further_message(data, Datagram, self._receiver.handle_datagram)
             elif label == CHAT:
                 self._chat_message(data)
         elif isinstance(event, ChannelOpened):
@@ -371,27 +373,24 @@ class LinkSession:
                 case _:
                     session.append(frame)
         if session:
+            self._use()
             self._receiver.handle(session)
 
-    def _bulk_message(self, data: bytes) -> None:
+    def _further_message(self, data: bytes, kind: type[_T], take: Callable[[_T], None]) -> None:
+        """Something arrived on a channel beside ``p4``, which carries one kind of frame."""
         if not self._adopted or self.proof is None:
             return
         if self._liveness:
             self._liveness.heard()
+            self._liveness.used()
         frame = decode(data)
-        if not isinstance(frame, Data):
-            raise FrameError("The channel of streams carries something else.", code="out-of-turn")
-        self._receiver.handle_data(frame)
+        if not isinstance(frame, kind):
+            raise FrameError("A channel carries what belongs to another one.", code="out-of-turn")
+        take(frame)
 
-    def _datagram_message(self, data: bytes) -> None:
-        if not self._adopted or self.proof is None:
-            return
+    def _use(self) -> None:
         if self._liveness:
-            self._liveness.heard()
-        frame = decode(data)
-        if not isinstance(frame, Datagram):
-            raise FrameError("The channel of datagrams carries something else.", code="out-of-turn")
-        self._receiver.handle_datagram(frame)
+            self._liveness.used()
 
     def _queued(self) -> int:
         """What waits to leave: as long as it becomes less, the far end takes it."""

@@ -39,6 +39,7 @@ class Liveness:
         self._lost = lost
         self._queued = queued
         self._left = 0
+        self._used = False
         self._heartbeat = Heartbeat(clock.monotonic(), leads=leads)
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -53,6 +54,13 @@ class Liveness:
     def heard(self) -> None:
         """Something arrived."""
         self._heartbeat.heard(self._clock.monotonic())
+
+    def used(self) -> None:
+        """Something other than a heartbeat is sent or has arrived."""
+        if not self._used:
+            self._used = True
+            if self._heartbeat.idle and not self._closed:
+                asyncio.get_running_loop().call_soon(self._watch)
 
     def pong(self, token: int) -> None:
         """A pong arrived."""
@@ -78,6 +86,9 @@ class Liveness:
         self._left = left
         if left < before and before > limits.LINK_LOW_WATER_BYTES:
             self._heartbeat.heard(now)
+        if self._used:
+            self._used = False
+            self._heartbeat.used(now)
         match self._heartbeat.tick(now):
             case Verdict.DEAD:
                 self._lost("the contact's node does not answer any more")

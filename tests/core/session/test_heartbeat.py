@@ -118,7 +118,7 @@ def test_an_idle_link_has_one_asking_side() -> None:
     leader, follower = Heartbeat(START, leads=True), Heartbeat(START, leads=False)
     asked = {"leader": 0, "follower": 0}
     now = START
-    while now < START + 60:
+    while now < START + 25:
         for name, one, other in (("leader", leader, follower), ("follower", follower, leader)):
             if one.tick(now) is Verdict.PING:
                 asked[name] += 1
@@ -126,7 +126,7 @@ def test_an_idle_link_has_one_asking_side() -> None:
                 other.heard(now + 0.2)
                 one.pong(token, now + 0.4)
         now += 0.05
-    assert asked["leader"] >= 40
+    assert asked["leader"] >= 15
     assert asked["follower"] <= 1  # the first, which measures
 
 
@@ -134,3 +134,56 @@ def test_the_follower_asks_when_the_leader_is_silent() -> None:
     follower = Heartbeat(START, leads=False)
     follower.pong(follower.next_ping(START), START + 0.05)
     assert follower.tick(START + 0.05 + limits.HEARTBEAT_FOLLOW_SECONDS) is Verdict.PING
+
+
+def idle_link(round_trip: float = 0.05) -> tuple[Heartbeat, float]:
+    """A heartbeat that nobody has used for long, right after an answer, and the time."""
+    heartbeat, now = measured(round_trip)
+    while not heartbeat.idle:
+        now = heartbeat.deadline
+        if heartbeat.tick(now) is Verdict.PING:
+            now += round_trip
+            heartbeat.pong(heartbeat.next_ping(now - round_trip), now)
+        assert now < START + 2 * limits.IDLE_SECONDS
+    return heartbeat, now
+
+
+def test_an_unused_link_is_asked_less_often() -> None:
+    heartbeat, now = idle_link()
+    assert now >= START + limits.IDLE_SECONDS
+    assert heartbeat.deadline - now > 3 * limits.HEARTBEAT_SECONDS
+
+
+def test_an_unused_link_that_does_not_answer_is_dead_soon_after_it_was_asked() -> None:
+    heartbeat, now = idle_link()
+    pings: list[float] = []
+    while (verdict := heartbeat.tick(now := max(now, heartbeat.deadline))) is not Verdict.DEAD:
+        assert verdict is Verdict.PING
+        pings.append(now)
+        heartbeat.next_ping(now)
+    silence = limits.HEARTBEAT_MISSES * limits.HEARTBEAT_SECONDS
+    assert now - pings[0] == pytest.approx(silence + 3 * 0.05)
+    assert len(pings) >= 3
+
+
+def test_use_ends_the_idleness_at_once() -> None:
+    heartbeat, now = idle_link()
+    now += 2.0
+    heartbeat.used(now)
+    assert not heartbeat.idle
+    assert heartbeat.tick(now) is Verdict.PING
+    heartbeat.next_ping(now)
+    assert heartbeat.tick(now + 1.0) is not Verdict.DEAD
+    while heartbeat.tick(now := max(now, heartbeat.deadline)) is Verdict.PING:
+        heartbeat.next_ping(now)
+    assert now - heartbeat._used < limits.HEARTBEAT_MISSES * limits.HEARTBEAT_SECONDS + 3 * 0.05
+
+
+def test_a_used_link_is_never_idle() -> None:
+    heartbeat, now = measured()
+    while now < START + 3 * limits.IDLE_SECONDS:
+        now += 5.0
+        heartbeat.used(now)
+        heartbeat.heard(now)
+        heartbeat.tick(now)
+        assert not heartbeat.idle

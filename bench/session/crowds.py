@@ -13,9 +13,6 @@ from bench.session.traffic import GROUP, Values
 CROWDS = 2
 """Processes that share the other ends of many links."""
 
-SETTLE_SECONDS = 3.0
-"""From the last link to the first look at memory and idle CPU."""
-
 CONNECT_SECONDS = 120.0
 
 QUEUE_STEP = 100_000
@@ -60,7 +57,7 @@ async def connected(directory: Path, scale: Scale) -> Values:
         async with asyncio.timeout(CONNECT_SECONDS):
             await hub.ask("all_connected")
         seconds = time.monotonic() - began
-        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.sleep(scale.settle_seconds)
         idle = await _idle(hub, scale.idle_seconds)
         count = share * CROWDS
         return {

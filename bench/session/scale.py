@@ -20,6 +20,8 @@ class Scale:
     contacts: int = 10_000
     contacts_settle_seconds: float = 10.0
     peers: int = 100
+    settle_seconds: float = 40.0
+    """From the last link to the first look: then the links are idle (spec/link.md, Heartbeat)."""
     idle_seconds: float = 20.0
     queued: int = 1_000_000
 
@@ -35,6 +37,7 @@ SHORT = Scale(
     killed_bytes=150_000_000,
     contacts_settle_seconds=3.0,
     peers=30,
+    settle_seconds=3.0,
     idle_seconds=5.0,
     queued=100_000,
 )

@@ -67,6 +67,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("d")
 
 
+@pytest.mark.slow
 def test_the_whole_story_without_tor(short: Path) -> None:
     process = start(short, "--direct")
     out, err = process.communicate(timeout=110)

@@ -69,6 +69,7 @@ def pair(p4: Run, p4_process: Run, tmp_path: Path) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 def test_a_film_survives_the_death_of_both(
     pair: dict[str, list[str]], start_film: Start, tmp_path: Path
 ) -> None:

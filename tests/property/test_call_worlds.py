@@ -69,6 +69,7 @@ def test_on_a_link_that_lives() -> None:
     assert explore(copies=1) > 500
 
 
+@pytest.mark.slow
 def test_with_a_lost_link() -> None:
     assert explore(flaps=1) > 20_000
 

@@ -29,7 +29,7 @@ from p4.core.session.messages.stored import RenewOutbox
 from p4.core.session.session_frames import Ack
 
 MOST_STATES = 8_000
-EXAMPLES = 600
+EXAMPLES = 3_000
 Patch = pytest.MonkeyPatch
 
 
@@ -253,7 +253,7 @@ MUTANTS: dict[Callable[[Patch], None], Callable[[], World]] = {
 }
 
 
-DEEP = {believes_an_answer_to_an_earlier_link}
+DEEP = {believes_an_answer_to_an_earlier_link, forgets_to_begin_anew_after_a_flap}
 """Found after thousands of states only."""
 
 

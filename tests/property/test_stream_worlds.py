@@ -89,7 +89,16 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("plan", SMALL.values(), ids=SMALL)
+QUICK = {"one byte each way", "more than a window", "a link that breaks"}
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(plan, id=name, marks=() if name in QUICK else pytest.mark.slow)
+        for name, plan in SMALL.items()
+    ],
+)
 def test_everything_arrives_and_is_forgotten(plan: Plan) -> None:
     assert explore(plan, turns=2) > 200
 

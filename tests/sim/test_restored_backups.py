@@ -134,7 +134,7 @@ def run_seeds(first: int, count: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_restored_backup_loses_nothing_that_is_accepted_after_it() -> None:
-    run_seeds(int(os.environ.get("P4_FIRST_SEED", "0")), int(os.environ.get("P4_SEEDS", "30")))
+    run_seeds(int(os.environ.get("P4_FIRST_SEED", "0")), int(os.environ.get("P4_SEEDS", "12")))
 
 
 @pytest.mark.slow

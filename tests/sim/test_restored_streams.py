@@ -149,6 +149,7 @@ def found() -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_without_a_bug_nothing_is_found() -> None:
     assert not found()
 

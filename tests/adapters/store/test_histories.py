@@ -23,7 +23,7 @@ def _short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "RETIRED_EPOCHS", 2)
 
 
-@pytest.mark.parametrize(("stores", "examples"), [(sqlite_stores, 20), (memory_stores, 60)])
+@pytest.mark.parametrize(("stores", "examples"), [(sqlite_stores, 10), (memory_stores, 20)])
 def test_a_store_answers_as_the_reference(stores: Stores, examples: int) -> None:
     agree(stores, examples)
 

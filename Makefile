@@ -25,12 +25,12 @@ demo: ## Two nodes find each other through Tor, talk, lose the link and get it b
 	@scripts/setup run
 	@$(BIN)/p4 demo $(ARGS)
 
-check: ## Style, types, import contracts and the quick tests: under a minute.
+check: ## Style, types, import contracts and the quick tests: about 1.5 minutes on two cores.
 	@scripts/setup check
 	@scripts/static-checks
 	@$(PYTEST) -n auto --dist=worksteal -m "not slow and not soak" $(ARGS)
 
-test: ## Everything that every change must pass, real Tor, browser and TURN included: about 15 minutes.
+test: ## Everything that every change must pass, real Tor, browser and TURN included: about 25 minutes.
 	@scripts/setup test
 	@scripts/static-checks
 	@$(PYTEST) -m "not soak" $(ARGS)

@@ -15,6 +15,10 @@ ARGS ?=
 export PYTHON VENV
 
 BIN := $(VENV)/bin
+# Whole programs and their networks are tested one after the other: several at once would measure the machine.
+REAL = tests/integration tests/packaging tests/cli
+# Status 5: ARGS chose no test of this part.
+NOTHING = [ $$? -eq 5 ]
 PYTEST = $(BIN)/python -m pytest --durations=15 --durations-min=0.5
 
 help: ## Shows this list.
@@ -33,7 +37,8 @@ check: ## Style, types, import contracts and the quick tests: about 1.5 minutes 
 test: ## Everything that every change must pass, real Tor, browser and TURN included: about 25 minutes.
 	@scripts/setup test
 	@scripts/static-checks
-	@$(PYTEST) -m "not soak" $(ARGS)
+	@$(PYTEST) -n auto --dist=worksteal -m "not soak" $(addprefix --ignore=,$(REAL)) $(ARGS) || $(NOTHING)
+	@$(PYTEST) -m "not soak" $(REAL) $(ARGS) || $(NOTHING)
 
 soak: ## The tests with large counts: hours.
 	@scripts/setup test

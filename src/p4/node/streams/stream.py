@@ -127,7 +127,7 @@ class Stream:
     # -- reading ----------------------------------------------------------------------------------------
 
     async def read(self, n: int = -1) -> bytes:
-        """The next bytes, as soon as there are any: at most ``n``, or at most 64 KiB. Nothing, ``b""``, at the end.
+        """The next bytes, as soon as there are any: at most ``n``, or at most 64 KiB. Empty at the end.
 
         Raises:
             StreamError: the stream ended before its end.
@@ -139,7 +139,7 @@ class Stream:
         return self._give(most) if self._ahead else await self._fetch(most)
 
     async def readline(self, limit: int = limits.LINK_MESSAGE_BYTES) -> bytes:
-        """The next line with its line end, or what there was at the end of the stream. Nothing, ``b""``, at the end.
+        """The next line with its line end, or what there was at the end of the stream. Empty at the end.
 
         A cancelled wait loses nothing, nor does a crash: a part of a line does not count as read.
 

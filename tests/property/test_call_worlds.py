@@ -70,6 +70,7 @@ def test_on_a_link_that_lives() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_with_a_lost_link() -> None:
     assert explore(flaps=1) > 20_000
 

@@ -92,6 +92,7 @@ SMALL = {
 QUICK = {"one byte each way", "more than a window", "a link that breaks"}
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "plan",
     [

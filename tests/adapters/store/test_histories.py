@@ -29,7 +29,8 @@ def test_a_store_answers_as_the_reference(stores: Stores, examples: int) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stores", "examples"), [(sqlite_stores, 400), (memory_stores, 1500)])
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("stores", "examples"), [(sqlite_stores, 300), (memory_stores, 800)])
 def test_a_store_answers_as_the_reference_in_many_histories(stores: Stores, examples: int) -> None:
     agree(stores, examples)
 

@@ -6,14 +6,15 @@ import asyncio
 
 import pytest
 from tests.node.far_end import RESUME, heard, in_service, open_channel, over, text
-from tests.node.harness import HIGHER, LOWER, QUICK, Puppet, received, start, until
+from tests.node.harness import HIGHER, LOWER, QUICK, Puppet, linked, received, start, until
 from tests.sim.simulated_node import SimulatedNode
 
 from p4.core import limits
-from p4.core.session.frames import Bind, Frame, Ping, Pong, bundle, encode, in_parts
+from p4.core.session.frames import Bind, Bye, ByeReason, Frame, Ping, Pong, bundle, encode, in_parts
 from p4.core.session.session_frames import Ack, Datagram, Grants
 from p4.core.session.stream_frames import Data
 from p4.core.signaling import DATAGRAMS, STREAMS, Announcement, Answer, Offer
+from p4.node.events import LinkUp
 from p4.node.link_session import LinkObserver
 from p4.ports import ChannelOpened
 from p4.testing import SimulatedNetwork, simulate
@@ -220,5 +221,39 @@ def test_a_contact_that_falls_silent_is_given_up() -> None:
         assert silence - 1.5 < took < silence + 1.0
         assert "does not answer" in node.peers()[0].last_failure
         await node.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
+def test_what_was_said_before_a_goodbye_in_the_same_bundle_counts() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        node, contact = await in_service(network)
+        contact.link.send("p4", bundle([encode(text(1, "one more thing")), encode(Bye(ByeReason.SHUTDOWN))]))
+        assert await received(node, 1) == ["one more thing"]
+        await until(lambda: not node.peers()[0].connected)
+        await node.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_an_unused_link_is_looked_after_less_often_until_it_is_used(used: bool) -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        lower, higher = await linked(network)
+        await asyncio.sleep(2 * limits.IDLE_SECONDS + 3)  # between two pings
+        peer, events = lower.peers()[0], lower.events()
+        network.silence_links(LOWER)
+        if used:
+            await peer.send("are you there?")
+        # A link that is noticed to be dead may have been replaced before anybody looks.
+        began = asyncio.get_running_loop().time()
+        async with asyncio.timeout(30):
+            while not isinstance(await anext(events), LinkUp):
+                pass
+        took = asyncio.get_running_loop().time() - began
+        quick = limits.HEARTBEAT_MISSES * limits.HEARTBEAT_SECONDS + 1.0
+        slow = quick + limits.HEARTBEAT_IDLE_FACTOR * limits.HEARTBEAT_SECONDS
+        assert (took < quick) if used else (quick < took < slow)
+        await asyncio.gather(lower.close(), higher.close())
 
     simulate(scenario, conditions=QUICK)

@@ -365,6 +365,8 @@ class LinkSession:
                     if whole := self._assembly.add(frame):
                         session.append(whole)
                 case Bye(reason):
+                    if session:
+                        self._receiver.handle(session)  # what was said before the goodbye counts
                     dropped = reason is ByeReason.DROPPED
                     self._lose(f"the contact ended it ({reason.name.lower()})", by_peer=dropped)
                     return
@@ -393,5 +395,5 @@ class LinkSession:
             self._liveness.used()
 
     def _queued(self) -> int:
-        """What waits to leave: as long as it becomes less, the far end takes it."""
+        """Bytes that wait to leave; see `Liveness`."""
         return self._link.buffered(CONTROL) + self._link.buffered(BULK)

@@ -236,7 +236,7 @@ def _attempt(relations: Relations, operation: _Operation) -> _Outcome:
     before = (relations.connection.total_changes, relations.changes)
     try:
         return _Outcome(operation.run(relations))
-    except Exception as error:
+    except Exception as error:  # belongs to the caller of this operation, unless the others are concerned
         changed = (relations.connection.total_changes, relations.changes) != before
         if changed and relations.connection.in_transaction and not database.means_corrupt(error):
             raise _HalfDoneError from error

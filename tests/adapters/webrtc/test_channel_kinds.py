@@ -23,6 +23,23 @@ KINDS = [(ordered, reliable) for ordered in (True, False) for reliable in (True,
 kinds = pytest.mark.parametrize(("ordered", "reliable"), KINDS)
 
 
+async def carry(sender: End, receiver: End, message: LinkMessage, *, reliable: bool) -> None:
+    """Send until it arrives: on a busy machine even loopback loses what is sent once."""
+    while True:
+        sender.link.send(message.label, message.data)
+        try:
+            async with asyncio.timeout(None if reliable else 2.0):
+                # An earlier one that was given up for lost may come as well.
+                while (event := await receiver.next()) != message:
+                    assert not reliable
+                    assert isinstance(event, LinkMessage)
+        except TimeoutError:
+            if reliable:
+                raise
+        else:
+            return
+
+
 @combinations
 @kinds
 async def test_a_channel_of_any_kind_carries_messages_both_ways(
@@ -34,8 +51,7 @@ async def test_a_channel_of_any_kind_carries_messages_both_ways(
             assert await opener.next() == await other.next() == ChannelOpened(label)
             for sender, receiver in ((opener, other), (other, opener)):
                 for message in MESSAGES:  # one by one: those without order may overtake even here
-                    sender.link.send(label, message)
-                    assert await receiver.next() == LinkMessage(label, message)
+                    await carry(sender, receiver, LinkMessage(label, message), reliable=reliable)
 
 
 @combinations

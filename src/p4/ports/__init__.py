@@ -14,6 +14,7 @@ from typing import Protocol
 
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.ice import IceSettings
+from p4.ports.path import LinkPath, PathKind
 from p4.ports.store import PeerRecord, Spool, Store, StreamRecord
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "LinkClosed",
     "LinkEvent",
     "LinkMessage",
+    "LinkPath",
+    "PathKind",
     "PeerRecord",
     "Rendezvous",
     "RendezvousPhase",
@@ -250,6 +253,12 @@ class Link(Protocol):
 
     async def drained(self, label: str) -> None:
         """Wait until ``buffered`` is at most ``limits.LINK_LOW_WATER_BYTES``, or the link is over."""
+
+    async def path(self) -> LinkPath | None:
+        """Which way it goes at the moment; None before it is connected and after it is over.
+
+        Meant for people, a few times a minute: libraries gather statistics for it.
+        """
 
     def close(self) -> None:
         """End it at once. Never waits (the library may take long in the background), may be called again.

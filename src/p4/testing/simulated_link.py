@@ -11,8 +11,9 @@ from functools import partial
 from p4.core import limits
 from p4.core.ice import IceSettings
 from p4.errors import LinkError
-from p4.ports import ChannelOpened, Link, LinkClosed, LinkEvent, LinkMessage
+from p4.ports import ChannelOpened, Link, LinkClosed, LinkEvent, LinkMessage, LinkPath
 from p4.testing.loose_lane import LooseLane
+from p4.testing.simulated_path import simulated_path
 from p4.testing.simulated_sdp import Credentials
 from p4.testing.world import Lane, Process, World
 
@@ -114,6 +115,7 @@ class SimulatedLink:
         self._label: str | None = None
         self._channels: dict[str, _Channel] = {}
         self._heard = 0.0
+        self._sent = 0
         self._timers: list[asyncio.TimerHandle] = []
 
     async def offer(self, label: str) -> str:
@@ -161,6 +163,7 @@ class SimulatedLink:
         if channel.queued + size > BUFFER_FULL_BYTES:
             raise LinkError("The channel's queue is full.", code="buffer-full")
         channel.queued += size
+        self._sent += size
         channel.lane.send(data)
 
     def buffered(self, label: str) -> int:
@@ -178,6 +181,15 @@ class SimulatedLink:
                 await future
             finally:
                 channel.waiting.remove(future)
+
+    async def path(self) -> LinkPath | None:
+        """A direct one, while the link is up."""
+        far = self.other
+        return (
+            simulated_path(self.process, far.process, self._sent, far._sent)
+            if far and not self.over
+            else None
+        )
 
     def close(self) -> None:
         """End it. The other end learns it a little later, if the path is open."""

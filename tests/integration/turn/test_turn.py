@@ -16,7 +16,7 @@ from p4.adapters.webrtc.aiortc_backend import AiortcBackend
 from p4.adapters.webrtc.wrtc_backend import WrtcBackend
 from p4.core.ice import IceSettings, TurnServer
 from p4.errors import LinkError
-from p4.ports import ChannelOpened, LinkBackend
+from p4.ports import ChannelOpened, LinkBackend, PathKind
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +79,12 @@ async def test_two_ends_that_may_only_use_the_relay_exchange_messages(
             assert (await answerer.message()).data == message
             answerer.link.send("chat", message)
             assert (await offerer.message()).data == message
+        for end in (offerer, answerer):
+            path = await end.link.path()
+            assert path is not None
+            assert (path.kind, path.local) == (PathKind.RELAY, "relay")
+            assert path.protocol == ("udp" if way == "udp" else "tcp")
+            assert path.bytes_sent > 20_000
 
 
 @pytest.mark.parametrize("name", ["wrtc", "aiortc"])

@@ -26,13 +26,14 @@ import aiortc
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
 from p4.adapters.webrtc.aiortc_gathering import TurnLogin, gather_through
+from p4.adapters.webrtc.aiortc_path import selected_path
 from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, DataChannel
 from p4.adapters.webrtc.patience import GatheringPatience
 from p4.adapters.webrtc.sdp import complete_description, usable_description
 from p4.core import limits
 from p4.core.ice import IceSettings, parse_stun_url
 from p4.errors import LinkError
-from p4.ports import LinkBackend, LinkEvent
+from p4.ports import LinkBackend, LinkEvent, LinkPath
 
 __all__ = ["AiortcBackend", "AiortcLink"]
 
@@ -135,6 +136,12 @@ class AiortcLink(ChannelLink):
         answer_sdp = usable_description(answer_sdp, "answer")
         with _mapping("bad-sdp", "The other side's answer cannot be used"):
             await self._live().setRemoteDescription(aiortc.RTCSessionDescription(answer_sdp, "answer"))
+
+    async def path(self) -> LinkPath | None:
+        """See `p4.ports.Link.path`."""
+        if self._connection is None or self._over or self._connection.sctp is None:
+            return None
+        return selected_path(self._connection.sctp)
 
     def _connect(self) -> aiortc.RTCPeerConnection:
         if self._connection is not None or self._over:

@@ -30,10 +30,11 @@ from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, Data
 from p4.adapters.webrtc.loopback import loopback_needed
 from p4.adapters.webrtc.patience import GatheringPatience
 from p4.adapters.webrtc.sdp import complete_description, usable_description
+from p4.adapters.webrtc.wrtc_path import selected_path
 from p4.core import limits
 from p4.core.ice import IceSettings, parse_stun_url
 from p4.errors import LinkError
-from p4.ports import LinkBackend, LinkEvent
+from p4.ports import LinkBackend, LinkEvent, LinkPath
 
 __all__ = ["WrtcBackend", "WrtcLink"]
 
@@ -166,6 +167,18 @@ class WrtcLink(ChannelLink):
         answer_sdp = usable_description(answer_sdp, "answer")
         with self._mapping("bad-sdp", "The other side's answer cannot be used"):
             await self._live().set_remote_description(_description(webrtc.RTCSdpType.answer, answer_sdp))
+
+    async def path(self) -> LinkPath | None:
+        """See `p4.ports.Link.path`."""
+        if self._connection is None or self._over:
+            return None
+        try:
+            with self._mapping("not-open", "The library gave no statistics"):
+                report = await self._connection.get_stats()
+        except LinkError as error:  # closed meanwhile
+            _log.debug("no path: %s", error.message)
+            return None
+        return selected_path(report)
 
     async def _connect(self) -> webrtc.RTCPeerConnection:
         if self._connection is not None:

@@ -53,6 +53,7 @@ STREAM = StreamRecord(
     done=True,
     created_ms=20,
     floor=2**53 - 2,
+    closed=True,
 )
 
 
@@ -116,6 +117,8 @@ class StoreContract(StoreFixture):
             await append(store, "one")
             await accept(store, (1, "x"))
             await store.save_grants(ALICE, ("a.b", "*"))
+            await store.save_reach(ALICE, "[1]")
+            await store.save_policy(ALICE, "lan-only")
             stale = PeerRecord(2, OTHER_EPOCH, 99, OTHER_EPOCH, 99, 123, out_waiting=9, grants=())
             await store.save_peer(ALICE, stale)
         async with self.opened(place) as store:
@@ -131,6 +134,8 @@ class StoreContract(StoreFixture):
                 in_waiting=1,
                 in_waiting_bytes=1,
                 grants=("a.b", "*"),
+                reach="[1]",
+                policy="lan-only",
             )
 
     async def test_a_saved_peer_is_there_after_reopening(self, place: Path) -> None:
@@ -146,11 +151,29 @@ class StoreContract(StoreFixture):
         async with self.opened(place) as store:
             assert await store.load_peers() == {ALICE: PeerRecord(grants=grants)}
 
+    async def test_where_a_contact_is_reached_and_how_are_kept_apart(self, place: Path) -> None:
+        reach = '{"v": "naïve \0 \\u0000 ✓"}' + "x" * 40_000
+        async with self.opened(place) as store:
+            await store.save_reach(ALICE, reach)
+            await store.save_policy(BOB, "relay-only")
+        async with self.opened(place) as store:
+            assert await store.load_peers() == {
+                ALICE: PeerRecord(reach=reach),
+                BOB: PeerRecord(policy="relay-only"),
+            }
+            await store.save_reach(ALICE, "")
+            await store.save_policy(ALICE, "lan-only")
+            await store.save_policy(BOB, "direct")
+        async with self.opened(place) as store:
+            assert await store.load_peers() == {ALICE: PeerRecord(policy="lan-only"), BOB: PeerRecord()}
+
     async def test_forgetting_a_peer_removes_everything_of_it_and_nothing_else(self, place: Path) -> None:
         async with self.opened(place) as store:
             for peer in (ALICE, BOB):
                 await store.save_peer(peer, PeerRecord(protocol=2))
                 await store.save_grants(peer, ("files",))
+                await store.save_reach(peer, "[]")
+                await store.save_policy(peer, "lan-only")
                 await store.save_replay(peer, ReplayWindow(floor_ms=5, entries=()))
                 await store.save_stream(peer, STREAM)
                 await store.spool(peer, STREAM.id).append(b"bytes")
@@ -173,6 +196,7 @@ class StoreContract(StoreFixture):
             assert (await append(store, "again", epoch=OTHER_EPOCH)).first == 1
             record = (await store.load_peers())[ALICE]
             assert (record.out_epoch, record.grants) == (OTHER_EPOCH, PeerRecord().grants)
+            assert (record.reach, record.policy) == ("", "direct")
 
     async def test_a_contact_that_comes_back_at_once_begins_anew(self, place: Path) -> None:
         async with self.opened(place) as store:

@@ -89,6 +89,14 @@ class WatchedStore:
         """See `p4.ports.Store`."""
         await self._watch(self._store.save_grants(peer_id, grants))
 
+    async def save_reach(self, peer_id: PeerId, text: str) -> None:
+        """See `p4.ports.Store`."""
+        await self._watch(self._store.save_reach(peer_id, text))
+
+    async def save_policy(self, peer_id: PeerId, policy: str) -> None:
+        """See `p4.ports.Store`."""
+        await self._watch(self._store.save_policy(peer_id, policy))
+
     async def perform(self, peer_id: PeerId, operation: Operation) -> Any:
         """See `p4.ports.Store`."""
         return await self._watch(self._store.perform(peer_id, operation))

@@ -45,6 +45,10 @@ class PeerRecord:
     """Bytes of their bodies."""
     grants: tuple[str, ...] = ("chat", "ping")
     """Services that the contact may use (spec/session.md, Services and grants)."""
+    reach: str = ""
+    """What the contact announced about where else it can be reached: the node's JSON, or empty."""
+    policy: str = "direct"
+    """Which paths to the contact may be used: ``direct``, ``relay-only`` or ``lan-only``."""
 
 
 class Spool(Protocol):
@@ -98,6 +102,12 @@ class Store(Protocol):
 
     async def save_grants(self, peer_id: PeerId, grants: tuple[str, ...]) -> None:
         """Write which services the contact may use."""
+
+    async def save_reach(self, peer_id: PeerId, text: str) -> None:
+        """Write what the contact announced about where else it can be reached."""
+
+    async def save_policy(self, peer_id: PeerId, policy: str) -> None:
+        """Write which paths to the contact may be used."""
 
     async def forget_peer(self, peer_id: PeerId) -> None:
         """Remove everything about a contact: record, grants, messages, streams, replay window."""

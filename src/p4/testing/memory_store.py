@@ -134,6 +134,14 @@ class MemoryStore:
         """Write which services the contact may use."""
         await self._update(peer_id, grants=grants)
 
+    async def save_reach(self, peer_id: PeerId, text: str) -> None:
+        """Write what the contact announced about where else it can be reached."""
+        await self._update(peer_id, reach=text)
+
+    async def save_policy(self, peer_id: PeerId, policy: str) -> None:
+        """Write which paths to the contact may be used."""
+        await self._update(peer_id, policy=policy)
+
     async def _update(self, peer_id: PeerId, **fields: Any) -> None:
         def operation() -> None:
             self.disk.peers[peer_id] = replace(self.disk.record(peer_id), **fields)

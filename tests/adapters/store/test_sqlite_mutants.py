@@ -157,6 +157,10 @@ def forgotten_epoch_begins_with_one(patch: Patch) -> None:
     patch.setattr(inbox, "_highest", lambda *_: 0)
 
 
+def reach_and_policy_in_one_column(patch: Patch) -> None:
+    patch.setattr(peers, "save_policy", peers.save_reach)
+
+
 MUTANTS: list[Callable[[Patch], None]] = [
     positions_from_what_is_there,
     counters_not_written,
@@ -175,9 +179,12 @@ MUTANTS: list[Callable[[Patch], None]] = [
     next_number_stays_when_renewed,
     forgotten_epoch_begins_with_one,
 ]
+"""Of messages: also for histories of operations."""
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+@pytest.mark.parametrize(
+    "mutant", [*MUTANTS, reach_and_policy_in_one_column], ids=lambda mutant: mutant.__name__
+)
 async def test_the_contract_finds_a_mutant(
     tmp_path: Path, monkeypatch: Patch, mutant: Callable[[Patch], None]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,24 @@ SINCE: dict[str, dict[str, Any]] = {
         "in_retired": ((b"j" * 16, 5), (b"h" * 16, 6)),
         "grants": ("chat", "files"),
     },
+    "schema-4": {
+        "out_first": 1,
+        "out_offered": 3,
+        "out_retired": (b"p" * 16,),
+        "in_retired": ((b"j" * 16, 5), (b"h" * 16, 6)),
+        "grants": ("chat", "files"),
+        "reach": '{"v":1}',
+        "policy": "relay-only",
+    },
 }
 """What later forms know beyond the first, as each fixture has it."""
+
+
+UNFINISHED = StreamRecord(2**64 - 1, "files", "a file", opened_here=True, consumed=9, created_ms=5)
+STREAMS = {
+    "schema-3": [UNFINISHED],
+    "schema-4": [UNFINISHED, replace(UNFINISHED, id=7, final=True, closed=True)],
+}
 
 
 @pytest.mark.parametrize("dump", sorted(FIXTURES.glob("schema-*.sql")), ids=lambda dump: dump.stem)
@@ -82,11 +99,7 @@ async def test_a_database_of_every_released_version_opens_with_all_it_held(
             OutboxMessage(3, "chat", 1, '"third ✓"'.encode(), "", 30, 0),
         )
         assert await waiting(store) == [InboxMessage(5, b"i" * 16, 7, "chat", 1, b'"seventh"', "", 70, 70, 0)]
-        assert await store.load_streams() == (
-            {ALICE: [StreamRecord(2**64 - 1, "files", "a file", opened_here=True, consumed=9, created_ms=5)]}
-            if dump.stem == "schema-3"
-            else {}
-        )
+        assert await store.load_streams() == ({ALICE: STREAMS[dump.stem]} if dump.stem in STREAMS else {})
         assert await store.load_replay(ALICE) == ReplayWindow(
             floor_ms=100, entries=((110, b"1" * 16), (120, b"2" * 16))
         )
@@ -148,6 +161,31 @@ async def test_every_text_of_an_older_version_becomes_a_message(tmp_path: Path, 
         assert (await append(store, "next")).first == 107
         assert (await run(store, "PRAGMA integrity_check")) == [("ok",)]
         assert (await run(store, "PRAGMA foreign_key_check")) == []
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    ("opened_here", "final", "closed"), [(1, 1, True), (1, 0, False), (0, 1, False), (0, 0, False)]
+)
+async def test_nobody_comes_back_to_what_an_older_version_would_not_have_opened_again(
+    tmp_path: Path, opened_here: int, final: int, closed: bool
+) -> None:
+    path = tmp_path / "p4.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        schema.migrate(connection, path, schema.MIGRATIONS[:3])
+        connection.execute("INSERT INTO relation (id, peer_id) VALUES (1, ?)", (ALICE,))
+        connection.execute(
+            "INSERT INTO stream (relation, id, service, name, opened_here, accepted, consumed, final, reset, "
+            "reset_text, done, created_ms, floor) VALUES (1, ?, 's', '', ?, 1, 0, ?, -1, '', 0, 0, -1)",
+            (bytes(8), opened_here, final),
+        )
+    path.chmod(0o600)
+    store = SqliteStore(path)
+    await store.open()
+    try:
+        ((record,),) = (await store.load_streams()).values()
+        assert record.closed is closed
     finally:
         await store.close()
 

@@ -20,12 +20,14 @@ __all__ = [
     "retire_outbox",
     "save_grants",
     "save_peer",
+    "save_policy",
+    "save_reach",
     "save_replay",
 ]
 
 _RECORD = (
     "SELECT id, peer_id, protocol, out_epoch, out_next, in_epoch, in_next, last_seen_ms, out_offered, "
-    "out_first, out_waiting, in_waiting, in_waiting_bytes, grants FROM relation"
+    "out_first, out_waiting, in_waiting, in_waiting_bytes, grants, reach, policy FROM relation"
 )
 
 
@@ -59,7 +61,7 @@ def _load(relations: Relations, which: str, parameters: tuple[int, ...]) -> dict
     peers: dict[PeerId, PeerRecord] = {}
     for row in connection.execute(f"{_RECORD} {which.format('id')}", parameters):
         relation, peer_id, protocol, out_epoch, out_next, in_epoch, in_next, last_seen_ms, offered = row[:9]
-        first, waiting, in_waiting, in_bytes, grants = row[9:]
+        first, waiting, in_waiting, in_bytes, grants, reach, policy = row[9:]
         peers[PeerId(peer_id)] = PeerRecord(
             protocol,
             out_epoch,
@@ -75,6 +77,8 @@ def _load(relations: Relations, which: str, parameters: tuple[int, ...]) -> dict
             in_waiting=in_waiting,
             in_waiting_bytes=in_bytes,
             grants=tuple(grants.split()),
+            reach=reach,
+            policy=policy,
         )
     return peers
 
@@ -91,6 +95,20 @@ def save_grants(relations: Relations, peer_id: PeerId, grants: tuple[str, ...]) 
     """Write which services the contact may use."""
     relations.connection.execute(
         "UPDATE relation SET grants = ? WHERE id = ?", (" ".join(grants), relations.get(peer_id).id)
+    )
+
+
+def save_reach(relations: Relations, peer_id: PeerId, text: str) -> None:
+    """Write what the contact announced about where else it can be reached."""
+    relations.connection.execute(
+        "UPDATE relation SET reach = ? WHERE id = ?", (text, relations.get(peer_id).id)
+    )
+
+
+def save_policy(relations: Relations, peer_id: PeerId, policy: str) -> None:
+    """Write which paths to the contact may be used."""
+    relations.connection.execute(
+        "UPDATE relation SET policy = ? WHERE id = ?", (policy, relations.get(peer_id).id)
     )
 
 

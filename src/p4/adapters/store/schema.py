@@ -158,7 +158,15 @@ _SESSION = (
     ) STRICT""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _EPOCHS, _SESSION)
+_RECOVERY = (
+    "ALTER TABLE relation ADD COLUMN reach TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE relation ADD COLUMN policy TEXT NOT NULL DEFAULT 'direct'",
+    "ALTER TABLE stream ADD COLUMN closed INTEGER NOT NULL DEFAULT 0",
+    # Until now nobody could come back to a stream whose end had been announced by its opener.
+    "UPDATE stream SET closed = 1 WHERE final != 0 AND opened_here != 0",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _EPOCHS, _SESSION, _RECOVERY)
 """Migration number n (from 1) is ``MIGRATIONS[n - 1]``."""
 
 

@@ -122,6 +122,14 @@ class SqliteStore:
         """Write which services the contact may use."""
         await self._write(lambda relations: peers.save_grants(relations, peer_id, grants))
 
+    async def save_reach(self, peer_id: PeerId, text: str) -> None:
+        """Write what the contact announced about where else it can be reached."""
+        await self._write(lambda relations: peers.save_reach(relations, peer_id, text))
+
+    async def save_policy(self, peer_id: PeerId, policy: str) -> None:
+        """Write which paths to the contact may be used."""
+        await self._write(lambda relations: peers.save_policy(relations, peer_id, policy))
+
     async def forget_peer(self, peer_id: PeerId) -> None:
         """Remove everything about a contact: record, grants, messages, streams, replay window."""
         await self._write(lambda relations: peers.forget_peer(relations, peer_id))

@@ -26,10 +26,11 @@ def load_streams(relations: Relations) -> dict[PeerId, list[StreamRecord]]:
         done,
         created,
         floor,
+        closed,
     ) in relations.connection.execute(
         "SELECT peer_id, stream.id, service, name, opened_here, accepted, consumed, final, reset, "
-        "reset_text, done, created_ms, floor FROM stream JOIN relation ON relation.id = stream.relation "
-        "ORDER BY created_ms, position"
+        "reset_text, done, created_ms, floor, closed FROM stream JOIN relation "
+        "ON relation.id = stream.relation ORDER BY created_ms, position"
     ):
         record = StreamRecord(
             int.from_bytes(stream_id, "big"),
@@ -44,6 +45,7 @@ def load_streams(relations: Relations) -> dict[PeerId, list[StreamRecord]]:
             bool(done),
             created,
             floor,
+            bool(closed),
         )
         streams.setdefault(PeerId(peer_id), []).append(record)
     return streams
@@ -53,11 +55,12 @@ def save_stream(relations: Relations, peer_id: PeerId, record: StreamRecord) -> 
     """Write a record, new or known."""
     relations.connection.execute(
         "INSERT INTO stream (relation, id, service, name, opened_here, accepted, consumed, final, reset, "
-        "reset_text, done, created_ms, floor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "reset_text, done, created_ms, floor, closed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (relation, id) DO UPDATE SET service = excluded.service, name = excluded.name, "
         "opened_here = excluded.opened_here, accepted = excluded.accepted, consumed = excluded.consumed, "
         "final = excluded.final, reset = excluded.reset, reset_text = excluded.reset_text, "
-        "done = excluded.done, created_ms = excluded.created_ms, floor = excluded.floor",
+        "done = excluded.done, created_ms = excluded.created_ms, floor = excluded.floor, "
+        "closed = excluded.closed",
         (
             relations.get(peer_id).id,
             _id(record.id),
@@ -72,6 +75,7 @@ def save_stream(relations: Relations, peer_id: PeerId, record: StreamRecord) -> 
             record.done,
             record.created_ms,
             record.floor,
+            record.closed,
         ),
     )
 

@@ -32,3 +32,6 @@ class StreamRecord:
     """Where our direction ended at a start whose end the contact has not been told yet, although more was
     written since; the lowest of several. -1 for none. Without it bytes that a power failure took and bytes
     written anew could be mixed up at the reader (spec/stream.md, A new link)."""
+    closed: bool = False
+    """Whether our application has left it: it wants nothing of what still arrives, nor to know of the end.
+    Only then it is not given to the application again after a restart."""

@@ -18,6 +18,7 @@ from vectors.generate.sealed import PING, sealed_bytes
 from vectors.generate.sealed import payload as sealed_payload
 from vectors.generate.signaling import described, sdp
 
+from p4.adapters.net.stun.codec import parse_answer
 from p4.core import envelope
 from p4.core.canonical import canonical_bytes, parse_object, parse_value
 from p4.core.contacts import ContactBook
@@ -180,6 +181,13 @@ def body(data: bytes) -> None:
     assert decode_body(*encode_body(value)) == value
 
 
+def stun(data: bytes) -> None:
+    answer = parse_answer(data)
+    if answer is None:
+        raise ValueError("no answer")
+    assert (answer.mapped is None) != (answer.error is None)
+
+
 def dumped(*values: Any) -> tuple[bytes, ...]:
     return tuple(json.dumps(value).encode() for value in values)
 
@@ -249,5 +257,13 @@ TARGETS = {
         ),
     ),
     "body": Target(body, (FrameError,), (b'{"b":[1,-2.5e-7,"\\ud83d\\ude00\\n"],"a":{"":null,"c":true}}',)),
+    "stun": Target(
+        stun,
+        (ValueError,),
+        (
+            b"\x01\x01\0\x18!\x12\xa4B" + bytes(12) + b"\0\x20\0\x08\0\x01aaaaaa\x80\x2c\0\x08\0\x01aaaaaa",
+            b"\x01\x11\0\x08!\x12\xa4B" + bytes(12) + b"\0\x09\0\x04\0\0\x04\x14",
+        ),
+    ),
     "key": Target(key, (ValueError,), (ALICE.public_key_b64.encode(),)),
 }

@@ -107,6 +107,7 @@ class LinkSession:
         self._receiver = receiver
         self._observer = observer
         self._link = backend.create(ice, self._on_event)
+        self.path = self._link.path
         self._offerer = False
         self._bound = False
         self._proven = False

@@ -20,6 +20,7 @@ from p4.node.inbox import MessageStream
 from p4.node.receipts import Receipt
 from p4.node.relation import Relation
 from p4.node.services import require_service
+from p4.node.status import LinkGauge, PeerStatus, as_sentence
 from p4.node.stream_opening import StreamOpening
 from p4.ports import PeerRecord, SignalStream, StreamRecord
 
@@ -41,12 +42,14 @@ class Peer:
         self._context = context
         self._relation: Relation | None = None
         self._closed = False
+        self._gauge = LinkGauge()
+        self._down_ms = record.last_seen_ms
         self._connection = Connection(
             lambda: self.contact,
             record,
             context,
             receiver=lambda: self.relation,
-            link_down=lambda: self.relation.link_down(),
+            link_down=self._link_down,
         )
 
     def __repr__(self) -> str:
@@ -103,6 +106,40 @@ class Peer:
     def last_failure(self) -> str:
         """Why there is no link, as far as is known; empty while one is up."""
         return self._connection.last_failure
+
+    async def status(self) -> PeerStatus:
+        """How it is, in figures for a person.
+
+        Throughput is what passed since the last call, smoothed: ask about once a second to watch it.
+        """
+        clock, connection, relation = self._context.clock, self._connection, self._relation
+        if relation is None or not connection.connected:
+            self._gauge.measured(None, clock.monotonic())
+        elif self._gauge.stale(clock.monotonic()):
+            self._gauge.measured(await relation.path(), clock.monotonic())
+        connected, gauge, now_ms = connection.connected, self._gauge, clock.wall_ms()
+        path, round_trip = gauge.path, connection.round_trip
+        retry_at = connection._machine.retry_at  # noqa: SLF001
+        if round_trip is None and path is not None:
+            round_trip = path.round_trip
+        return PeerStatus(
+            peer_id=self.peer_id,
+            name=self.name,
+            connected=connected,
+            state=connection.state,
+            protocol=connection.protocol,
+            path=path,
+            round_trip=round_trip if connected else None,
+            sending=gauge.sending,
+            receiving=gauge.receiving,
+            queued_messages=self.queued,
+            open_streams=relation.open_streams if relation else 0,
+            last_seen_ms=now_ms if connected else self._down_ms,
+            why_not="" if connected else as_sentence(connection.last_failure),
+            next_attempt_ms=(
+                None if retry_at is None else now_ms + max(0, int((retry_at - clock.monotonic()) * 1000))
+            ),
+        )
 
     # -- what it may do here ---------------------------------------------------------------------------
 
@@ -306,6 +343,10 @@ class Peer:
             if goodbye is ByeReason.REMOVED:
                 self._relation.forget()
             await self._relation.close()
+
+    def _link_down(self) -> None:
+        self._down_ms = self._context.clock.wall_ms()
+        self.relation.link_down()
 
     def _live(self) -> Relation:
         if self._closed:

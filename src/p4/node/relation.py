@@ -34,7 +34,7 @@ from p4.node.mailbox import Mailbox, MessageCarrier, Taken, Told
 from p4.node.notices import refusal, sentence
 from p4.node.receipts import Receipt, ReceiptBook
 from p4.node.streams import Stream, StreamHub
-from p4.ports import PeerRecord, StreamRecord
+from p4.ports import LinkPath, PeerRecord, StreamRecord
 
 if TYPE_CHECKING:
     from p4.node.peer import Peer
@@ -55,6 +55,10 @@ class RelationLink(MessageCarrier, Protocol):
     @property
     def boot(self) -> str:
         """Names the run of the contact's node at its other end."""
+
+    @property
+    def path(self) -> Callable[[], Awaitable[LinkPath | None]]:
+        """See `p4.ports.Link.path`."""
 
     def send(self, frames: Sequence[Frame]) -> None:
         """Send frames in order. Raises LinkError."""
@@ -109,6 +113,15 @@ class Relation:
     def queued(self) -> int:
         """Messages accepted and not confirmed by the contact."""
         return self._mailbox.queued
+
+    @property
+    def open_streams(self) -> int:
+        """Streams that are not over, and those that the contact offers."""
+        return self._streams.count if self._streams else 0
+
+    async def path(self) -> LinkPath | None:
+        """Which way the link in service goes; None without one."""
+        return await self._link.path() if self._link else None
 
     @property
     def grants(self) -> tuple[str, ...]:

@@ -95,19 +95,18 @@ class StreamHub:
             driver = self._drivers[record.id] = StreamDriver(self._context, record, spool)
             if driver.machine.over:
                 continue
-            if not record.opened_here:
+            if record.closed:
+                driver.discard_rest()
+            elif not record.opened_here:
                 self._services.offer(
                     record.service, (self._peer_id, record.id), partial(self._claim, record.id)
                 )
-            elif record.final:
-                # Nobody can come back to it: a new stream is opened under its name.
-                driver.discard_rest()
 
     async def open(self, service: str, name: str) -> Stream:
         """A stream to a service of the contact.
 
-        It is the one with this service and name that was opened here and whose end was not announced, if
-        there is one; else a new one, which is on disk when this returns.
+        It is the one with this service and name that was opened here and that the application has not left
+        nor come to the end of, if there is one; else a new one, which is on disk when this returns.
 
         Raises:
             InputError: ``bad-name``. StreamError: ``too-many``, ``closed``. StateError: the disk refused.
@@ -118,9 +117,12 @@ class StreamHub:
                 code="bad-name",
             )
         for stream_id, known in self._drivers.items():
-            record = known.machine.record
-            unfinished = record.opened_here and not record.final and not known.machine.over
-            if unfinished and (record.service, record.name) == (service, name):
+            machine, record = known.machine, known.machine.record
+            if not record.opened_here or record.closed or machine.over:
+                continue
+            if record.final and machine.reader.has_told_all:
+                continue
+            if (record.service, record.name) == (service, name):
                 return self._stream(stream_id)
         self._check_open()
         record = StreamRecord(
@@ -232,7 +234,7 @@ class StreamHub:
     def _check_open(self) -> None:
         if self._closed:
             raise StreamError("Our node has ended. No stream was opened.", code="closed")
-        if self._count() >= limits.CONTACT_STREAMS_OPEN:
+        if self.count >= limits.CONTACT_STREAMS_OPEN:
             raise StreamError(
                 f"There are {limits.CONTACT_STREAMS_OPEN} streams with the contact already. No other was "
                 "opened; end one of them first.",
@@ -241,9 +243,11 @@ class StreamHub:
 
     def _has_room(self) -> bool:
         few = len(self._offers) < limits.CONTACT_STREAMS_OFFERED
-        return few and self._count() < limits.CONTACT_STREAMS_OPEN
+        return few and self.count < limits.CONTACT_STREAMS_OPEN
 
-    def _count(self) -> int:
+    @property
+    def count(self) -> int:
+        """Streams that are not over, and those that the contact offers."""
         return len(self._offers) + sum(not driver.machine.over for driver in self._drivers.values())
 
     def _connect(self, driver: StreamDriver) -> None:

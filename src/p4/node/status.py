@@ -1,0 +1,209 @@
+"""How a contact and the whole node are, in figures for a person; see `p4.Peer.status`."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import math
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from p4.core.identity import PeerId
+from p4.core.invite import Invite
+from p4.ports import LinkPath, RendezvousPhase, RendezvousStatus
+
+__all__ = [
+    "LinkGauge",
+    "NodeStatus",
+    "PeerStatus",
+    "PeerView",
+    "StatusSource",
+    "as_sentence",
+    "node_status",
+    "reachability",
+]
+
+SMOOTHING_SECONDS = 3.0
+"""What happened this long ago counts a third in a throughput."""
+
+PATH_SECONDS = 0.5
+"""A path younger than this is not asked for again: libraries take about a millisecond for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """One contact at one moment."""
+
+    peer_id: PeerId
+    name: str
+    """As our user calls it, or empty."""
+    connected: bool
+    state: str
+    """What is going on, in a word or a short phrase."""
+    protocol: int
+    """Highest protocol seen from the contact: 0 unknown, 1 or 2."""
+    path: LinkPath | None
+    """Which way the link goes; None without one, or where the library does not tell."""
+    round_trip: float | None
+    """Seconds, smoothed: what our heartbeat measured, else what the library did."""
+    sending: float | None
+    """Bytes a second that leave on the link, smoothed; None before there are two measurements."""
+    receiving: float | None
+    """Bytes a second that arrive, likewise."""
+    queued_messages: int
+    """Accepted and not confirmed by the contact."""
+    open_streams: int
+    """Streams that are not over, also those of earlier runs, and those that the contact offers."""
+    last_seen_ms: int
+    """Unix milliseconds when a link was last up, which may be now; 0 for never."""
+    why_not: str
+    """A sentence on why there is no link, as far as is known; empty while one is up."""
+    next_attempt_ms: int | None
+    """Unix milliseconds when the contact will be dialled again, where that is planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """The whole node at one moment."""
+
+    peer_id: PeerId
+    moment_ms: int
+    """Unix milliseconds of this status."""
+    started_ms: int
+    """Unix milliseconds since when it runs."""
+    reachable: bool
+    """Whether others can reach us, as far as we know."""
+    reachability: str
+    """The same in a sentence, with how long ago it was last checked."""
+    addresses: tuple[str, ...]
+    """Where we are reached for signaling."""
+    versions: dict[str, str]
+    """Of P4, Python and the link's library, by name."""
+    peers: tuple[PeerStatus, ...]
+    """Every contact, in the order in which they were added."""
+
+
+class LinkGauge:
+    """Watches the path of one contact's links, and how much passes on it."""
+
+    def __init__(self) -> None:
+        self.path: LinkPath | None = None
+        self.sending: float | None = None
+        self.receiving: float | None = None
+        self._moment = -math.inf
+
+    def stale(self, now: float) -> bool:
+        """Whether it is time to look at the path again."""
+        return now - self._moment >= PATH_SECONDS
+
+    def measured(self, path: LinkPath | None, now: float) -> None:
+        """The path of the present link, None if there is none.
+
+        Args:
+            now: monotonic seconds.
+        """
+        before, seconds = self.path, now - self._moment
+        if path is not None and before is not None and not self.stale(now):
+            return  # two asked at once: the time between them says nothing
+        self.path, self._moment = path, now
+        if path is None or before is None or not _goes_on(before, path) or seconds <= 0:
+            # Bytes of another path, or of another link, are no beginning to count from.
+            self.sending = self.receiving = None
+            return
+        weight = 1 - math.exp(-seconds / SMOOTHING_SECONDS)
+        self.sending = _smoothed(self.sending, (path.bytes_sent - before.bytes_sent) / seconds, weight)
+        self.receiving = _smoothed(
+            self.receiving, (path.bytes_received - before.bytes_received) / seconds, weight
+        )
+
+
+def _goes_on(before: LinkPath, after: LinkPath) -> bool:
+    return (
+        (before.local_address, before.remote_address) == (after.local_address, after.remote_address)
+        and after.bytes_sent >= before.bytes_sent
+        and after.bytes_received >= before.bytes_received
+    )
+
+
+def _smoothed(before: float | None, rate: float, weight: float) -> float:
+    return rate if before is None else before + weight * (rate - before)
+
+
+class PeerView(Protocol):
+    """What `node_status` needs of `p4.Peer`."""
+
+    async def status(self) -> PeerStatus:
+        """See `p4.Peer.status`."""
+
+
+class StatusSource(Protocol):
+    """What `node_status` needs of `p4.Node`."""
+
+    @property
+    def peer_id(self) -> PeerId:
+        """Our own id."""
+
+    @property
+    def status(self) -> RendezvousStatus:
+        """How reachable we are."""
+
+    def invite(self) -> Invite:
+        """Our invite."""
+
+    def peers(self) -> Sequence[PeerView]:
+        """All contacts."""
+
+
+async def node_status(node: StatusSource, *, started_ms: int, now_ms: int, backend: str = "") -> NodeStatus:
+    """The status of a started node and of all its contacts.
+
+    Args:
+        started_ms: Unix milliseconds when it was started.
+        now_ms: Unix milliseconds.
+        backend: the distribution of the link's library, ``wrtc`` or ``aiortc``, to name its version.
+
+    Raises:
+        LocalError: the node is not running.
+    """
+    rendezvous = node.status
+    return NodeStatus(
+        peer_id=node.peer_id,
+        moment_ms=now_ms,
+        started_ms=started_ms,
+        reachable=rendezvous.phase is RendezvousPhase.READY,
+        reachability=reachability(rendezvous, now_ms),
+        addresses=(str(node.invite().rendezvous),),
+        versions=_versions(backend),
+        peers=tuple(await asyncio.gather(*(peer.status() for peer in node.peers()))),
+    )
+
+
+def reachability(status: RendezvousStatus, now_ms: int) -> str:
+    """Whether others can reach us and how long ago that was checked, as a phrase for a person."""
+    if status.phase is not RendezvousPhase.READY:
+        return status.text
+    return "reachable"
+
+
+def as_sentence(reason: str) -> str:
+    """A reason as it was noted, as a sentence; nothing stays nothing."""
+    reason = reason.strip()
+    return (
+        f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith(('.', '!', '?')) else '.'}" if reason else ""
+    )
+
+
+def _versions(backend: str) -> dict[str, str]:
+    found = {"p4": _version("p4-node"), "python": platform.python_version()}
+    if backend:
+        found[backend] = _version(backend)
+    return found
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "from a source tree"

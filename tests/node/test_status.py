@@ -1,0 +1,143 @@
+"""What a person is told about a contact and about the node."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from tests.node.harness import HIGHER, LOWER, QUICK, id_of, linked, start, until
+from tests.sim.simulated_node import identity_of
+
+from p4.node.status import LinkGauge, as_sentence, node_status, reachability
+from p4.ports import LinkPath, PathKind, RendezvousPhase, RendezvousStatus
+from p4.testing import SimulatedNetwork, simulate
+
+PATH = LinkPath(
+    kind=PathKind.LAN,
+    local="host",
+    remote="host",
+    local_address="192.168.1.2:4000",
+    remote_address="192.168.1.3:4000",
+    protocol="udp",
+    round_trip=0.001,
+    bytes_sent=0,
+    bytes_received=0,
+)
+
+
+def counted(sent: int, received: int = 0) -> LinkPath:
+    return replace(PATH, bytes_sent=sent, bytes_received=received)
+
+
+def test_a_steady_flow_is_measured_exactly_and_a_change_approached() -> None:
+    gauge = LinkGauge()
+    gauge.measured(counted(0), 0.0)
+    assert gauge.sending is None
+    for second in range(1, 5):
+        gauge.measured(counted(1000 * second, 50 * second), float(second))
+        assert (gauge.sending, gauge.receiving) == (pytest.approx(1000), pytest.approx(50))
+    for second in range(5, 20):
+        gauge.measured(counted(4000, 200), float(second))
+    assert gauge.sending is not None
+    assert 0 < gauge.sending < 10
+
+
+@pytest.mark.parametrize(
+    "after",
+    [counted(10), replace(counted(9000), local_address="10.0.0.1:5"), None],
+    ids=["counts from anew", "another address", "no link"],
+)
+def test_bytes_of_another_path_are_not_taken_for_a_flow(after: LinkPath | None) -> None:
+    gauge = LinkGauge()
+    for second, path in enumerate([counted(0), counted(5000), after]):
+        gauge.measured(path, float(second))
+    assert gauge.sending is None
+    assert gauge.receiving is None
+    assert gauge.path == after
+
+
+def test_two_who_ask_at_once_do_not_spoil_the_measurement() -> None:
+    gauge = LinkGauge()
+    gauge.measured(counted(0), 0.0)
+    gauge.measured(counted(1000), 1.0)
+    gauge.measured(counted(9000), 1.000001)
+    assert gauge.sending == pytest.approx(1000)
+
+
+def test_reasons_become_sentences() -> None:
+    assert as_sentence("the contact ended it (dropped)") == "The contact ended it (dropped)."
+    assert as_sentence("Whole.") == "Whole."
+    assert as_sentence("") == ""
+
+
+def test_a_contact_with_a_link_and_one_without() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        lower, higher = await linked(network)
+        peer = lower.peers()[0]
+        first = await peer.status()
+        assert (first.peer_id, first.name, first.connected) == (id_of(HIGHER), peer.name, True)
+        assert first.path is not None
+        assert first.path.kind is PathKind.DIRECT
+        assert first.protocol == 2
+        assert first.why_not == ""
+        assert first.next_attempt_ms is None
+        now = network.host(LOWER).clock.wall_ms()
+        assert first.last_seen_ms == now
+
+        receipt = await peer.send("x" * 50_000)
+        await receipt.delivered()
+        await asyncio.sleep(1)
+        busy = await peer.status()
+        assert busy.sending is not None
+        assert busy.receiving is not None
+        assert busy.sending > 40_000 / 2
+        assert busy.receiving < busy.sending / 10
+        assert busy.round_trip is not None
+
+        await higher.peers()[0].grant("files")
+        await asyncio.sleep(1)
+        stream = await peer.stream("files", "film")
+        assert (await peer.status()).open_streams == 1
+        await stream.reset()
+
+        closed_ms = network.host(LOWER).clock.wall_ms()
+        await higher.close()
+        await until(lambda: not peer.connected)
+        lost_ms = network.host(LOWER).clock.wall_ms()
+        await peer.send("waits")
+        await asyncio.sleep(30)
+        away = await peer.status()
+        assert (away.connected, away.path, away.round_trip, away.sending) == (False, None, None, None)
+        assert away.queued_messages == 1
+        assert closed_ms <= away.last_seen_ms <= lost_ms
+        assert away.why_not.endswith(".")
+        await until(lambda: peer.state.startswith("retry in"), seconds=120)
+        planned = (await peer.status()).next_attempt_ms
+        assert planned is not None
+        assert planned >= network.host(LOWER).clock.wall_ms()
+        await lower.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
+def test_the_whole_node() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        node = await start(network, LOWER, HIGHER)
+        await until(lambda: node.status.phase is RendezvousPhase.READY)
+        status = await node_status(node, started_ms=1, now_ms=1000)
+        assert status.peer_id == identity_of(LOWER).peer_id
+        assert status.reachable
+        assert status.reachability.startswith("reachable")
+        assert status.addresses == (str(node.invite().rendezvous),)
+        assert [peer.peer_id for peer in status.peers] == [id_of(HIGHER)]
+        assert set(status.versions) == {"p4", "python"}
+        assert status.peers[0].last_seen_ms == 0
+        await node.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
+def test_what_stands_in_the_way_of_being_reached_is_told() -> None:
+    starting = RendezvousStatus(RendezvousPhase.STARTING, 45, "Tor loads its directory (45 %).")
+    assert reachability(starting, 0) == starting.text

@@ -15,11 +15,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from p4.adapters.store import files, filesystem
 from p4.core import limits
 
-__all__ = ["RECORD_BYTES", "SEGMENT_BYTES", "Segment", "encode"]
+__all__ = ["RECORD_BYTES", "SEGMENT_BYTES", "Buffer", "Piece", "Segment", "cut", "encode"]
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 """A file that has reached this size gets a successor; the smallest unit in which space is given back."""
@@ -44,6 +45,34 @@ def encode(offset: int, data: memoryview) -> list[Buffer]:
     """A record as buffers to be written one after the other."""
     checksum = zlib.crc32(data, zlib.crc32(_HEAD_WITHOUT_SUM.pack(offset, len(data))))
     return [_HEAD.pack(offset, len(data), checksum), data]
+
+
+class Piece(NamedTuple):
+    """What one append writes into one segment."""
+
+    segment: Segment
+    new: bool
+    place: int
+    buffers: list[Buffer]
+    records: list[tuple[int, int]]
+    """Offset and place of each."""
+    end: int
+    size: int
+    """Of the segment afterwards."""
+
+
+def cut(view: memoryview, target: Segment, offset: int, *, new: bool, limit: int) -> tuple[Piece, int]:
+    """Records to be added to a segment until it has reached a size, and how many of the bytes they take."""
+    place, done = target.size, 0
+    buffers, records = list[Buffer](), list[tuple[int, int]]()
+    while done < len(view) and place < limit:
+        body = view[done : done + RECORD_BYTES]
+        record = encode(offset + done, body)
+        records.append((offset + done, place))
+        buffers += record
+        place += _HEAD.size + len(body)
+        done += len(body)
+    return Piece(target, new, target.size, buffers, records, offset + done, place), done
 
 
 @dataclass(slots=True)

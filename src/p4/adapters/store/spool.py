@@ -12,15 +12,17 @@ import asyncio
 import contextlib
 import re
 import shutil
+import sys
+import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from p4.adapters.store import files, filesystem, segment
-from p4.adapters.store.segment import Buffer, Segment
+from p4.adapters.store.segment import Piece, Segment
 from p4.core.identity import PeerId
 from p4.errors import StateError
 
@@ -31,8 +33,15 @@ _T = TypeVar("_T")
 _SEGMENT_NAME = re.compile("[0-9a-f]{16}")
 
 SMALL_BYTES = 4096
-"""Up to this much is written in the thread of the caller: a copy into the page cache takes microseconds,
-a thread's turn a hundred of them."""
+"""Up to this much is kept in memory, too."""
+
+INLINE_BYTES = 256 * 1024
+"""Up to this much is written in the thread of the caller: a copy into the page cache takes less time than a
+thread's turn."""
+
+STALL_SECONDS = 0.02
+"""A write in the thread of the caller that takes longer is the last one there until a new segment begins:
+the disk does not keep up, and whatever else the caller has to do would wait for it."""
 
 TAIL_BYTES = 64 * 1024
 """Newest bytes of small appends, kept in memory: they are usually read next, and a file of tiny records is
@@ -40,19 +49,6 @@ slow to search."""
 
 NEAR_BYTES = 128 * 1024
 """Up to this much is read in the thread of the caller if it was written a short while ago."""
-
-
-class _Piece(NamedTuple):
-    """What one append writes into one segment."""
-
-    segment: Segment
-    new: bool
-    place: int
-    buffers: list[Buffer]
-    records: list[tuple[int, int]]
-    """Offset and place of each."""
-    end: int
-    size: int
 
 
 class FileSpool:
@@ -82,8 +78,10 @@ class FileSpool:
         """Apart, so that what a person types does not wait for a disk that syncs."""
         self._unsynced: dict[Path, Segment] = {}
         self._directory_unsynced = False
-        self._to_undo: list[_Piece] = []
+        self._to_undo: list[Piece] = []
         self._tail = bytearray()
+        self._stalled = False
+        """Whether a write kept the caller's thread waiting since the last segment was begun."""
         threads()
         try:
             self._segments = self._open()
@@ -104,6 +102,8 @@ class FileSpool:
             last.examine()
             if last.path.stat().st_size != last.size:
                 last.truncate(last.size)
+            # Whether the run before brought it to the medium is not known.
+            self._unsynced[last.path], self._directory_unsynced = last, True
         return segments
 
     @property
@@ -127,11 +127,16 @@ class FileSpool:
         view = memoryview(data).cast("B")
         if not view:
             return
-        if len(view) <= SMALL_BYTES and not self._appending.locked() and self._has_room():
+        small = len(view) <= SMALL_BYTES
+        here = small or (len(view) <= INLINE_BYTES and not self._stalled)
+        if here and self._has_room() and not self._appending.locked():
             try:
-                self._append_small(view)
+                self._append_here(view)
             except OSError as error:
                 raise self._refusal(error, "write") from error
+            if not small:
+                self._tail.clear()
+                return
             self._tail += view
             if len(self._tail) > TAIL_BYTES:
                 del self._tail[: TAIL_BYTES // 2]
@@ -141,25 +146,27 @@ class FileSpool:
             mine = view if isinstance(data, bytes) else memoryview(bytes(view))
             await _in_turn(self._appending, lambda: self._append(mine))
 
-    def _append_small(self, view: memoryview) -> None:
-        """Add one record to the last segment: what is typed, or one side of a dialogue. Raises OSError."""
+    def _append_here(self, view: memoryview) -> None:
+        """Add records to the last segment, whatever its size is then. Raises OSError."""
         self._undo()
         last = self._segments[-1]
-        place, record = last.size, b"".join(segment.encode(last.end, view))
+        piece, _ = segment.cut(view, last, last.end, new=False, limit=sys.maxsize)
+        began = time.monotonic()
         try:
-            last.write(place, [record])
+            last.write(piece.place, piece.buffers)
         except OSError:
-            self._to_undo.append(_Piece(last, False, place, [], [], last.end, place))
+            self._to_undo.append(piece)
             with contextlib.suppress(OSError):
                 self._undo()  # or before the next append, as in `_write`
             raise
-        last.mark(last.end, place)
-        last.end, last.size = last.end + len(view), place + len(record)
-        self._unsynced[last.path] = last
+        self._stalled = self._stalled or time.monotonic() - began > STALL_SECONDS
+        self._written([piece])
 
     async def _append(self, view: memoryview) -> None:
         pieces = self._plan(view)
         await self._call(lambda: self._write(pieces), "write")
+        if pieces[-1].new:
+            self._stalled = False
         self._written(pieces)
         self._tail.clear()
 
@@ -167,27 +174,21 @@ class FileSpool:
         """Whether the last segment takes more, so that none has to be brought to the medium first."""
         return bool(self._segments) and self._segments[-1].size < segment.SEGMENT_BYTES
 
-    def _plan(self, view: memoryview) -> list[_Piece]:
+    def _plan(self, view: memoryview) -> list[Piece]:
         """Cut bytes into records and spread them over segments."""
-        pieces: list[_Piece] = []
+        pieces: list[Piece] = []
         offset, done = self.end, 0
         while done < len(view):
             if self._has_room() and not pieces:
                 target, new = self._segments[-1], False
             else:
                 target, new = Segment(self._directory / f"{offset:016x}", offset, offset), True
-            place, buffers, records = target.size, list[Buffer](), list[tuple[int, int]]()
-            while done < len(view) and place < segment.SEGMENT_BYTES:
-                body = view[done : done + segment.RECORD_BYTES]
-                record = segment.encode(offset, body)
-                records.append((offset, place))
-                buffers += record
-                place += len(record[0]) + len(body)
-                offset, done = offset + len(body), done + len(body)
-            pieces.append(_Piece(target, new, target.size, buffers, records, offset, place))
+            piece, size = segment.cut(view[done:], target, offset, new=new, limit=segment.SEGMENT_BYTES)
+            offset, done = offset + size, done + size
+            pieces.append(piece)
         return pieces
 
-    def _write(self, pieces: list[_Piece]) -> None:
+    def _write(self, pieces: list[Piece]) -> None:
         """Write all of it or none. Raises OSError."""
         self._undo()
         try:
@@ -221,13 +222,15 @@ class FileSpool:
                 piece.segment.truncate(piece.place)
             self._to_undo.pop()
 
-    def _written(self, pieces: list[_Piece]) -> None:
+    def _written(self, pieces: list[Piece]) -> None:
         for piece in pieces:
             target = piece.segment
             for record in piece.records:
                 target.mark(*record)
             target.end, target.size = piece.end, piece.size
             if piece.new:
+                for complete in self._segments[-1:]:
+                    self._unsynced.pop(complete.path, None)  # `_write` has brought it to the medium
                 self._segments.append(target)
                 self._directory_unsynced = True
             self._unsynced[target.path] = target
@@ -268,11 +271,13 @@ class FileSpool:
         if not gone:
             return  # removed meanwhile
         first = self._segments[len(gone)]
+        unsynced = first.path in self._unsynced
 
         def carry_out() -> None:
-            # Or a power failure might take the later file and leave the removal of the earlier one.
-            first.sync()
-            filesystem.sync_directory(self._directory)
+            if unsynced:
+                # Or a power failure might take the later file and leave the removal of the earlier one.
+                first.sync()
+                filesystem.sync_directory(self._directory)
             for one in gone:
                 one.path.unlink(missing_ok=True)
 

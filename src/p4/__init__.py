@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from p4.node.options import NodeOptions
     from p4.node.peer import Peer
     from p4.node.receipts import Receipt, ReceiptState
+    from p4.node.status import PeerStatus
     from p4.node.streams import IncomingStreams, Stream
-    from p4.ports import RendezvousPhase, RendezvousStatus
+    from p4.ports import LinkPath, PathKind, RendezvousPhase, RendezvousStatus
 
 _HOME = {
     "AlreadyRunningError": "p4.errors",
@@ -72,6 +73,7 @@ _HOME = {
     "Invite": "p4.core.invite",
     "InviteError": "p4.errors",
     "LinkDown": "p4.node.events",
+    "LinkPath": "p4.ports",
     "LinkUp": "p4.node.events",
     "LocalError": "p4.errors",
     "Message": "p4.node.inbox",
@@ -82,8 +84,10 @@ _HOME = {
     "NodeWarning": "p4.node.events",
     "OutcomeUnknownError": "p4.errors",
     "P4Error": "p4.errors",
+    "PathKind": "p4.ports",
     "Peer": "p4.node.peer",
     "PeerId": "p4.core.identity",
+    "PeerStatus": "p4.node.status",
     "PermissionsError": "p4.errors",
     "Quota": "p4.core.session.messages.stored",
     "Receipt": "p4.node.receipts",
@@ -124,6 +128,7 @@ __all__ = [
     "Invite",
     "InviteError",
     "LinkDown",
+    "LinkPath",
     "LinkUp",
     "LocalError",
     "Message",
@@ -134,8 +139,10 @@ __all__ = [
     "NodeWarning",
     "OutcomeUnknownError",
     "P4Error",
+    "PathKind",
     "Peer",
     "PeerId",
+    "PeerStatus",
     "PermissionsError",
     "Quota",
     "Receipt",

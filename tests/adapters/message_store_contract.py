@@ -191,6 +191,18 @@ class OutboxContract(StoreFixture):
             with pytest.raises(StateError):
                 await append(store, "z", quota=quota)
 
+    async def test_the_bytes_that_wait_are_known(self, place: Path) -> None:
+        async with self.opened(place) as store:
+            assert await store.outbox_bytes(ALICE) == 0
+            await append(store, "x" * 6, "y" * 40, "")
+            await append(store, "z" * 500, peer=BOB)
+            assert await store.outbox_bytes(ALICE) == 46
+            await store.perform(ALICE, stored.DropOutbox((2,)))
+        async with self.opened(place) as store:
+            assert await store.outbox_bytes(ALICE) == 6
+            assert await store.outbox_bytes(BOB) == 500
+            assert await store.load_peers() != {}
+
     async def test_a_refused_contact_that_was_unknown_stays_unknown(self, place: Path) -> None:
         async with self.opened(place) as store:
             with pytest.raises(StateError):

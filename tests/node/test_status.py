@@ -109,7 +109,7 @@ def test_a_contact_with_a_link_and_one_without() -> None:
         await asyncio.sleep(30)
         away = await peer.status()
         assert (away.connected, away.path, away.round_trip, away.sending) == (False, None, None, None)
-        assert away.queued_messages == 1
+        assert (away.queued_messages, away.queued_bytes) == (1, len('"waits"'))
         assert closed_ms <= away.last_seen_ms <= lost_ms
         assert away.why_not.endswith(".")
         await until(lambda: peer.state.startswith("retry in"), seconds=120)

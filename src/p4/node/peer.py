@@ -12,7 +12,7 @@ from p4.core.session.body import encode_body
 from p4.core.session.frames import ByeReason
 from p4.core.session.messages.stored import Draft
 from p4.core.session.wire import is_grant
-from p4.errors import CallRefusedError, InputError, LocalError
+from p4.errors import CallRefusedError, InputError, LocalError, StateError
 from p4.node.authentication import Authenticated
 from p4.node.connection import Connection
 from p4.node.context import PeerContext
@@ -117,6 +117,10 @@ class Peer:
             self._gauge.measured(None, clock.monotonic())
         elif self._gauge.stale(clock.monotonic()):
             self._gauge.measured(await relation.path(), clock.monotonic())
+        try:
+            queued_bytes = await self._context.store.outbox_bytes(self.peer_id) if self.queued else 0
+        except StateError:
+            queued_bytes = None  # the store has told of what is wrong with it
         connected, gauge, now_ms = connection.connected, self._gauge, clock.wall_ms()
         path, round_trip = gauge.path, connection.round_trip
         retry_at = connection._machine.retry_at  # noqa: SLF001
@@ -133,6 +137,7 @@ class Peer:
             sending=gauge.sending,
             receiving=gauge.receiving,
             queued_messages=self.queued,
+            queued_bytes=queued_bytes,
             open_streams=relation.open_streams if relation else 0,
             last_seen_ms=now_ms if connected else self._down_ms,
             why_not="" if connected else as_sentence(connection.last_failure),

@@ -54,6 +54,8 @@ class PeerStatus:
     """Bytes a second that arrive, likewise."""
     queued_messages: int
     """Accepted and not confirmed by the contact."""
+    queued_bytes: int | None
+    """Of their bodies; None if the disk does not tell."""
     open_streams: int
     """Streams that are not over, also those of earlier runs, and those that the contact offers."""
     last_seen_ms: int

@@ -101,6 +101,10 @@ class WatchedStore:
         """See `p4.ports.Store`."""
         return await self._watch(self._store.perform(peer_id, operation))
 
+    async def outbox_bytes(self, peer_id: PeerId) -> int:
+        """See `p4.ports.Store`."""
+        return await self._watch(self._store.outbox_bytes(peer_id))
+
     async def read_inbox(
         self, peer_id: PeerId, service: str, *, after: int, limit: int, most_bytes: int
     ) -> list[InboxMessage]:

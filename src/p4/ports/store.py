@@ -131,6 +131,9 @@ class Store(Protocol):
             StateError: code ``outbox-full``, or the disk's error.
         """
 
+    async def outbox_bytes(self, peer_id: PeerId) -> int:
+        """Bytes of the bodies of all messages that wait for a contact."""
+
     async def read_inbox(
         self, peer_id: PeerId, service: str, *, after: int, limit: int, most_bytes: int
     ) -> list[InboxMessage]:

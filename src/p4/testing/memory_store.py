@@ -170,6 +170,14 @@ class MemoryStore:
         carry_out = self._perform if isinstance(operation, ReadOutbox | ReadWaiting) else self._write
         return await carry_out(lambda: self.disk.perform(peer_id, operation))
 
+    async def outbox_bytes(self, peer_id: PeerId) -> int:
+        """Bytes of the bodies of all messages that wait for a contact."""
+
+        def operation() -> int:
+            return sum(len(message.body) for message in self.disk.outbox.get(peer_id, {}).values())
+
+        return await self._perform(operation)
+
     async def read_inbox(
         self, peer_id: PeerId, service: str, *, after: int, limit: int, most_bytes: int
     ) -> list[InboxMessage]:

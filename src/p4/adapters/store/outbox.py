@@ -18,7 +18,7 @@ from p4.core.session.messages.stored import (
 from p4.errors import StateError
 from p4.ports import PeerRecord
 
-__all__ = ["acknowledge", "append", "drop", "offer", "read", "renew"]
+__all__ = ["acknowledge", "append", "drop", "offer", "read", "renew", "size"]
 
 _COLUMNS = "relation, number, service, kind, body, key, accepted_ms, expires_ms"
 
@@ -65,6 +65,12 @@ def append(relations: Relations, peer_id: PeerId, operation: AppendOutbox) -> Ap
         relation.out_offered = relation.out_next
     relations.changed(relation)
     return Appended(first, tuple(older + removed))
+
+
+def size(relations: Relations, peer_id: PeerId) -> int:
+    """Bytes of the bodies of all messages that wait."""
+    relation = relations.find(peer_id)
+    return 0 if relation is None else relation.out_bytes
 
 
 def _same_keys(

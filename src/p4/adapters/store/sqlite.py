@@ -165,6 +165,10 @@ class SqliteStore:
             size=size,
         )
 
+    async def outbox_bytes(self, peer_id: PeerId) -> int:
+        """Bytes of the bodies of all messages that wait for a contact."""
+        return await self._read(lambda relations: outbox.size(relations, peer_id))
+
     async def read_inbox(
         self, peer_id: PeerId, service: str, *, after: int, limit: int, most_bytes: int
     ) -> list[stored.InboxMessage]:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from tests.test_vectors import PATHS, RUN, load
 
+from p4.core.identity import PeerId
+from p4.core.lan import Recognition
 from p4.core.sealing import x25519_public_key
 from p4.core.session import body
 from p4.core.session.stream_frames import Credit, Written
@@ -53,6 +55,10 @@ def _any_end(reader: Reader, frame: Written) -> None:
     reader.end = frame.end if frame.final else None
 
 
+def _first_recognised(recognition: Recognition, tags: list[bytes]) -> PeerId | None:
+    return next(filter(None, map(recognition.whose, tags)), None)
+
+
 MUTANTS: list[tuple[str, str, Any]] = [
     ("signatures are not checked", "p4.core.envelope.verify_signature", lambda *_: True),
     ("the key may be another's", "p4.core.envelope.peer_id_of", lambda _: EQUAL_TO_ALL),
@@ -81,13 +87,20 @@ MUTANTS: list[tuple[str, str, Any]] = [
     ("version 1 may announce itself", "p4.core.signaling.PROTOCOL_2", 1),
     ("a long reason is shown", "p4.core.signaling._SHOWN_CHARACTERS", 300),
     ("any nonce in an announcement", "p4.core.signaling._NONCE", ANY_TEXT),
-    ("degenerate points become keys", "p4.core.sealing.is_usable_key", lambda _: True),
+    ("degenerate points become keys", "p4.core.sealing.is_usable_key", lambda *_, **__: True),
     ("a sealed payload is bound to nobody", "p4.core.sealing._info", lambda *_: b""),
     ("a sealed payload is another protocol's", "p4.core.sealing._LABEL", b"P4 other\0"),
     ("no sealed payload is recognised inside another", "p4.core.sealing.is_sealed", lambda _: False),
     ("two spellings of one sealed payload", "p4.core.sealing.encode_key", lambda _: EQUAL_TO_ALL),
     ("any link is bound", "p4.core.session.binding.verify_signature", lambda *_: True),
     ("a link is bound by another protocol", "p4.core.session.binding._LABEL", b"P4 other\0"),
+    ("the key of a pair is another protocol's", "p4.core.lan._PAIR_LABEL", b"P4 other\0"),
+    ("a tag is another protocol's", "p4.core.lan._TAG_LABEL", b"P4 other\0"),
+    ("a tag counts for longer", "p4.core.limits.LAN_PERIODS_AROUND", 5),
+    ("a tag counts for less long", "p4.core.limits.LAN_PERIODS_AROUND", 3),
+    ("anybody's announcement", "p4.core.lan.Recognition.recognise", _first_recognised),
+    ("filling that others know", "p4.core.lan._FILLING_LABEL", b"P4 other\0"),
+    ("one tag more", "p4.core.limits.LAN_TAGS", 97),
     ("a service of any name", "p4.core.session.wire._SERVICE", ANY_TEXT),
     ("a service of one byte more", "p4.core.limits.SERVICE_BYTES", 65),
     ("one grant more", "p4.core.limits.GRANTS", 257),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.frame_vectors import frame_assemble, frame_body, frame_decode
+from tests.lan_vectors import lan_announce, lan_pair, lan_recognise, lan_txt
 from tests.stream_transcripts import session_stream
 from tests.transcript_vectors import session_messages
 from vectors.generate.__main__ import files
@@ -56,6 +57,10 @@ INPUT_KEYS = {
         *("answerer", "answerer_fingerprint_hex", "answerer_nonce_hex"),
         *("session_id", "signer", "public_key_b64", "signature_b64"),
     },
+    ("lan", "pair"): {"seed_b64", "public_key_b64"},
+    ("lan", "recognise"): {"seed_b64", "contacts_b64", "period", "tags_hex"},
+    ("lan", "announce"): {"seed_b64", "contacts_b64", "period"},
+    ("lan", "txt"): {"bytes"},
     ("frame", "decode"): {"bytes"},
     ("frame", "assemble"): {"messages"},
     ("frame", "body"): {"kind", "bytes"},
@@ -282,6 +287,10 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("x25519", "public"): x25519_public,
     ("sealed", "open"): sealed_open,
     ("binding", "verify"): binding_verify,
+    ("lan", "pair"): lan_pair,
+    ("lan", "recognise"): lan_recognise,
+    ("lan", "announce"): lan_announce,
+    ("lan", "txt"): lan_txt,
     ("frame", "decode"): frame_decode,
     ("frame", "assemble"): frame_assemble,
     ("frame", "body"): frame_body,

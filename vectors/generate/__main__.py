@@ -14,6 +14,7 @@ from vectors.generate import (
     frames,
     identity,
     invite,
+    lan,
     replay,
     sealed,
     signaling,
@@ -25,7 +26,7 @@ from vectors.generate import (
 from vectors.generate.common import Vector
 
 SOURCES = (
-    *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, binding),
+    *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, binding, lan),
     *(frames, stream_frames, bodies, transcripts, stream_transcripts),
 )
 

@@ -164,6 +164,41 @@ CLOSE_SECONDS = 0.5
 PROBE_SECONDS = 0.8
 """With another sign of death (warm stream ended) a link must answer within this, or three round trips."""
 
+# --- ways to a contact (spec/signaling.md) ----------------------------------------------------------
+
+SIGNAL_BYTES = 60 * 1024
+"""Longest line of signaling on a link."""
+
+COPY_SECONDS = 60.0
+"""An offer that arrives again within this time, over another stream, is a copy and not a replay."""
+
+OFFER_COPIES = 8
+"""Copies of an offer that are taken."""
+
+NEGOTIATION_CANDIDATES = 64
+"""Candidates that may follow a description."""
+
+ENDPOINT_SECONDS = 3.0
+"""Time for a TCP connection to an address that a contact announced or the local network told."""
+
+ENDPOINT_DIALS = 6
+"""Such addresses tried at a time."""
+
+ROUNDABOUT_SECONDS = 0.15
+"""Head start of what is quick to try before the address of the invite is dialled."""
+
+WARM_HEAD_START_SECONDS = 0.6
+"""The same for an open stream to that address."""
+
+TRICKLE_SECONDS = 0.08
+"""A description waits this long for candidates before it goes out; the others follow."""
+
+CANDIDATES_SECONDS = 0.02
+"""Candidates found within this time follow together."""
+
+IMPROVE_SECONDS = (5.0, 60.0)
+"""A link over a relay: first and longest delay before a direct one is tried beside it."""
+
 # --- messages -------------------------------------------------------------------------------------
 
 OUTBOX_MESSAGES = 1_000_000
@@ -319,3 +354,134 @@ STREAM_RECENT_BYTES = (1024 * 1024, 4 * 1024 * 1024)
 
 STREAM_FETCH_BYTES = 120 * 1024
 """Bytes read back from the disk at a time: two turns."""
+
+# --- lanes (spec/lanes.md) --------------------------------------------------------------------------
+
+LANE_SDP_BYTES = 16_000
+"""Longest session description of a lane: with its head it fits a frame that does not come in parts."""
+
+LANE_ADDRESSES = 16
+"""Most addresses in an invitation to a stream lane."""
+
+LANE_TOKEN_BYTES = 32
+"""Length of the one-time token of a stream lane."""
+
+LANE_DATA_BYTES = 1024 * 1024
+"""Most bytes in one DATA frame on a stream lane."""
+
+PEER_LANES = 8
+"""Peer lanes that one side may have begun on a link."""
+
+STREAM_LANES = 2
+"""Stream lanes that one side may have begun on a link."""
+
+LANE_OPEN_SECONDS = 10.0
+"""From the first frame of a lane until it is open; then it is given up."""
+
+LANE_TOKEN_SECONDS = 5.0
+"""A connection to a listener that has not shown the token after this time is closed."""
+
+LANE_STRANGERS = 4
+"""Connections to a listener that have not shown the token."""
+
+LANE_SILENCE_SECONDS = 2.5
+"""DATA on a lane must be confirmed within this and three round trips."""
+
+LANE_IDLE_SECONDS = 30.0
+"""Lanes are ended when no DATA was sent or received on them for this long."""
+
+LANE_RECEIVED_BYTES = 256 * 1024
+"""RECEIVED is sent at the latest after so many bytes of DATA."""
+
+LANE_RECEIVED_SECONDS = 0.02
+"""RECEIVED is sent at the latest so long after the first DATA that it tells of."""
+
+LANE_BACKLOG_SECONDS = 0.5
+"""Streams must have waited this long for the link before a lane is begun."""
+
+LANE_ROUND_TRIP_SECONDS = 0.02
+"""On shorter paths peer lanes bring nothing: there is no window to fill."""
+
+LANE_AMPLE_RATE = 20_000_000.0
+"""Bytes per second. What brings more is not limited by the path but by the processor, and is best alone."""
+
+LANE_GAIN = 1.2
+"""A step to more peer lanes must bring this factor, or is taken back."""
+
+LANE_STEPS = (1, 3, 7)
+"""Peer lanes after each step: with the link 2, 4, 8 connections."""
+
+LANE_SETTLE_SECONDS = 1.5
+"""After a step, what the lanes bring is measured after this time (congestion control begins slowly) ..."""
+
+LANE_MEASURE_SECONDS = 1.5
+"""... and over this one."""
+
+LANE_RETRY_SECONDS = 60.0
+"""After a kind of lane could not be opened or did not help, it is tried again after this time."""
+
+LANE_FRAME_BYTES = (16 * 1024, 256 * 1024)
+"""Most bytes in a DATA frame that we send: on a peer lane, on a stream lane. Large ones cost less work, small
+ones hold up less; from the disk's cache nothing longer than 256 KiB comes in one piece."""
+
+LANE_WINDOW_BYTES = (64 * 1024, 4 * 1024 * 1024)
+"""Least and most bytes that are under way on a lane without RECEIVED."""
+
+LANE_FIRST_WINDOW_BYTES = 256 * 1024
+"""The same at first."""
+
+LANE_QUEUE_SECONDS = 0.25
+"""DATA that was longer under way on a lane than on the quickest occasion, by this, says that it has too much."""
+
+LINK_BESIDE_LANES_BYTES = 64 * 1024
+"""DATA queued on the link while lanes carry some, too: what waits there holds up what came after it."""
+
+# --- local network (spec/lan.md) ----------------------------------------------------------------------
+
+LAN_PERIOD_SECONDS = 900
+"""How long a tag is used."""
+
+LAN_PERIODS_AROUND = 4
+"""Periods before and after the present one whose tags are recognised: clocks may be an hour apart."""
+
+LAN_TAG_BYTES = 10
+"""Length of a tag: among 10 000 contacts and 9 periods a random one is recognised once in 10**19."""
+
+LAN_TAGS = 96
+"""Most tags in an announcement: with everything around them one packet."""
+
+LAN_TAG_STEP = 16
+"""An announcement has a multiple of this many tags, so that it does not tell the number of contacts."""
+
+LAN_TURN_TAGS = 32
+"""Tags of a full announcement that are for another part of the contacts in each period."""
+
+LAN_JITTER_SECONDS = 60.0
+"""A new period's tags are announced up to this long after its begin: not by all nodes at once."""
+
+LAN_TICK_SECONDS = 60.0
+"""How often the clock is read to see whether a period has begun: it may jump, and the machine may sleep."""
+
+LAN_ADDRESSES = 8
+"""Most addresses taken from an announcement."""
+
+LAN_SIGHTINGS = 256
+"""Announcements remembered at a time; further ones are not looked at."""
+
+LAN_SIGHTING_BURST = 64
+"""New or changed announcements looked at in a burst."""
+
+LAN_SIGHTINGS_PER_SECOND = 16.0
+"""The same for ever: whoever floods the network with them takes no more than 1 % of a core."""
+
+LAN_SOURCES = 4
+"""Announcements of one contact used at a time: it has one, others are repeated by somebody else."""
+
+LAN_FOUND_SECONDS = 2.0
+"""Where a contact is on the network is told at most this often."""
+
+LAN_GONE_SECONDS = 3.0
+"""A contact counts as gone when it was not seen for this long: an announcement is replaced, not changed."""
+
+LAN_CONTACTS_PER_TURN = 4
+"""Keys of pairs computed before other work of the node gets its turn; one takes about 0.15 ms."""

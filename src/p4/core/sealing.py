@@ -33,14 +33,17 @@ _FIELD = 2**255 - 19
 
 
 @lru_cache(maxsize=1024)
-def x25519_public_key(public_key: bytes) -> bytes:
+def x25519_public_key(public_key: bytes, *, known: bool = False) -> bytes:
     """The X25519 key that belongs to an Ed25519 key: u = (1 + y) / (1 - y) (RFC 7748 section 4.1).
+
+    Args:
+        known: the key was checked when it first came (`p4.core.identity.is_usable_key`).
 
     Raises:
         ValueError: the Ed25519 key is not usable (`p4.core.identity.is_usable_key`): y = 1 has no u, and a
             point of small order would give everybody the same secret.
     """
-    if not is_usable_key(public_key):
+    if not is_usable_key(public_key, known=known):
         raise ValueError("not a usable Ed25519 public key")
     y = int.from_bytes(public_key, "little") & (1 << 255) - 1  # the top bit is the sign of x
     u = (1 + y) * pow(1 - y, -1, _FIELD) % _FIELD

@@ -4,8 +4,9 @@
         rendezvous = TorRendezvous(directory, torrc_lines=network.client_torrc_lines, ...)
 
 One directory authority and three relays, the smallest shape that carries onion services (Tor wants four
-different relays), listening on 127.0.0.1 only. It is up in about 15 seconds and needs the programs ``tor``
-and ``tor-gencert``, which are both in the ``tor`` package of most systems. Any number may run side by side.
+different relays), listening on 127.0.0.1 unless other places are given. It is up in about 15 seconds and
+needs the programs ``tor`` and ``tor-gencert``, which are both in the ``tor`` package of most systems. Any
+number may run side by side.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ import contextlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,9 +31,16 @@ import psutil
 from p4.adapters.tor.binary import find_program
 from p4.errors import TorError
 from p4.testing.free_ports import free_ports
-from p4.testing.tor_relay import DISTRIBUTE_SECONDS, SETTLE_SECONDS, VOTE_SECONDS, Relay, relay_torrc
+from p4.testing.tor_relay import (
+    DISTRIBUTE_SECONDS,
+    SETTLE_SECONDS,
+    VOTE_SECONDS,
+    Relay,
+    RelayPlace,
+    relay_torrc,
+)
 
-__all__ = ["NetworkUsage", "PrivateTorNetwork"]
+__all__ = ["NetworkUsage", "PrivateTorNetwork", "RelayPlace"]
 
 _NUDGE_SECONDS = 2.0
 """Relays that asked for the consensus before there was one wait in a back-off; SIGHUP resets it."""
@@ -75,6 +82,8 @@ class PrivateTorNetwork:
         tor: the Tor program; None takes ``tor`` from PATH (a client-only build cannot relay).
         progress: called with what happens now and which part of the start is done, 0 to 1.
         attempts: how often to start anew if the network does not come up.
+        places: where they run, authorities first; taken again from the first one if there are fewer. A
+            simulated internet (namespaces of Linux) gives each relay its own.
     """
 
     def __init__(
@@ -87,6 +96,7 @@ class PrivateTorNetwork:
         tor: Path | None = None,
         progress: Callable[[str, float], None] = lambda text, fraction: None,
         attempts: int = 3,
+        places: Sequence[RelayPlace] = (RelayPlace(),),
     ) -> None:
         self._given_directory = directory
         self._authority_count = authorities
@@ -95,6 +105,7 @@ class PrivateTorNetwork:
         self._tor_given = tor
         self._progress = progress
         self._attempts = attempts
+        self._places = places
         self._directory: Path | None = None
         self._relays: list[Relay] = []
 
@@ -178,8 +189,9 @@ class PrivateTorNetwork:
         for index in range(total):
             is_authority = index < self._authority_count
             nickname = f"authority{index}" if is_authority else f"relay{index}"
-            or_port, directory_port = ports[2 * index], ports[2 * index + 1] if is_authority else 0
-            self._relays.append(Relay(nickname, self._directory / nickname, or_port, directory_port))
+            place = self._places[index % len(self._places)]
+            or_port, directory_port = place.or_port or ports[2 * index], ports[2 * index + 1] * is_authority
+            self._relays.append(Relay(nickname, self._directory / nickname, or_port, directory_port, place))
         self._progress(f"Making the keys of a private Tor network{again}", 0.02)
         await asyncio.gather(*(self._make_keys(relay, tor, gencert) for relay in self._relays))
         # When every relay has published.
@@ -212,7 +224,7 @@ class PrivateTorNetwork:
         await _run(
             [
                 *(gencert, "--create-identity-key", "--passphrase-fd", "0", "-m", "12"),
-                *("-a", f"127.0.0.1:{relay.directory_port}"),
+                *("-a", f"{relay.place.address}:{relay.directory_port}"),
                 *("-i", str(keys / "authority_identity_key")),
                 *("-s", str(keys / "authority_signing_key")),
                 *("-c", str(certificate)),
@@ -250,9 +262,7 @@ class PrivateTorNetwork:
         while True:
             self._check_alive()
             flags = [
-                set(line.split()[1:])
-                for line in (await _fetch_consensus(authority.directory_port)).splitlines()
-                if line.startswith("s ")
+                set(line.split()[1:]) for line in authority.consensus.splitlines() if line.startswith("s ")
             ]
             if sum(flag_set >= _USABLE for flag_set in flags) >= len(self._relays):
                 return
@@ -324,20 +334,3 @@ async def _run(command: Iterable[str], stdin: bytes = b"") -> str:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, arguments, output, errors)
     return output.decode("utf-8", "replace")
-
-
-async def _fetch_consensus(port: int) -> str:
-    """The consensus as the authority serves it, or nothing yet."""
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, family=socket.AF_INET)
-    except OSError:
-        return ""
-    try:
-        writer.write(b"GET /tor/status-vote/current/consensus-microdesc HTTP/1.0\r\n\r\n")
-        async with asyncio.timeout(2):
-            answer = await reader.read(-1)
-    except (OSError, TimeoutError):
-        return ""
-    finally:
-        writer.close()
-    return answer.decode("utf-8", "replace")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DISTRIBUTE_SECONDS", "SETTLE_SECONDS", "VOTE_SECONDS", "Relay", "relay_torrc"]
+__all__ = ["DISTRIBUTE_SECONDS", "SETTLE_SECONDS", "VOTE_SECONDS", "Relay", "RelayPlace", "relay_torrc"]
 
 _INITIAL_INTERVAL = 10
 """Seconds between votes until the first consensus stands; Tor's smallest is 5."""
@@ -27,6 +27,19 @@ _STARTUP_LOG = "startup.log"
 """What Tor says before it has read its configuration, and all it says about a wrong one."""
 
 
+@dataclass(frozen=True, slots=True)
+class RelayPlace:
+    """Where a relay runs: on loopback, or in a network namespace of a simulated internet."""
+
+    address: str = "127.0.0.1"
+    """The IPv4 address at which it listens."""
+    command: tuple[str, ...] = ()
+    """Put before Tor's command line, as in ``("ip", "netns", "exec", NAME)``. It has to become Tor: what it
+    starts is taken for Tor's process."""
+    or_port: int | None = None
+    """Its port; None chooses one. 443 is reached from behind most firewalls."""
+
+
 @dataclass(slots=True)
 class Relay:
     """A relay, or directory authority, that is or will be running.
@@ -34,14 +47,16 @@ class Relay:
     Args:
         nickname: its name in the consensus.
         directory: its files, 0700.
-        or_port: where it relays, on 127.0.0.1.
+        or_port: where it relays.
         directory_port: where an authority serves the consensus; 0 for a relay that is none.
+        place: where it runs.
     """
 
     nickname: str
     directory: Path
     or_port: int
     directory_port: int
+    place: RelayPlace = RelayPlace()
     v3_identity: str = ""
     """Fingerprint of an authority's voting key."""
     fingerprint: str = ""
@@ -59,6 +74,11 @@ class Relay:
         return self.directory / "torrc"
 
     @property
+    def consensus(self) -> str:
+        """The consensus as it has it, or nothing yet."""
+        return _read(self.directory / "cached-microdesc-consensus")
+
+    @property
     def bootstrapped(self) -> bool:
         """Whether it has all descriptors, by its own log."""
         return "Bootstrapped 100%" in _read(self.log)
@@ -68,7 +88,7 @@ class Relay:
         """The torrc line by which others know an authority."""
         return (
             f"DirAuthority {self.nickname} orport={self.or_port} no-v2 v3ident={self.v3_identity} "
-            f"127.0.0.1:{self.directory_port} {self.fingerprint}"
+            f"{self.place.address}:{self.directory_port} {self.fingerprint}"
         )
 
     def last_words(self) -> str:
@@ -81,6 +101,7 @@ class Relay:
         self.torrc.write_text("\n".join(torrc) + "\n", "utf-8")
         with (self.directory / _STARTUP_LOG).open("wb") as output:
             self.process = await asyncio.create_subprocess_exec(
+                *self.place.command,
                 tor,
                 *("-f", str(self.torrc), "--defaults-torrc", str(self.directory / "none")),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -106,8 +127,8 @@ def relay_torrc(relay: Relay, authority_lines: Sequence[str], *, first_vote: flo
         f"DataDirectory {relay.directory}",
         f"Log notice file {relay.log}",
         f"Nickname {relay.nickname}",
-        "Address 127.0.0.1",
-        f"ORPort 127.0.0.1:{relay.or_port} IPv4Only",
+        f"Address {relay.place.address}",
+        f"ORPort {relay.place.address}:{relay.or_port} IPv4Only",
         "SocksPort 0",
         "ExitRelay 0",
         "ExitPolicy reject *:*",
@@ -131,7 +152,7 @@ def relay_torrc(relay: Relay, authority_lines: Sequence[str], *, first_vote: flo
         lines += [
             "AuthoritativeDirectory 1",
             "V3AuthoritativeDirectory 1",
-            f"DirPort 127.0.0.1:{relay.directory_port}",
+            f"DirPort {relay.place.address}:{relay.directory_port}",
             f"TestingV3AuthInitialVotingInterval {_INITIAL_INTERVAL}",
             f"TestingV3AuthVotingStartOffset {offset}",
             f"TestingV3AuthInitialVoteDelay {VOTE_SECONDS}",

@@ -29,6 +29,8 @@ class Plan:
     powers: int = 0
     """Power failures of either side, in which the spool loses what was not synchronised."""
     cancels: int = 0
+    late: bool = False
+    """Whether applications look for the end of what they read only when nothing else happens any more."""
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Side:
     """What the application has read, since the last start of the process from the consumed offset on."""
     granted: int = 0
     """Highest limit told on this link."""
+    told_end: bool = False
+    """Whether the application was ever told that the contact's direction has ended."""
     ended: list[ResetReason] = field(default_factory=list)
     finished: bool = False
 

@@ -29,6 +29,7 @@ from p4.core.session.streams.events import (
     Consume,
     Discard,
     Ended,
+    EndTaken,
     Finish,
     Finished,
     Forget,
@@ -108,7 +109,7 @@ class World:
             if machine.sendable and self.linked:
                 yield f"send {index}", partial(World.send, index=index)
             if not machine.over:
-                if machine.reader.readable and not self._has_read_all(index):
+                if self._may_read(index) and not (self.plan.late and machine.reader.at_end):
                     yield f"read {index}", partial(World.read, index=index)
                 if side.script and not machine.record.final:
                     yield f"write {index}", partial(World.write, index=index)
@@ -119,10 +120,15 @@ class World:
             if machine is not None and not machine.over and not side.script and not machine.record.final:
                 yield f"finish {index}", partial(World.feed, index=index, event=Finish())
 
-    def _has_read_all(self, index: int) -> bool:
+        for index in (0, 1) if self.plan.late else ():
+            if self._may_read(index):
+                yield f"read late {index}", partial(World.read, index=index)
+
+    def _may_read(self, index: int) -> bool:
         machine = self.sides[index].machine
-        assert machine is not None
-        return machine.reader.at_end and machine.reader.consumed == machine.reader.position
+        if machine is None or machine.over:
+            return False
+        return machine.reader.readable and not machine.reader.has_told_all
 
     def link(self) -> None:
         self.linked = True
@@ -190,6 +196,9 @@ class World:
                 side.delivered == written[: len(side.delivered)] for written in (writer.history, *writer.lost)
             ), "what was read is not what was written"
             assert machine.reader.position == before + len(data)
+        elif machine.reader.at_end:
+            side.told_end = True
+            self.feed(index, EndTaken())
         self.feed(index, Took())
 
     def send(self, index: int) -> None:
@@ -241,6 +250,7 @@ class World:
             return
         side.synced = min(side.synced, len(side.history))
         side.finished = side.disk.done
+        assert side.told_end or not side.finished, "it has ended on disk, and the application does not know"
         side.delivered = side.delivered[: side.disk.consumed]
         side.machine = self.make(side.disk, side.budget, spool=(side.start, len(side.history)))
         self.perform(index, side.machine.begin())
@@ -302,6 +312,7 @@ class World:
                     side.ended.append(reason)
                     assert reason is not ResetReason.LOST or "loss" in self.happened or self._cancelled
                 case Finished():
+                    assert side.told_end, "it ended, and the application does not know"
                     side.finished = True
         if side.machine is not None and side.disk is None and not side.pending and side.machine.over:
             side.machine = None  # `Forgotten` was the last event

@@ -117,6 +117,25 @@ def says_done_too_early(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Announcements, "complete", mutant)
 
 
+def ends_without_telling_the_application(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Reader, "end_taken", property(lambda self: True, lambda self, value: None))
+
+
+def ends_for_the_contacts_done_alone(patch: pytest.MonkeyPatch) -> None:
+    """It has come to the end, as far as the contact knows; the application has not been told."""
+    done = StreamMachine._done
+
+    def mutant(self: StreamMachine, frame: Any) -> Any:
+        self.reader.end_taken = True
+        return done(self, frame)
+
+    patch.setattr(StreamMachine, "_done", mutant)
+
+
+def forgets_that_the_contact_has_said_done(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Announcements, "heard_done", property(lambda self: False, lambda self, value: None))
+
+
 POWER = Plan(writes=((1, 1), ()), powers=1)
 
 EXPLORED: list[tuple[Patch, Plan]] = [
@@ -130,6 +149,9 @@ EXPLORED: list[tuple[Patch, Plan]] = [
     (announces_an_end_that_power_can_take, Plan(writes=((1,), ()))),
     (keeps_bytes_twice, Plan(writes=((1, 1), ()), flaps=1)),
     (says_done_too_early, Plan(writes=((1,), (1,)))),
+    (ends_without_telling_the_application, Plan(writes=((1,), ()))),
+    (ends_for_the_contacts_done_alone, Plan(writes=((1,), ()), late=True)),
+    (forgets_that_the_contact_has_said_done, Plan(writes=((1,), ()), late=True, flaps=1)),
     (says_everything_on_one_link_only, Plan(writes=((1,), ()), flaps=1, cancels=1)),
 ]
 

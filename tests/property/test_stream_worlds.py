@@ -85,11 +85,13 @@ SMALL = {
     "a power failure": Plan(writes=((1, 1), ()), powers=1),
     "a power failure, and a break": Plan(writes=((1, 1), ()), powers=1, flaps=1),
     "one that is cancelled": Plan(writes=((1,), (1,)), cancels=1, flaps=1),
+    "one that is slow to look": Plan(writes=((1,), ()), flaps=1, late=True),
+    "one that is slow to look, and a crash": Plan(writes=((1,), (1,)), crashes=1, late=True),
     "both cancel": Plan(writes=((1,), ()), cancels=2, crashes=1),
 }
 
 
-QUICK = {"one byte each way", "more than a window", "a link that breaks"}
+QUICK = {"one byte each way", "more than a window", "a link that breaks", "one that is slow to look"}
 
 
 @pytest.mark.timeout(600)

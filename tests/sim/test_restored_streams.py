@@ -54,7 +54,7 @@ class RestoredStreams(StreamPrograms):
         for records in self.network.host(name).disk.streams.values():
             for record in list(records.values()):
                 film = self.films[record.name]
-                if record.opened_here and name in film.over and not record.final:
+                if record.opened_here and name in film.over and not record.closed:
                     film.cut_short = True
                     stream = await node.peer(self.other(name)).stream(BULK, film.name)
                     await stream.reset("done with")

@@ -187,14 +187,16 @@ class StreamDriver:
                 done += len(piece)
                 await self._keep_pace()
 
-    async def finish(self) -> None:
-        """See `Stream.close_writing`."""
+    async def finish(self, *, leave: bool = False) -> None:
+        """See `Stream.close_writing`, and `Stream.aclose` for ``leave``."""
         async with self.writing:
             if self._spool is not None:
                 await self._spool.sync()
                 self.feed(Wrote(self._spool.end))
-            self.feed(Finish())
-        while not self.finished and not ((stored := self.machine.on_disk) and stored.final):
+            self.feed(Finish(leave))
+        while not self.finished and not (
+            (stored := self.machine.on_disk) and (stored.closed if leave else stored.final)
+        ):
             self.raise_error()
             await self.changed()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from p4.core import limits
 from p4.core.session.stream_frames import ResetReason
-from p4.core.session.streams.events import Cancel, Claim, Consume, Took
+from p4.core.session.streams.events import Cancel, Claim, Consume, EndTaken, Took
 from p4.errors import InputError, StreamError
 from p4.node.streams.driver import StreamDriver
 
@@ -25,8 +25,11 @@ class Stream:
 
     What `read` gave counts as consumed when the application reads on, or says so with `consumed`. After a
     restart reading begins again at the first byte that was not consumed. With ``consume_explicitly`` only
-    `consumed` counts: an application that first brings what it read to its own disk loses nothing even in a
-    power failure.
+    `consumed` counts, and for the end of the contact's direction `consumed`, `aclose` or `wait_done`: an
+    application that first brings what it read to its own disk loses nothing even in a power failure.
+
+    A stream comes again after a restart until the application has left it with `aclose` or `reset`, or both
+    directions have ended and it knows of that.
 
     Leave ``async with`` normally, and the end is announced as by `close_writing`; what was written still
     arrives, and what still comes from the contact is discarded. Leave it with an exception, and both
@@ -76,6 +79,11 @@ class Stream:
         return self._machine.writer.written
 
     @property
+    def writing_closed(self) -> bool:
+        """Whether `close_writing` was called, perhaps in an earlier run: `write` takes nothing more."""
+        return self._machine.record.final
+
+    @property
     def confirmed(self) -> int:
         """Offset after the last byte that the contact's application is known to have consumed."""
         return self._machine.writer.confirmed
@@ -112,6 +120,7 @@ class Stream:
         Raises:
             StreamError: the stream has ended. StateError: the disk refused; try again.
         """
+        self._told_end()
         await self._driver.finish()
 
     async def wait_done(self) -> None:
@@ -120,6 +129,7 @@ class Stream:
         Raises:
             StreamError: it ended before that.
         """
+        self._driver.feed(EndTaken())
         while not self._driver.finished:
             self._driver.raise_error()
             await self._driver.changed()
@@ -209,10 +219,16 @@ class Stream:
                     driver.feed(Took())
                 return data
             if machine.reader.at_end or driver.finished:
+                self._told_end()
                 return b""
             if machine.reader.asks():
                 driver.feed(Took())
             await driver.changed()
+
+    def _told_end(self) -> None:
+        """The application knows how the contact's direction ends, or goes on without waiting for it."""
+        if not self.consume_explicitly and not self._machine.reader.end_taken:
+            self._driver.feed(EndTaken())
 
     def _give(self, most: int) -> bytes:
         given = bytes(self._ahead[:most])
@@ -240,6 +256,8 @@ class Stream:
         driver, machine = self._driver, self._machine
         through = self.position if through is None else min(through, self.position)
         driver.feed(Consume(through, now=True))
+        if machine.reader.at_end and through == machine.reader.end:
+            driver.feed(EndTaken())
         while not driver.finished and not ((stored := machine.on_disk) and stored.consumed >= through):
             driver.raise_error()
             await driver.changed()
@@ -261,8 +279,7 @@ class Stream:
             StreamError: the stream ended before its end. StateError: the disk refused; try again.
         """
         if not self._driver.finished:
-            await self.close_writing()
-            self._driver.discard_rest()
+            await self._driver.finish(leave=True)
 
     async def __aenter__(self) -> Self:
         return self

@@ -16,7 +16,7 @@ class Announcements:
     Everything said is derived from the record that *is* on disk. Make a new one for each link.
     """
 
-    __slots__ = ("_last", "_opened", "final", "written")
+    __slots__ = ("_last", "_opened", "final", "heard_done", "written")
 
     def __init__(self) -> None:
         self._opened = False
@@ -24,6 +24,8 @@ class Announcements:
         """Whether WRITTEN was sent: DATA may follow."""
         self.final = False
         """Whether it said that no more comes."""
+        self.heard_done = False
+        """Whether the contact's DONE waits here until our application knows of the end."""
         self._last = False
 
     @property
@@ -64,9 +66,10 @@ class Announcements:
         return frames
 
     def complete(self, stored: StreamRecord, reader: Reader, writer: Writer) -> bool:
-        """Whether everything was consumed on both sides, and both have said so."""
+        """Whether everything was consumed on both sides, both have said so, and our application knows."""
         return (
             self.final
+            and reader.end_taken
             and writer.all_confirmed
             and reader.end is not None
             and stored.consumed == reader.end

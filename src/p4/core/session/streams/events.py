@@ -13,6 +13,7 @@ __all__ = [
     "Consume",
     "Discard",
     "DiskRefused",
+    "EndTaken",
     "Ended",
     "Finish",
     "Finished",
@@ -82,6 +83,14 @@ class Wrote:
 class Finish:
     """The application will write no more."""
 
+    leave: bool = False
+    """It also wants nothing of what still arrives, and need not be told of the contact's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndTaken:
+    """The application was told that the contact's direction has ended, or does not wait to be told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Took:
@@ -138,6 +147,7 @@ StreamEvent = (
     | WillWrite
     | Wrote
     | Finish
+    | EndTaken
     | Took
     | Consume
     | Cancel

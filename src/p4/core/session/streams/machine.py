@@ -17,6 +17,7 @@ from p4.core.session.stream_frames import (
     Written,
 )
 from p4.core.session.streams.announcements import Announcements
+from p4.core.session.streams.commit_time import CommitTime
 from p4.core.session.streams.events import (
     Cancel,
     Claim,
@@ -24,6 +25,7 @@ from p4.core.session.streams.events import (
     Discard,
     DiskRefused,
     Ended,
+    EndTaken,
     Finish,
     Finished,
     Forget,
@@ -51,7 +53,6 @@ from p4.errors import FrameError
 
 __all__ = ["StreamMachine"]
 
-_FORGOTTEN = "The contact's device does not know the stream any more."
 _OLD_DISK = "What one of the two devices remembers of the stream is older than what the other knows."
 
 
@@ -87,9 +88,7 @@ class StreamMachine:
         self._over = record.reset >= 0 or record.done
         self._forgetting = False
         self._farewell: StreamFrame | None = None
-        self._commit_now = False
-        self._commit_at: float | None = None
-        self._commit_latest = 0.0
+        self._commit = CommitTime()
         self._retry_at: float | None = None
 
     # -- what the node wants to know --------------------------------------------------------------------
@@ -119,7 +118,7 @@ class StreamMachine:
         """When to give `TimePassed`; None for never. It moves often: look again when it has come."""
         if self._saving or self._forgetting:
             return None
-        return self._retry_at if self._retry_at is not None else self._commit_at
+        return self._retry_at if self._retry_at is not None else self._commit.at
 
     @property
     def may_write(self) -> bool:
@@ -186,8 +185,14 @@ class StreamMachine:
             case WillWrite():
                 if self.writer.floor is not None and self._wanted.floor < 0 and not self.writer.told:
                     self._wanted = replace(self._wanted, floor=self.writer.floor)
-            case Finish() if not self._wanted.final:
-                self._wanted = replace(self._wanted, final=True)
+            case Finish(leave):
+                self._wanted = self._wanted.ended(leave=leave)
+                if leave:
+                    return self.discard_rest(now)
+            case EndTaken():
+                self.reader.end_taken = True
+                if self._said.heard_done and not self._over:
+                    return self._done(Done(self._wanted.id))
             case Cancel(reason, text):
                 return self._reset(reason, text, now)
             case Saved(record):
@@ -204,10 +209,7 @@ class StreamMachine:
         """The application wants nothing of what still arrives; it counts as consumed."""
         if self._over:
             return []
-        self.reader.discarding = True
-        self.reader.claim()
-        while self.reader.take(limits.STREAM_WINDOW_BYTES):
-            pass
+        self.reader.discard()
         return self._skipped(now)
 
     # -- inside: the contact ----------------------------------------------------------------------------
@@ -222,9 +224,8 @@ class StreamMachine:
             case Reset(_, reason, text):
                 return self._forget(Gone(frame.id), Ended(reason, text, by_contact=True))
             case Gone():
-                return self._forget(
-                    None, Ended(ResetReason.LOST, "The contact does not know it.", by_contact=True)
-                )
+                lost = Ended(ResetReason.LOST, "The contact does not know it.", by_contact=True)
+                return self._forget(None, lost)
             case Done():
                 return self._done(frame)
             case Open(_, service, name):
@@ -277,7 +278,10 @@ class StreamMachine:
             return self._forget(None if self._said.said_farewell else frame, Finished())
         if self._wanted.final and self.writer.all_sent and reader.end in (None, reader.consumed):
             reader.end = reader.consumed
-            return self._forget(frame, Finished())
+            if reader.end_taken:
+                return self._forget(frame, Finished())
+            self._said.heard_done = True
+            return [Readable()]
         return self._forget(Gone(frame.id), Ended(ResetReason.LOST, _OLD_DISK, by_contact=True))
 
     # -- inside: ends -----------------------------------------------------------------------------------
@@ -340,14 +344,12 @@ class StreamMachine:
         reader = self.reader
         if self._over:
             return
-        self._commit_now |= at_once
+        self._commit.at_once |= at_once
         through = min(through, reader.position)
         if through <= reader.consumed:
             return
         reader.consumed = through
-        if self._commit_at is None:
-            self._commit_latest = now + limits.STREAM_COMMIT_SECONDS[1]
-        self._commit_at = min(now + limits.STREAM_COMMIT_SECONDS[0], self._commit_latest)
+        self._commit.consumed(now)
 
     def _skipped(self, now: float) -> list[StreamEffect]:
         self.reader.asks()
@@ -363,17 +365,12 @@ class StreamMachine:
         if stored is not None and wanted is stored:
             lag = reader.consumed - stored.consumed
             if not lag:
-                self._commit_at, self._commit_now = None, False
+                self._commit.clear()
                 return []
-            due = (
-                self._commit_now
-                or reader.is_worth_saving(stored.consumed)
-                or (self._commit_at is not None and now >= self._commit_at)
-            )
-            if not due:
+            if not (self._commit.is_due(now) or reader.is_worth_saving(stored.consumed)):
                 return []
         self._saving = True
-        self._commit_at, self._commit_now = None, False
+        self._commit.clear()
         sync = wanted.final and not (stored is not None and stored.final)
         self._wanted = wanted = replace(wanted, consumed=max(reader.consumed, wanted.consumed))
         return [Save(wanted, sync_spool=sync)]

@@ -34,6 +34,7 @@ class Reader:
         "consumed",
         "discarding",
         "end",
+        "end_taken",
         "heard",
     )
 
@@ -48,6 +49,8 @@ class Reader:
         """Where the direction ends, if the contact has said so."""
         self.discarding = False
         """Whether the application wants nothing of what still arrives."""
+        self.end_taken = False
+        """Whether the application knows of the end, in this run, or does not wait to be told of it."""
         self.heard = False
         """Whether the contact's WRITTEN has arrived on this link."""
         self._credits = 0
@@ -82,6 +85,11 @@ class Reader:
         return self.end == self.position
 
     @property
+    def has_told_all(self) -> bool:
+        """Whether there is nothing that the application still has to be told or to consume."""
+        return self.end_taken and self.end == self.consumed
+
+    @property
     def _may_take(self) -> bool:
         # Bytes of a new link wait for the WRITTEN that says whether they follow what was taken before. What
         # the last link left over is dropped when a new one begins, so this concerns no other bytes.
@@ -95,6 +103,13 @@ class Reader:
         """An application has come: grant memory from now on."""
         if not self._window:
             self._window = self._budget.begin()
+
+    def discard(self) -> None:
+        """The application wants nothing of what is here and of what still arrives, and no end."""
+        self.discarding = self.end_taken = True
+        self.claim()
+        while self.take(limits.STREAM_WINDOW_BYTES):
+            pass
 
     def asks(self) -> bool:
         """The application asks for more. If it has all that a window brought, the window is too small.

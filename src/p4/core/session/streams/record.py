@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["StreamRecord"]
 
@@ -35,3 +35,9 @@ class StreamRecord:
     closed: bool = False
     """Whether our application has left it: it wants nothing of what still arrives, nor to know of the end.
     Only then it is not given to the application again after a restart."""
+
+    def ended(self, *, leave: bool) -> StreamRecord:
+        """The record once our application writes no more and, perhaps, has left; itself if it was so."""
+        if self.final and (self.closed or not leave):
+            return self
+        return replace(self, final=True, closed=leave)

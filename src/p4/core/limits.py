@@ -431,7 +431,7 @@ LANE_FIRST_WINDOW_BYTES = 256 * 1024
 """The same at first."""
 
 LANE_QUEUE_SECONDS = 0.25
-"""DATA that was longer under way on a lane than on the quickest occasion, by this, says that it has too much."""
+"""DATA that took so much longer on a lane than on the quickest occasion says that it has too much."""
 
 LINK_BESIDE_LANES_BYTES = 64 * 1024
 """DATA queued on the link while lanes carry some, too: what waits there holds up what came after it."""
@@ -485,3 +485,53 @@ LAN_GONE_SECONDS = 3.0
 
 LAN_CONTACTS_PER_TURN = 4
 """Keys of pairs computed before other work of the node gets its turn; one takes about 0.15 ms."""
+
+# --- port guessing (spec/punch.md) ------------------------------------------------------------------
+
+PUNCH_PROBES = 2000
+"""Most ports that the easy side tries; all but one attempt in 2500 have met by then."""
+
+PUNCH_PROBES_PER_SECOND = 400.0
+"""Its highest pace, kept for PUNCH_FAST_SECONDS; then half of it."""
+
+PUNCH_FAST_SECONDS = 2.0
+"""In this time 19 of 20 attempts have met."""
+
+PUNCH_TICK_SECONDS = 0.02
+"""Interval in which packets are sent: a few at a time."""
+
+PUNCH_EASY_SECONDS = 8.0
+"""The easy side gives up after this."""
+
+PUNCH_HARD_SECONDS = 12.0
+"""The hard side's ports stay open longer: its answer may be on the way to the other for some seconds."""
+
+PUNCH_SOCKETS = 256
+"""Ports that the hard side opens."""
+
+PUNCH_LEAST_SOCKETS = 64
+"""With fewer, because the system gives no more, an attempt is not worth its packets."""
+
+PUNCH_OPENS_PER_SECOND = 800.0
+"""Pace at which they are opened."""
+
+PUNCH_OPEN_AGAIN_SECONDS = 3.0
+"""They are opened again after this time, in case a packet was lost."""
+
+PUNCH_PAUSE_SECONDS = 60.0
+"""Time between the beginnings of two attempts with one contact."""
+
+PUNCH_STUN_SECONDS = 1.0
+"""Time to find out the kind of our own NAT for an attempt."""
+
+PUNCH_REFRESH_SECONDS = 10.0
+"""A port that waits for an attempt is kept open at this interval."""
+
+PUNCH_PREPARED_SECONDS = 60.0
+"""It is given up if no attempt began by then."""
+
+PUNCH_KEEP_SECONDS = 5.0
+"""A bridge over which nothing was sent for this long keeps its pair of ports open."""
+
+PUNCH_IDLE_SECONDS = 30.0
+"""A bridge whose near or far end was silent for this long ends."""

@@ -11,7 +11,7 @@ from tests.adapters.net.stun.server import PretendedServer, pretended_server
 
 from p4.adapters.net.stun.classify import Filtering, Mapping, PathFinding, Seen, port_step, seen_mapping
 from p4.adapters.net.stun.codec import Address
-from p4.adapters.net.stun.nat import probe_nat
+from p4.adapters.net.stun.nat import may_follow, probe_nat
 
 TIMEOUT = 0.4
 OUTER = "192.0.2.1"
@@ -131,13 +131,11 @@ async def test_no_server_at_all() -> None:
 
 
 async def test_a_server_in_the_internet_does_not_point_us_into_our_own_network() -> None:
-    from p4.adapters.net.stun.nat import _may_follow
-
-    assert not _may_follow(("8.8.8.8", 1), ("192.168.1.1", 1))
-    assert not _may_follow(("8.8.8.8", 1), ("127.0.0.1", 1))
-    assert _may_follow(("8.8.8.8", 1), ("1.1.1.1", 1))
-    assert not _may_follow(("8.8.8.8", 1), ("2606:4700::1111", 1))
-    assert _may_follow(("192.168.1.1", 1), ("192.168.1.2", 1))
+    assert not may_follow(("8.8.8.8", 1), ("192.168.1.1", 1))
+    assert not may_follow(("8.8.8.8", 1), ("127.0.0.1", 1))
+    assert may_follow(("8.8.8.8", 1), ("1.1.1.1", 1))
+    assert not may_follow(("8.8.8.8", 1), ("2606:4700::1111", 1))
+    assert may_follow(("192.168.1.1", 1), ("192.168.1.2", 1))
 
 
 @pytest.mark.slow

@@ -38,6 +38,7 @@ _BINDING_ERROR = 0x0111
 _MAPPED_ADDRESS = 0x0001
 _CHANGE_REQUEST = 0x0003
 _CHANGED_ADDRESS = 0x0005
+_USERNAME = 0x0006
 _ERROR_CODE = 0x0009
 _XOR_MAPPED_ADDRESS = 0x0020
 _FINGERPRINT = 0x8028
@@ -132,6 +133,23 @@ def parse_answer(data: bytes) -> BindingAnswer | None:
     if mapped is None:
         return None
     return BindingAnswer(mapped, _address(found.get(_OTHER_ADDRESS, found.get(_CHANGED_ADDRESS, b""))))
+
+
+def username_of(data: bytes) -> bytes | None:
+    """The USERNAME of a Binding request, for example an ICE check's (RFC 8445 section 7.2.2), else None."""
+    if len(data) < _HEADER.size or data[:2] != b"\x00\x01":
+        return None
+    _, length, cookie, _ = _HEADER.unpack_from(data)
+    if cookie != _COOKIE or length != len(data) - _HEADER.size or length % 4:
+        return None
+    at = _HEADER.size
+    while at < len(data):
+        kind, size = _ATTRIBUTE.unpack_from(data, at)
+        if kind == _USERNAME:
+            name = data[at + 4 : at + 4 + size]
+            return name if len(name) == size else None
+        at += 4 + size + -size % 4
+    return None
 
 
 def _address(value: bytes, mask: bytes = bytes(16)) -> Address | None:

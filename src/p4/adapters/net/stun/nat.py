@@ -21,7 +21,7 @@ from p4.adapters.net.stun.client import ANSWER_SECONDS, StunSocket, open_stun_so
 from p4.adapters.net.stun.codec import Address, BindingAnswer
 from p4.errors import UnreachableError
 
-__all__ = ["probe_nat"]
+__all__ = ["may_follow", "own_address", "probe_nat"]
 
 _MOST_ADDRESSES = 8
 """Server addresses that are asked, so that a name with a hundred of them costs no hundred packets."""
@@ -62,7 +62,7 @@ async def _probe_path(servers: Sequence[str], family: socket.AddressFamily, time
             if turn < len(addresses):
                 asked.setdefault(addresses[turn], url)
     asked = dict(list(asked.items())[:_MOST_ADDRESSES])
-    own = next(filter(None, (_own_address(server, family) for server in [*asked, _ANYWHERE[family]])), None)
+    own = next(filter(None, (own_address(server, family) for server in [*asked, _ANYWHERE[family]])), None)
     if own is None or not asked:
         return PathFinding(number, Mapping.ABSENT if own is None else Mapping.UNASKED, silent=tuple(servers))
     try:
@@ -77,7 +77,7 @@ async def _probe_path(servers: Sequence[str], family: socket.AddressFamily, time
     finally:
         client.close()
     seen = [
-        Seen(server, (_own_address(server, family) or own, port), answer.mapped)
+        Seen(server, (own_address(server, family) or own, port), answer.mapped)
         for server, answer in answers.items()
         if answer.mapped is not None
     ]
@@ -117,7 +117,7 @@ def _other_addresses(answers: dict[Address, BindingAnswer]) -> list[Address]:
     """The second addresses that servers offer, each with both ports (RFC 5780 section 4.3)."""
     found: list[Address] = []
     for server, answer in answers.items():
-        if answer.other is not None and _may_follow(server, answer.other):
+        if answer.other is not None and may_follow(server, answer.other):
             found += [(answer.other[0], server[1]), answer.other, (server[0], answer.other[1])]
     return list(dict.fromkeys(found))[:_MOST_ADDRESSES]
 
@@ -128,7 +128,7 @@ async def _probe_filtering(
     """The tests of RFC 5780 section 4.4, each from a new port that nobody has been sent a packet from."""
     for server, answer in answers.items():
         other = answer.other
-        if other is None or other[0] == server[0] or other[1] == server[1] or not _may_follow(server, other):
+        if other is None or other[0] == server[0] or other[1] == server[1] or not may_follow(server, other):
             continue
         everybody, same_address = await asyncio.gather(
             _answers_from_elsewhere(server, family, timeout, change_address=True),
@@ -165,13 +165,13 @@ async def _answers_from_elsewhere(
         client.close()
 
 
-def _may_follow(server: Address, other: Address) -> bool:
+def may_follow(server: Address, other: Address) -> bool:
     """A server in the internet may not send us to addresses of our own network."""
     first, second = ipaddress.ip_address(server[0]), ipaddress.ip_address(other[0])
     return first.version == second.version and (second.is_global or not first.is_global)
 
 
-def _own_address(server: Address, family: socket.AddressFamily) -> str | None:
+def own_address(server: Address, family: socket.AddressFamily) -> str | None:
     """The address that our packets to ``server`` leave with; None if there is no way there."""
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
         asking.connect(server)  # sends nothing

@@ -244,7 +244,9 @@ class World:
             side.start = min(side.start, len(side.history))
         side.budget = WindowBudget()
         if side.disk is None:
-            if side.opener and not side.finished:
+            if side.told_end:
+                side.finished = True
+            elif side.opener and not side.finished:
                 side.ended.append(ResetReason.CANCELLED)  # it was never opened, as far as anybody knows
                 self.happened.add("cancel")
             return
@@ -313,6 +315,7 @@ class World:
                     assert reason is not ResetReason.LOST or "loss" in self.happened or self._cancelled
                 case Finished():
                     assert side.told_end, "it ended, and the application does not know"
+                    assert side.disk is None or side.disk.done, "it ended, and the disk does not know"
                     side.finished = True
         if side.machine is not None and side.disk is None and not side.pending and side.machine.over:
             side.machine = None  # `Forgotten` was the last event

@@ -136,6 +136,17 @@ def forgets_that_the_contact_has_said_done(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Announcements, "heard_done", property(lambda self: False, lambda self, value: None))
 
 
+def tells_of_the_end_before_the_disk_knows(patch: pytest.MonkeyPatch) -> None:
+    forget = StreamMachine._forget
+
+    def mutant(self: StreamMachine, farewell: StreamFrame | None, outcome: Any) -> Any:
+        effects = forget(self, farewell, outcome)
+        early, self._verdict = self._verdict, []
+        return [*early, *effects]
+
+    patch.setattr(StreamMachine, "_forget", mutant)
+
+
 POWER = Plan(writes=((1, 1), ()), powers=1)
 
 EXPLORED: list[tuple[Patch, Plan]] = [
@@ -150,6 +161,7 @@ EXPLORED: list[tuple[Patch, Plan]] = [
     (keeps_bytes_twice, Plan(writes=((1, 1), ()), flaps=1)),
     (says_done_too_early, Plan(writes=((1,), (1,)))),
     (ends_without_telling_the_application, Plan(writes=((1,), ()))),
+    (tells_of_the_end_before_the_disk_knows, Plan(writes=((1,), ()), late=True)),
     (ends_for_the_contacts_done_alone, Plan(writes=((1,), ()), late=True)),
     (forgets_that_the_contact_has_said_done, Plan(writes=((1,), ()), late=True, flaps=1)),
     (says_everything_on_one_link_only, Plan(writes=((1,), ()), flaps=1, cancels=1)),

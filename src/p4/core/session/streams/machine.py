@@ -88,6 +88,7 @@ class StreamMachine:
         self._over = record.reset >= 0 or record.done
         self._forgetting = False
         self._farewell: StreamFrame | None = None
+        self._verdict: list[StreamEffect] = []
         self._commit = CommitTime()
         self._retry_at: float | None = None
 
@@ -200,7 +201,8 @@ class StreamMachine:
             case DiskRefused(text):
                 return self._refused(text, now)
             case Forgotten():
-                return [Transmit(self._farewell)] if self._linked and self._farewell else []
+                farewell = self._farewell if self._linked else None
+                return [*self._verdict, Transmit(farewell)] if farewell else self._verdict
             case _:
                 pass
         return self._go_on(now)
@@ -296,11 +298,11 @@ class StreamMachine:
 
     def _forget(self, farewell: StreamFrame | None, outcome: StreamEffect) -> list[StreamEffect]:
         # Whoever knows that everything was consumed on both sides lost nothing by what happens now.
-        effects: list[StreamEffect] = [Finished() if self._wanted.done else outcome]
-        if self._over:
-            effects.clear()
-        self._over = True
-        self._forgetting = True
+        effects: list[StreamEffect] = [] if self._over else [Finished() if self._wanted.done else outcome]
+        if effects == [Finished()]:
+            # The application may forget it then, so the disk must have done so before.
+            self._verdict, effects = effects, []
+        self._over = self._forgetting = True
         self._farewell = farewell
         self.reader.release()
         if not self._saving:

@@ -11,6 +11,8 @@ from p4.core.identity import Identity, PeerId
 from p4.core.invite import Invite
 from p4.errors import InputError
 from p4.node.services import require_service
+from p4.node.status import PeerStatus
+from p4.ports import LinkPath, RendezvousPhase, RendezvousStatus
 
 __all__ = ["ANNA", "BOB", "ME", "FakeNode", "FakePeer", "FakeReceipt", "invite_of"]
 
@@ -42,6 +44,9 @@ class FakePeer:
     sent: list[str] = field(default_factory=list)
     dropped: int = 0
     grants: tuple[str, ...] = ("chat",)
+    path: LinkPath | None = None
+    queued: int = 0
+    last_failure: str = ""
 
     @property
     def peer_id(self) -> PeerId:
@@ -58,6 +63,25 @@ class FakePeer:
     @property
     def state(self) -> str:
         return "open" if self.connected else "retry in 3 s"
+
+    async def status(self) -> PeerStatus:
+        return PeerStatus(
+            peer_id=self.peer_id,
+            name=self.name,
+            connected=self.connected,
+            state=self.state,
+            protocol=2,
+            path=self.path if self.connected else None,
+            round_trip=0.0123 if self.connected else None,
+            sending=2_500_000.0 if self.connected else None,
+            receiving=12.0 if self.connected else None,
+            queued_messages=len(self.sent),
+            queued_bytes=sum(map(len, self.sent)),
+            open_streams=0,
+            last_seen_ms=0,
+            why_not="" if self.connected else "The contact is \x1b[2Joff.",
+            next_attempt_ms=None,
+        )
 
     async def send(self, value: object) -> FakeReceipt:
         assert isinstance(value, str)
@@ -86,6 +110,14 @@ class FakeNode:
     def __init__(self) -> None:
         self.book = ContactBook()
         self._peers: dict[PeerId, FakePeer] = {}
+
+    @property
+    def peer_id(self) -> PeerId:
+        return ME.peer_id
+
+    @property
+    def status(self) -> RendezvousStatus:
+        return RendezvousStatus(RendezvousPhase.READY, 100, "Others can reach this node.")
 
     def invite(self) -> Invite:
         return invite_of(ME)

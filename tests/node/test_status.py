@@ -131,7 +131,7 @@ def test_the_whole_node() -> None:
         assert status.reachability.startswith("reachable")
         assert status.addresses == (str(node.invite().rendezvous),)
         assert [peer.peer_id for peer in status.peers] == [id_of(HIGHER)]
-        assert set(status.versions) == {"p4", "python"}
+        assert {"p4", "python"} <= set(status.versions)
         assert status.peers[0].last_seen_ms == 0
         await node.close()
 

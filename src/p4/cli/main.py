@@ -20,6 +20,8 @@ COMMANDS = {
     "invite": "invite",
     "add-contact": "add_contact",
     "run": "run",
+    "status": "status",
+    "ls": "ls",
     "demo": "demo",
 }
 """Command name to module in p4.cli.commands, in the order a newcomer needs them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -9,18 +10,23 @@ from typing import TYPE_CHECKING, Protocol
 from p4.cli.arguments import only_argument, split_first
 from p4.cli.input_files import LARGEST_INVITE_BYTES, read_bytes
 from p4.cli.output import complain, say, visible
+from p4.cli.status.words import now_ms
 from p4.errors import InputError, P4Error
 
 if TYPE_CHECKING:
     from p4.core.contacts import Contact
     from p4.core.identity import PeerId
     from p4.core.invite import Invite
+    from p4.node.status import PeerStatus
+    from p4.ports import RendezvousStatus
 
 __all__ = ["COMMANDS", "CommandPrompt", "PromptNode", "PromptPeer", "PromptReceipt"]
 
 COMMANDS = {
     "/help": ("", "show this"),
     "/peers": ("", "every contact and how it is"),
+    "/ls": ("", "the same as a table: path, round trip, throughput, queue"),
+    "/status": ("[PEER]", "how this node is, or everything about one contact"),
     "/invite": ("", "print the invite that others need to add you"),
     "/add-file": ("F", "add a contact from a file with its invite"),
     "/add-json": ("J", "add a contact from its invite on one line"),
@@ -71,6 +77,9 @@ class PromptPeer(Protocol):
     def state(self) -> str:
         """A word or short phrase."""
 
+    async def status(self) -> PeerStatus:
+        """How it is, in figures."""
+
     async def send(self, value: object) -> PromptReceipt:
         """Accept a message; it is on disk when this returns."""
 
@@ -90,6 +99,14 @@ class PromptPeer(Protocol):
 
 class PromptNode(Protocol):
     """What the prompt needs of `p4.Node`."""
+
+    @property
+    def peer_id(self) -> PeerId:
+        """Our own id."""
+
+    @property
+    def status(self) -> RendezvousStatus:
+        """How reachable we are."""
 
     def invite(self) -> Invite:
         """Our own."""
@@ -126,10 +143,13 @@ class CommandPrompt:
     ) -> None:
         self._node = node
         self._queued = queued
+        self._started_ms = now_ms()
         self._pasted: list[str] | None = None
         self._handlers: dict[str, Callable[[str], Awaitable[None]]] = {
             "/help": self._help,
             "/peers": self._peers,
+            "/ls": self._ls,
+            "/status": self._status,
             "/invite": self._invite,
             "/add-file": self._add_file,
             "/add-json": self._add_json,
@@ -198,6 +218,23 @@ class CommandPrompt:
             say(f"{peer.peer_id} role={peer.role} connected={peer.connected} state={peer.state}{name}")
         if not peers:
             say("No contacts yet. Give another device your /invite, and add its invite with /add-invite.")
+
+    async def _ls(self, _rest: str) -> None:
+        from p4.cli.status.view import contacts_table, show
+
+        peers = await asyncio.gather(*(peer.status() for peer in self._node.peers()))
+        show(contacts_table(peers, now_ms()), colours=False)
+
+    async def _status(self, rest: str) -> None:
+        from p4.cli.status.view import node_table, peer_table, show
+        from p4.node.status import node_status
+
+        if reference := only_argument(rest):
+            table = peer_table(await self._node.peer(reference).status(), now_ms())
+        else:
+            node = await node_status(self._node, started_ms=self._started_ms, now_ms=now_ms())
+            table = node_table(node, now_ms())
+        show(table, colours=False)
 
     async def _invite(self, _rest: str) -> None:
         say(self._node.invite().to_text())

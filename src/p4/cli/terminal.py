@@ -41,7 +41,7 @@ class PromptCompleter(Completer):
             yield from (Completion(known, start_position=-len(command)) for known in matching)
         elif command == "/add-file":
             yield from self._paths.get_completions(Document(rest.removeprefix('"')), complete_event)
-        elif COMMANDS.get(command, ("",))[0].startswith("PEER"):
+        elif COMMANDS.get(command, ("",))[0].startswith(("PEER", "[PEER]")):
             yield from self._contacts(rest)
 
     def _contacts(self, typed: str) -> Iterable[Completion]:

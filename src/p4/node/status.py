@@ -21,6 +21,7 @@ __all__ = [
     "PeerView",
     "StatusSource",
     "as_sentence",
+    "installed_versions",
     "node_status",
     "reachability",
 ]
@@ -82,7 +83,7 @@ class NodeStatus:
     addresses: tuple[str, ...]
     """Where we are reached for signaling."""
     versions: dict[str, str]
-    """Of P4, Python and the link's library, by name."""
+    """Of P4, Python and the libraries for links, by name."""
     peers: tuple[PeerStatus, ...]
     """Every contact, in the order in which they were added."""
 
@@ -158,13 +159,12 @@ class StatusSource(Protocol):
         """All contacts."""
 
 
-async def node_status(node: StatusSource, *, started_ms: int, now_ms: int, backend: str = "") -> NodeStatus:
+async def node_status(node: StatusSource, *, started_ms: int, now_ms: int) -> NodeStatus:
     """The status of a started node and of all its contacts.
 
     Args:
         started_ms: Unix milliseconds when it was started.
         now_ms: Unix milliseconds.
-        backend: the distribution of the link's library, ``wrtc`` or ``aiortc``, to name its version.
 
     Raises:
         LocalError: the node is not running.
@@ -177,7 +177,7 @@ async def node_status(node: StatusSource, *, started_ms: int, now_ms: int, backe
         reachable=rendezvous.phase is RendezvousPhase.READY,
         reachability=reachability(rendezvous, now_ms),
         addresses=(str(node.invite().rendezvous),),
-        versions=_versions(backend),
+        versions=installed_versions(),
         peers=tuple(await asyncio.gather(*(peer.status() for peer in node.peers()))),
     )
 
@@ -197,15 +197,17 @@ def as_sentence(reason: str) -> str:
     )
 
 
-def _versions(backend: str) -> dict[str, str]:
-    found = {"p4": _version("p4-node"), "python": platform.python_version()}
-    if backend:
-        found[backend] = _version(backend)
+def installed_versions() -> dict[str, str]:
+    """Versions of P4, of Python, and of the libraries for links that are installed here, by name."""
+    found = {"p4": _version("p4-node") or "from a source tree", "python": platform.python_version()}
+    for library in ("wrtc", "aiortc"):
+        if version := _version(library):
+            found[library] = version
     return found
 
 
-def _version(distribution: str) -> str:
+def _version(distribution: str) -> str | None:
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        return "from a source tree"
+        return None

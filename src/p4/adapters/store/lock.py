@@ -21,13 +21,15 @@ import psutil
 from p4.adapters.store import files
 from p4.errors import AlreadyRunningError, StateError
 
-__all__ = ["hold"]
+__all__ = ["hold", "holder"]
 
 PID_WAIT_SECONDS = 0.5
 """How long to wait for a holder that has the lock but has not written its pid yet."""
 
 _PID_POLL_SECONDS = 0.02
 _PID_BYTES = 32
+_CLOCK_SLACK_SECONDS = 2.0
+"""How exactly file systems and process tables tell the time."""
 
 
 @contextlib.contextmanager
@@ -76,6 +78,21 @@ def hold(lock_path: Path, pid_path: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             pid_path.unlink(missing_ok=True)
         lock.release()
+
+
+def holder(pid_path: Path) -> int | None:
+    """The process that holds the lock, as far as the file beside it tells; None if none does.
+
+    The lock itself is not tried: a node that starts at this moment would find it taken.
+    """
+    try:
+        written = pid_path.stat().st_mtime
+        pid = int((files.read_bytes(pid_path, at_most=_PID_BYTES) or b"").decode("ascii"))
+        # A process that began after the file was written only got the number of one that was killed.
+        alive = pid > 0 and psutil.Process(pid).create_time() <= written + _CLOCK_SLACK_SECONDS
+    except (OSError, ValueError, StateError, psutil.Error):
+        return None
+    return pid if alive else None
 
 
 def _read_pid(path: Path) -> int | None:

@@ -20,7 +20,7 @@ from p4.core.contacts import ContactBook
 from p4.core.identity import Identity
 from p4.errors import ContactError, PermissionsError, StateError
 
-__all__ = ["OnionKey", "StateDirectory"]
+__all__ = ["STATUS_FILE", "OnionKey", "StateDirectory"]
 
 _IDENTITY_JSON: Final = "identity_ed25519.json"
 _IDENTITY_PEM: Final = "identity_ed25519.pem"
@@ -28,11 +28,13 @@ _CONTACTS: Final = "contacts.json"
 _DATABASE: Final = "p4.sqlite3"
 _LOCK: Final = "p4.lock"
 _PID: Final = "p4.pid"
+STATUS_FILE: Final = "status.json"
+"""What a running `p4 run` tells of itself to other processes of this user."""
 _ONION_DIRECTORY: Final = "onionrelay"
 _ONION_KEY: Final = "onion_v3_key_blob.txt"
 _ONION_ID: Final = "onion_service_id.txt"
 
-_OWN_NAMES = (_IDENTITY_JSON, _IDENTITY_PEM, _CONTACTS, _DATABASE, _LOCK, _PID, _ONION_DIRECTORY)
+_OWN_NAMES = (_IDENTITY_JSON, _IDENTITY_PEM, _CONTACTS, _DATABASE, _LOCK, _PID, STATUS_FILE, _ONION_DIRECTORY)
 _IDENTITY_LOST: Final = (
     "Contacts know you by this identity, so no new one was made. Put a backup in its place and start P4 "
     "again; without one, use a new state directory and pair again."
@@ -160,6 +162,10 @@ class StateDirectory:
             AlreadyRunningError: another process is on it; its pid is in the message.
         """
         return self._hold()
+
+    def holder(self) -> int | None:
+        """The process that works on the directory now, None if there is none. Changes nothing."""
+        return lock.holder(self.path / _PID)
 
     @contextlib.contextmanager
     def _hold(self) -> Iterator[None]:

@@ -88,7 +88,7 @@ def command(
     async def work() -> None:
         from p4 import Node
 
-        await _serve(Node(state_dir, options), read_commands=not no_stdin)
+        await _serve(Node(state_dir, options), state_dir, read_commands=not no_stdin)
 
     return run_until_signalled(work).exit_code
 
@@ -108,17 +108,20 @@ def _advertised(given: dict[str, Any], host: str | None, both: str | None) -> tu
     return host_and_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") if port else None
 
 
-async def _serve(node: Node, *, read_commands: bool) -> None:
+async def _serve(node: Node, state_dir: Path, *, read_commands: bool) -> None:
     """Run the node until its commands end, it fails, or the task is cancelled."""
     from p4.cli.announce import Announcer
+    from p4.cli.status.writer import StatusWriter
 
     announcer = Announcer()
+    telling: asyncio.Task[None] | None = None
     announcing = asyncio.create_task(_announce(node.events(), announcer))
     with ExitStack() as stack:
         try:
             log_line("Starting")
             await node.start()
             announcer.started(node.invite(), node.status)
+            telling = asyncio.create_task(StatusWriter(node, state_dir).run(), name="status file")
             if read_commands and in_background():
                 log_line("Running in the background: commands are not read")
                 read_commands = False
@@ -131,10 +134,12 @@ async def _serve(node: Node, *, read_commands: bool) -> None:
             await _first_of([work, announcing, chatting])
         finally:
             announcer.closing = True
+            if telling is not None:
+                telling.cancel()
             await node.close()
             announcer.close()
             # The node's last events, such as a warning that explains why it did not start.
-            await asyncio.wait([announcing], timeout=LAST_EVENTS_SECONDS)
+            await asyncio.wait([announcing, *([telling] if telling else [])], timeout=LAST_EVENTS_SECONDS)
             announcing.cancel()
 
 

@@ -1,0 +1,145 @@
+"""How a status looks on a screen."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from p4.cli.output import say, visible
+from p4.cli.status.words import ago, duration, milliseconds, rate, size
+from p4.node.status import NodeStatus, PeerStatus
+
+__all__ = ["contacts_table", "node_table", "peer_table", "show"]
+
+PLAIN_WIDTH = 1000
+"""Columns where nobody has a screen: a script reads whole lines."""
+
+NO_CONTACTS = (
+    "No contacts yet. Give another device your invite (p4 invite), and add its own (p4 add-contact)."
+)
+
+
+def show(*parts: RenderableType, colours: bool = True) -> None:
+    """Print tables and texts, as wide as the terminal, with colours where it has them.
+
+    Args:
+        colours: False where something else draws on the terminal too.
+    """
+    terminal = sys.stdout.isatty()
+    target = io.StringIO()
+    console = Console(
+        file=target,
+        width=shutil.get_terminal_size().columns if terminal else PLAIN_WIDTH,
+        force_terminal=terminal and colours,
+        no_color=None if terminal and colours else True,
+        highlight=False,
+        emoji=False,
+    )
+    for part in parts:
+        console.print(part)
+    say("\n".join(line.rstrip() for line in target.getvalue().rstrip("\n").split("\n")))
+
+
+def node_table(node: NodeStatus, now_ms: int) -> Table:
+    """The node itself: a line for each thing."""
+    lines: list[tuple[str, str]] = [("id", node.peer_id)]
+    if node.started_ms:
+        lines.append(("running", f"for {duration((now_ms - node.started_ms) / 1000)}"))
+    lines.append(("reachable", node.reachability if not node.reachable else _yes(node.reachability)))
+    lines += [("address", address) for address in node.addresses]
+    connected = sum(peer.connected for peer in node.peers)
+    lines.append(("contacts", f"{len(node.peers)}, {connected} connected"))
+    lines.append(("versions", ", ".join(f"{name} {number}" for name, number in node.versions.items())))
+    return _pairs(lines)
+
+
+def contacts_table(peers: Sequence[PeerStatus], now_ms: int) -> RenderableType:
+    """A line for each contact."""
+    if not peers:
+        return Text(NO_CONTACTS)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("CONTACT", "PATH", "RTT", "DOWN", "UP", "QUEUE", "SEEN"):
+        table.add_column(
+            heading, no_wrap=True, justify="right" if heading in {"RTT", "DOWN", "UP"} else "left"
+        )
+    table.add_column("STATE", overflow="fold")
+    for peer in peers:
+        table.add_row(
+            Text(visible(peer.name) or peer.peer_id[:8], style="green" if peer.connected else ""),
+            Text(_path(peer)),
+            Text(milliseconds(peer.round_trip)),
+            Text(rate(peer.receiving)),
+            Text(rate(peer.sending)),
+            Text(_queue(peer)),
+            Text(_seen(peer, now_ms)),
+            Text(_state(peer, now_ms)),
+        )
+    return table
+
+
+def peer_table(peer: PeerStatus, now_ms: int) -> Table:
+    """Everything about one contact."""
+    lines = [
+        ("contact", f"{visible(peer.name)} ({peer.peer_id})" if peer.name else peer.peer_id),
+        ("state", _state(peer, now_ms)),
+        ("last seen", _seen(peer, now_ms)),
+        ("protocol", str(peer.protocol) if peer.protocol else "not known yet"),
+        ("queue", _queue(peer)),
+        ("streams", str(peer.open_streams)),
+    ]
+    if peer.path is not None:
+        path = peer.path
+        lines += [
+            ("path", _path(peer)),
+            ("from", f"{path.local_address or 'hidden'} ({path.local})"),
+            ("to", f"{path.remote_address or 'hidden'} ({path.remote})"),
+            ("round trip", milliseconds(peer.round_trip)),
+            ("receiving", f"{rate(peer.receiving)}, {size(path.bytes_received)} in all"),
+            ("sending", f"{rate(peer.sending)}, {size(path.bytes_sent)} in all"),
+        ]
+    return _pairs(lines)
+
+
+def _pairs(lines: Iterable[tuple[str, str]]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in lines:
+        table.add_row(Text(name), Text(value))
+    return table
+
+
+def _yes(phrase: str) -> str:
+    # "reachable   reachable, checked …" would say it twice.
+    return phrase.replace("reachable", "yes", 1)
+
+
+def _seen(peer: PeerStatus, now_ms: int) -> str:
+    return "now" if peer.connected else ago(peer.last_seen_ms, now_ms)
+
+
+def _path(peer: PeerStatus) -> str:
+    if peer.path is None:
+        return "–" if not peer.connected else "?"
+    return f"{peer.path.kind.value} {peer.path.protocol}"
+
+
+def _queue(peer: PeerStatus) -> str:
+    if not peer.queued_messages:
+        return "0"
+    size_of = "" if peer.queued_bytes is None else f" ({size(peer.queued_bytes)})"
+    return f"{peer.queued_messages}{size_of}"
+
+
+def _state(peer: PeerStatus, now_ms: int) -> str:
+    state = peer.state
+    if peer.next_attempt_ms is not None and not peer.connected:
+        seconds = (peer.next_attempt_ms - now_ms) / 1000
+        state = f"retry in {duration(seconds)}" if seconds >= 1 else "retry now"
+    return f"{state}: {visible(peer.why_not)}" if peer.why_not else state

@@ -43,6 +43,7 @@ class EasyPlan:
     _answered: dict[int, float] = field(default_factory=dict)
     _opened: set[int] = field(default_factory=set)
     _ticked: float = float("-inf")
+    _in_tick: int = 0
     _chosen: float = float("-inf")
 
     def __post_init__(self) -> None:
@@ -63,6 +64,7 @@ class EasyPlan:
         if now >= self._ticked + limits.PUNCH_TICK_SECONDS and not self._paused(now):
             self._ticked = now
             count = max(0, min(_allowance(now - self.began) - self.probes, _PER_TICK))
+            self._in_tick = count
             ports = list(islice(self._ports, count))
             self.probes += len(ports)
             sending += [(PacketKind.PROBE, port) for port in ports]
@@ -74,8 +76,9 @@ class EasyPlan:
             return []
         if kind is PacketKind.HARD_KEEP and port in self._answered:
             self.pair = port
-        elif kind is PacketKind.OPEN and port not in self._opened and len(self._opened) < _MOST_OPEN_REPLIES:
+        elif kind is PacketKind.OPEN and port not in self._opened and self._may_reply(now):
             self._opened.add(port)
+            self._in_tick += 1
             self.probes += 1
             return [(PacketKind.PROBE, port)]
         elif (
@@ -84,6 +87,17 @@ class EasyPlan:
             self._answered[port] = now
             return [(PacketKind.CHOSEN, port)]
         return []
+
+    def _may_reply(self, now: float) -> bool:
+        """The limits hold for these PROBEs as well; there will be another OPEN."""
+        if now >= self._ticked + limits.PUNCH_TICK_SECONDS:
+            self._ticked, self._in_tick = now, 0
+        return (
+            self._in_tick < _PER_TICK
+            and len(self._opened) < _MOST_OPEN_REPLIES
+            and self.probes < limits.PUNCH_PROBES
+            and not self.over(now)
+        )
 
     def _paused(self, now: float) -> bool:
         return bool(self._answered) and now < max(self._answered.values()) + _ANSWERED_PAUSE_SECONDS

@@ -24,6 +24,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -56,6 +57,7 @@ class Laboratory(Backbone):
         self.networks: list[Network] = []
         self.hosts: list[Host] = []
         self._index = 0
+        self._names: Counter[str] = Counter()
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -64,8 +66,9 @@ class Laboratory(Backbone):
             self.id = secrets.token_hex(3)
             self.directory = Path(tempfile.gettempdir(), f"{_PREFIX}{self.id}")
             self.directory.mkdir(mode=0o700)
-            self._lock = _try_lock(self.directory)
-            assert self._lock is not None
+            lock = _try_lock(self.directory)
+            assert lock is not None
+        self._closing.enter_context(lock)
         self._closing.callback(_remove, self.id)
         try:
             self.internet = self._namespace("internet")
@@ -84,12 +87,6 @@ class Laboratory(Backbone):
             end_processes([self._line], seconds=1)
         finally:
             self._closing.close()
-            self._lock_file.close()
-
-    @property
-    def _lock_file(self) -> IO[bytes]:
-        assert self._lock is not None
-        return self._lock
 
     def network(
         self,
@@ -105,7 +102,7 @@ class Laboratory(Backbone):
         """Build a network.
 
         Args:
-            name: for people; up to 12 characters.
+            name: for people; several may have the same.
             kind: what its router does.
             behind: another network whose router stands before this one's: double NAT, or CGNAT.
             lan: the inner IPv4 network, /24; every network has another one if it is not given. Equal ones
@@ -141,7 +138,7 @@ class Laboratory(Backbone):
         return network
 
     def host(self, name: str, network: Network | None = None) -> Host:
-        """Make a computer, in this network if one is given. ``name`` has up to 12 characters."""
+        """Make a computer, in this network if one is given."""
         host = Host(self._namespace(name), name)
         self.hosts.append(host)
         if network is not None:
@@ -162,10 +159,10 @@ class Laboratory(Backbone):
     # --- inside -----------------------------------------------------------------------------------------
 
     def _namespace(self, name: str) -> Namespace:
-        namespace = Namespace(f"{_PREFIX}{self.id}-{name}")
-        if Path("/run/netns", namespace.name).exists():
-            raise ValueError(f"there is a {name!r} already")
-        return namespace
+        """A new one; of several with one name the later ones are numbered."""
+        self._names[name] += 1
+        number = f"-{self._names[name]}" if self._names[name] > 1 else ""
+        return Namespace(f"{_PREFIX}{self.id}-{name}{number}")
 
     def _next_index(self) -> int:
         self._index += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-__all__ = ["LaboratoryError", "Namespace", "run", "unusable_reason"]
+__all__ = ["PROGRAMS", "LaboratoryError", "Namespace", "run", "unusable_reason"]
 
 T = TypeVar("T")
+
+PROGRAMS = ("ip", "nft", "conntrack")
+"""What the laboratory is built with."""
 
 _CLONE_NEWNET = 0x40000000
 _SYSTEM_PATHS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
@@ -55,12 +57,12 @@ def run(*command: str, text: str | None = None, check: bool = True, seconds: flo
 
 
 def unusable_reason() -> str | None:
-    """Why this machine cannot hold the laboratory, in words for a person; None if it can."""
+    """Why this machine cannot hold the laboratory, in words for a person; None if it can.
+
+    Missing programs are another matter: see `PROGRAMS`.
+    """
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "the NAT laboratory makes network namespaces, which only root may: run it with sudo"
-    for program in ("ip", "nft", "conntrack"):
-        if shutil.which(program, path=_SYSTEM_PATHS) is None:
-            return f"the program {program} is not installed; `scripts/setup test` installs it"
     if not Path("/dev/net/tun").exists():
         return "the kernel has no TUN devices (/dev/net/tun), which carry the simulated lines"
     trial = Namespace(f"p4nat-trial-{os.getpid()}")
@@ -198,6 +200,7 @@ def names() -> list[str]:
 
 def end_processes(processes: Iterable[subprocess.Popen[Any]], *, seconds: float = 2.0) -> None:
     """End processes that we started, politely for so long."""
+    processes = list(processes)
     running = [process for process in processes if process.poll() is None]
     for process in running:
         process.send_signal(signal.SIGCONT)
@@ -208,6 +211,10 @@ def end_processes(processes: Iterable[subprocess.Popen[Any]], *, seconds: float 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    for process in processes:
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def connect(one: Namespace, one_device: str, other: Namespace, other_device: str) -> None:

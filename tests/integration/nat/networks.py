@@ -65,6 +65,7 @@ class Network:
         self.external = self._next_external()
         """The router's address towards the internet (or towards the router before it)."""
         self._last_host = 9
+        self._ports = 0
         self.six = IPv6Network(f"2001:db8:{index:x}::/48")
         self._create()
 
@@ -171,6 +172,11 @@ class Network:
         self._last_host += 1
         return self.lan.network_address + self._last_host, self.six_lan.network_address + self._last_host
 
+    def next_port(self) -> str:
+        """A name for a port of its bridge."""
+        self._ports += 1
+        return f"port{self._ports}"
+
     @property
     def _gateway(self) -> IPv4Address:
         return self.upstream.network_address + 1
@@ -273,7 +279,7 @@ class Host:
         """
         begun = time.monotonic()
         self._devices += 1
-        device, port = f"eth{self._devices}", f"{self.name[:9]}{self._devices}"
+        device, port = f"eth{self._devices}", network.next_port()
         connect(network.namespace, port, self.namespace, device)
         network.namespace.ip(f"link set {port} master lan")
         four, six = network.next_address()

@@ -75,9 +75,12 @@ class RouterRules:
     def text(self) -> str:
         """The whole rule set; loading it replaces the one before and forgets its tables."""
         keeps_table = self.hairpin or self.kind in {NatKind.FULL_CONE, NatKind.ADDRESS_RESTRICTED}
+        # A packet that is to come back in makes a mapping as well, like one to the outside.
+        learn = ['iifname "lan" meta l4proto udp update @owners { udp sport : ip saddr }'] * keeps_table
         chains = [
+            _chain("learn", "filter hook prerouting priority -150", learn),
             _chain("input", "filter hook input priority 0", self._input()),
-            _chain("forward", "filter hook forward priority 0", self._forward(keeps_table)),
+            _chain("forward", "filter hook forward priority 0", self._forward()),
             _chain("before", "nat hook prerouting priority -100", self._before()),
             _chain("after", "nat hook postrouting priority 100", self._after()),
         ]
@@ -92,14 +95,12 @@ class RouterRules:
         # tuple and Linux would give our own packet another port: the cone would behave as symmetric.
         return ['iifname "wan" ct state new meta l4proto { tcp, udp } drop']
 
-    def _forward(self, keeps_table: bool) -> list[str]:
+    def _forward(self) -> list[str]:
         rules = []
         if self.kind in {NatKind.UDP_BLOCKED, NatKind.ONLY_443}:
             rules.append("meta l4proto udp drop")
         if self.kind is NatKind.ONLY_443:
             rules.append('oifname "wan" meta l4proto tcp tcp dport != 443 ct direction original drop')
-        if keeps_table:
-            rules.append('oifname "wan" meta l4proto udp update @owners { udp sport : ip saddr }')
         if self.kind is NatKind.ADDRESS_RESTRICTED:
             rules.append('oifname "wan" meta l4proto udp update @asked { udp sport . ip daddr }')
         if self.kind is not NatKind.NONE:

@@ -93,7 +93,11 @@ class RouterRules:
     def _input(self) -> list[str]:
         # Dropped without a word. Answered, or kept by conntrack, an early packet of the peer would own the
         # tuple and Linux would give our own packet another port: the cone would behave as symmetric.
-        return ['iifname "wan" ct state new meta l4proto { tcp, udp } drop']
+        rules = ['iifname "wan" ct state new meta l4proto { tcp, udp } drop']
+        if not self.kind.routed:
+            # Likewise from inside to the external address, before hairpinning knows whom it means.
+            rules.append(f'iifname "lan" ip daddr {self.external} meta l4proto udp drop')
+        return rules
 
     def _forward(self) -> list[str]:
         rules = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,22 @@ class World:
             network.forward_port(port, host)
         place = {"transport": "direct", "signal_port": port, "advertise": (str(address), port)}
         return node_settings(**{"stun": (self.turn.stun,), **place, **fields})
+
+    def at_port(self, settings: Settings, port: int) -> Settings:
+        """The same settings, with another port of the same address for others to dial."""
+        assert settings.advertise is not None
+        return replace(settings, advertise=(settings.advertise[0], port))
+
+    def local(self, host: Host, **fields: Any) -> Settings:
+        """Settings of a node that is dialled at its own address, from within its network; no STUN.
+
+        Args:
+            host: where it will run.
+            fields: as for `node_settings`.
+        """
+        port = _SIGNAL_PORT + next(self._numbers)
+        place = {"transport": "direct", "signal_port": port, "advertise": (str(host.address), port)}
+        return node_settings(**{**place, **fields})
 
     def onion(self, tor: PrivateTorNetwork, **fields: Any) -> Settings:
         """Settings of a node that is dialled through the simulated internet's Tor network.

@@ -195,15 +195,16 @@ class LanPresence:
 
     # --- others -------------------------------------------------------------------------------------------
 
-    def _observe(self, event: LanEvent) -> None:
+    def _observe(self, event: LanEvent) -> bool:
         match event:
             case LanSighting():
-                self._sighted(event)
+                return self._sighted(event)
             case LanDeparture(name):
                 self._strangers.pop(name, None)
                 self._lose(name)
+                return False
 
-    def _sighted(self, sighting: LanSighting) -> None:
+    def _sighted(self, sighting: LanSighting) -> bool:
         owner = self._recognition.recognise(sighting.tags)
         if self._owners.get(sighting.name) != owner:
             self._lose(sighting.name)
@@ -211,7 +212,7 @@ class LanPresence:
             # It may be of a contact that is added later, or whose key is not computed yet.
             if len(self._strangers) < limits.LAN_SIGHTINGS:
                 self._strangers[sighting.name] = sighting
-            return
+            return False
         self._strangers.pop(sighting.name, None)
         self._owners[sighting.name] = owner
         place = self._places.setdefault(owner, _Place())
@@ -220,6 +221,7 @@ class LanPresence:
             oldest = next(iter(place.sightings))
             del place.sightings[oldest], self._owners[oldest]
         self._tell_soon(owner, place, place.told_at + limits.LAN_FOUND_SECONDS)
+        return True
 
     def _lose(self, name: str) -> None:
         owner = self._owners.pop(name, None)

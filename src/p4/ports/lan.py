@@ -37,7 +37,7 @@ LanEvent = LanSighting | LanDeparture
 class LanDiscovery(Protocol):
     """Announces us on every local network that we are on, and tells of other announcements there."""
 
-    async def start(self, port: int, observe: Callable[[LanEvent], None]) -> None:
+    async def start(self, port: int, observe: Callable[[LanEvent], bool]) -> None:
         """Begin, as soon as there is something to `announce`; until then nothing is sent and nobody heard.
 
         Never fails: where there is no network, or none that can be used, it begins when there is one.
@@ -47,7 +47,8 @@ class LanDiscovery(Protocol):
                 announced and see others all the same.
             observe: called on the loop, with our own announcements left out; at most
                 ``limits.LAN_SIGHTING_BURST`` sightings at once and ``LAN_SIGHTINGS_PER_SECOND``, of at most
-                ``limits.LAN_SIGHTINGS`` announcements at a time.
+                ``limits.LAN_SIGHTINGS`` announcements at a time. Returns whether it is a contact's: where
+                there are too many, the others depart, the oldest first.
         """
 
     def announce(self, tags: tuple[bytes, ...]) -> None:

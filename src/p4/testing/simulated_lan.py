@@ -56,7 +56,7 @@ class SimulatedDiscovery:
     def __init__(self, lan: SimulatedLan, process: Process) -> None:
         self._lan = lan
         self.process = process
-        self._observe: Callable[[LanEvent], None] | None = None
+        self._observe: Callable[[LanEvent], bool] | None = None
         self._port = 0
         self._tags: tuple[bytes, ...] = ()
         self.shown: LanSighting | None = None
@@ -70,7 +70,7 @@ class SimulatedDiscovery:
         """Whether it sends and hears anything."""
         return self._observe is not None and bool(self._tags) and self.process.alive
 
-    async def start(self, port: int, observe: Callable[[LanEvent], None]) -> None:
+    async def start(self, port: int, observe: Callable[[LanEvent], bool]) -> None:
         """See `p4.ports.lan.LanDiscovery`."""
         self.process.require_alive()
         self._port, self._observe = port, observe

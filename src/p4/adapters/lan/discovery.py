@@ -33,7 +33,7 @@ class MulticastDiscovery:
 
     def __init__(self) -> None:
         self._port = 0
-        self._observe: Callable[[LanEvent], None] = lambda event: None
+        self._observe: Callable[[LanEvent], bool] = lambda event: False
         self._tags: tuple[bytes, ...] = ()
         self._changes = 0
         self._wake = asyncio.Event()
@@ -41,7 +41,7 @@ class MulticastDiscovery:
         self._responder: Responder | None = None
         self._complained = False
 
-    async def start(self, port: int, observe: Callable[[LanEvent], None]) -> None:
+    async def start(self, port: int, observe: Callable[[LanEvent], bool]) -> None:
         """See `p4.ports.lan.LanDiscovery`."""
         self._port, self._observe = port, observe
         self._worker = asyncio.create_task(self._work(), name="local network")
@@ -59,7 +59,7 @@ class MulticastDiscovery:
 
     async def close(self) -> None:
         """See `p4.ports.lan.LanDiscovery`."""
-        self._observe = lambda event: None
+        self._observe = lambda event: False
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.wait([self._worker])

@@ -60,11 +60,11 @@ class Responder:
     Args:
         interfaces: the local ones; not empty.
         port: TCP port of our signaling; 0: only look.
-        observe: told of sightings and departures, on the loop.
+        observe: told of sightings and departures, on the loop; says whether it is a contact's.
     """
 
     def __init__(
-        self, interfaces: Sequence[LanInterface], port: int, observe: Callable[[LanEvent], None]
+        self, interfaces: Sequence[LanInterface], port: int, observe: Callable[[LanEvent], bool]
     ) -> None:
         self._interfaces = interfaces
         self._port = port
@@ -75,6 +75,7 @@ class Responder:
         self._tags: tuple[bytes, ...] = ()
         self._own_names: set[str] = set()
         self._seen: dict[str, LanSighting | None] = {}
+        self._contacts: set[str] = set()
         self._resolving: dict[str, asyncio.Task[None]] = {}
         self._announcing: asyncio.Future[None] | None = None
         self._farewell: asyncio.Future[None] | None = None
@@ -90,11 +91,7 @@ class Responder:
         logging.getLogger("zeroconf").addFilter(_quiet)  # the same one each time: it is there once
         addresses = [address for each in self._interfaces for address in each.local_addresses]
         with_ipv4 = [str(address.ip) for address in addresses if address.version == 4]
-        with_ipv6 = [
-            each.index
-            for each in self._interfaces
-            if any(address.version == 6 for address in each.local_addresses)
-        ]
+        with_ipv6 = [way for each in self._interfaces if (way := _ipv6_way(each)) is not None]
         try:
             self._zeroconf = AsyncZeroconf(interfaces=[*with_ipv4, *with_ipv6])
         except (OSError, RuntimeError):
@@ -134,11 +131,9 @@ class Responder:
 
     async def close(self) -> None:
         """Take our announcement back and close the sockets; what was seen departs."""
-        for name, sighting in self._seen.items():
-            if sighting is not None:
-                self._observe(LanDeparture(name))
-        self._seen.clear()
-        self._observe = lambda event: None
+        for name in list(self._seen):
+            self._forget(name)
+        self._observe = lambda event: False
         for task in (*self._resolving.values(), self._announcing):
             if task is not None:
                 task.cancel()
@@ -163,8 +158,7 @@ class Responder:
         if state_change is ServiceStateChange.Removed:
             if task := self._resolving.pop(name, None):
                 task.cancel()
-            if self._seen.pop(name, None) is not None:
-                self._observe(LanDeparture(name))
+            self._forget(name)
             return
         if name in self._resolving or not self._may_look(name):
             return
@@ -182,11 +176,21 @@ class Responder:
         since, self._counted_at = now - self._counted_at, now
         gained = since * limits.LAN_SIGHTINGS_PER_SECOND
         self._allowance = min(limits.LAN_SIGHTING_BURST, self._allowance + gained)
-        if self._allowance < 1 or (name not in self._seen and len(self._seen) >= limits.LAN_SIGHTINGS):
+        if self._allowance < 1:
             return False
+        if name not in self._seen and len(self._seen) >= limits.LAN_SIGHTINGS:
+            stranger = next((each for each in self._seen if each not in self._contacts), None)
+            if stranger is None:
+                return False
+            self._forget(stranger)
         self._allowance -= 1
         self._seen.setdefault(name, None)
         return True
+
+    def _forget(self, name: str) -> None:
+        self._contacts.discard(name)
+        if self._seen.pop(name, None) is not None:
+            self._observe(LanDeparture(name))
 
     async def _resolve(self, zeroconf: Zeroconf, info: AsyncServiceInfo) -> None:
         if await info.async_request(zeroconf, _RESOLVE_MS):
@@ -207,7 +211,20 @@ class Responder:
                 sighting = LanSighting(info.name, tags, addresses, info.port)
         if sighting is not None and sighting != self._seen.get(info.name):
             self._seen[info.name] = sighting
-            self._observe(sighting)
+            if self._observe(sighting):
+                self._contacts.add(info.name)
+            else:
+                self._contacts.discard(info.name)
+
+
+def _ipv6_way(interface: LanInterface) -> str | int | None:
+    """What names the interface to the library, for IPv6; None if it has none.
+
+    Its link-local address where there is one: only with that as the sender's do others learn to which
+    interface the link-local addresses in an announcement belong.
+    """
+    local = [address.ip for address in interface.local_addresses if address.version == 6]
+    return next((str(ip) for ip in local if ip.is_link_local), interface.index if local else None)
 
 
 async def _sending(beginning: Awaitable[Awaitable[None]]) -> asyncio.Future[None]:

@@ -69,11 +69,11 @@ def test_a_second_part_that_begins_anew_is_found(monkeypatch: pytest.MonkeyPatch
 def test_recent_bytes_from_beyond_a_hole_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = RecentBytes.at
 
-    def careless(self: RecentBytes, offset: int, most: int) -> memoryview | None:
-        view = honest(self, offset, most)
-        if view is None and self._pieces:
-            return memoryview(self._pieces[0][1])[:most]
-        return view
+    def careless(self: RecentBytes, offset: int, most: int) -> list[memoryview]:
+        parts = honest(self, offset, most)
+        if not parts and self._pieces:
+            return [memoryview(self._pieces[0][1])[:most]]
+        return parts
 
     monkeypatch.setattr(RecentBytes, "at", careless)
     assert found()

@@ -346,13 +346,13 @@ STREAM_GAPS = 4096
 STREAM_COMMIT_SECONDS = (0.05, 1.0)
 """Consumed bytes are put on disk when the application paused this long, and after this time at the latest."""
 
-STREAM_TURN_BYTES = 60 * 1024
-"""Most bytes of a stream that are sent before the next one's turn; fits a message of a data channel."""
+STREAM_TURN_BYTES = STREAM_DATA_BYTES
+"""Most bytes of a stream that are sent before the next one's turn."""
 
 STREAM_RECENT_BYTES = (1024 * 1024, 4 * 1024 * 1024)
 """Bytes just written that stay in memory, to be sent without being read back: of a stream, of a contact."""
 
-STREAM_FETCH_BYTES = 120 * 1024
+STREAM_FETCH_BYTES = 2 * STREAM_TURN_BYTES
 """Bytes read back from the disk at a time: two turns."""
 
 # --- lanes (spec/lanes.md) --------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -132,9 +132,9 @@ def encode(frame: StreamFrame) -> bytes:
             return _NUMBER.pack(_GONE, stream)
 
 
-def encode_data(stream: int, offset: int, data: bytes | memoryview) -> bytes:
-    """The bytes of a DATA frame; what it carries is copied once."""
-    return b"".join((_DATA_HEAD.pack(_DATA, stream, offset), data))
+def encode_data(stream: int, offset: int, parts: Iterable[bytes | memoryview]) -> bytes:
+    """The bytes of a DATA frame; what it carries, in parts, is copied once."""
+    return b"".join((_DATA_HEAD.pack(_DATA, stream, offset), *parts))
 
 
 def _open(data: bytes) -> Open:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from p4.core import limits
 from p4.core.identity import PeerId
-from p4.core.session.stream_frames import ResetReason, StreamFrame, encode_data
+from p4.core.session.stream_frames import Data, ResetReason, StreamFrame, encode_data
 from p4.core.session.streams.events import (
     Cancel,
-    Consume,
     Discard,
     DiskRefused,
     Ended,
@@ -20,6 +19,7 @@ from p4.core.session.streams.events import (
     Finished,
     Forget,
     Forgotten,
+    FrameArrived,
     LinkDown,
     Progress,
     Readable,
@@ -49,8 +49,10 @@ _log = logging.getLogger(__name__)
 _PIECE_BYTES = 256 * 1024
 """Written to the spool, and offered to the link, at a time."""
 
-_READING = (Consume, Took)
-"""Events that give the link nothing to send by themselves: many times a second, so nothing is looked for."""
+_READABLE = [Readable()]
+
+_AWAITED_BYTES = 16 * 1024
+"""Whoever waits for less is woken at once: it may be one side of a dialogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class StreamDriver:
         self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Future[None]] = set()
+        self._waking = False
+        """Whether a timer will wake who waits."""
 
     @property
     def peer_id(self) -> PeerId:
@@ -124,8 +128,25 @@ class StreamDriver:
         """Something happened. Raises FrameError if it is a frame that breaks the specification."""
         if self.closed:
             return
-        effects = self.machine.handle(event, self._context.clock.monotonic())
-        if effects or type(event) not in _READING:
+        now = self._context.clock.monotonic()
+        if type(event) is FrameArrived and type(event.frame) is Data:
+            _, offset, data = event.frame
+            effects = self.machine.data(offset, data, now)
+            if effects == _READABLE:
+                self._wake_for(len(data))
+            elif effects:
+                self._carry_out(effects)
+            return
+        effects = self.machine.handle(event, now)
+        if effects or type(event) is not Took:
+            self._carry_out(effects)
+
+    def read_on(self, through: int) -> None:
+        """The application needs the bytes below ``through`` no more."""
+        if self.closed:
+            return
+        effects = self.machine.consume(through, self._context.clock.monotonic())
+        if effects:
             self._carry_out(effects)
         elif self._timer is None:
             self._arm()
@@ -261,17 +282,17 @@ class StreamDriver:
         if not sendable or self._fetching:
             return None
         offset = machine.writer.sent
-        view = self._recent.at(offset, min(most, sendable))
-        if view is None:
+        parts = self._recent.at(offset, min(most, sendable))
+        if not parts:
             self._fetching = True
             size = min(self._recent.gap(offset), sendable)
             self._context.spawn(self._fetch(offset, size))
             return None
-        machine.take_to_send(len(view))
+        machine.take_to_send(sum(map(len, parts)))
         if self._paced and sendable <= limits.STREAM_RECENT_BYTES[0] // 2:
             self._paced = False
             self._wake()
-        return encode_data(machine.record.id, offset, view)
+        return encode_data(machine.record.id, offset, parts)
 
     async def _fetch(self, offset: int, size: int) -> None:
         try:
@@ -319,7 +340,18 @@ class StreamDriver:
         if self._timer is None:
             self._arm()
 
+    def _wake_for(self, size: int) -> None:
+        """Some bytes can be read."""
+        if size < _AWAITED_BYTES:
+            self._wake()
+        elif self._waiting and not self._waking:
+            # By a timer, since links deliver what has arrived meanwhile until something else is to be done
+            # (wrtc looks at that); then one wake-up serves for all of it.
+            self._waking = True
+            asyncio.get_running_loop().call_later(0, self._wake)
+
     def _wake(self) -> None:
+        self._waking = False
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)

@@ -44,15 +44,25 @@ class RecentBytes:
         self._count(len(data))
         self._pieces.appendleft((offset, data))
 
-    def at(self, offset: int, most: int) -> memoryview | None:
-        """Up to so many bytes from an offset, if they are here. What lies before is dropped."""
+    def at(self, offset: int, most: int) -> list[memoryview]:
+        """Up to so many bytes from an offset, in parts; none if they are not here.
+
+        What lies before is dropped.
+        """
         pieces = self._pieces
         while pieces and pieces[0][0] + len(pieces[0][1]) <= offset:
             self._count(-len(pieces.popleft()[1]))
-        if not pieces or pieces[0][0] > offset:
-            return None
-        begin = offset - pieces[0][0]
-        return memoryview(pieces[0][1])[begin : begin + most]
+        parts: list[memoryview] = []
+        for start, data in pieces:
+            if start > offset:
+                break
+            part = memoryview(data)[offset - start : offset - start + most]
+            parts.append(part)
+            offset += len(part)
+            most -= len(part)
+            if not most:
+                break
+        return parts
 
     def gap(self, offset: int) -> int:
         """Bytes from an offset that are not here, up to ``limits.STREAM_FETCH_BYTES``."""

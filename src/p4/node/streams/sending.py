@@ -15,9 +15,6 @@ __all__ = ["Pump", "Sender", "StreamTransport"]
 
 _log = logging.getLogger(__name__)
 
-_LEAST = 4096
-"""A smaller piece is not worth a message while there is a little room."""
-
 
 class StreamTransport(Protocol):
     """What a link offers to streams."""
@@ -95,20 +92,25 @@ class Pump:
             return
         self._running = True
         try:
+            room = 0
             while self._waiting and self._transport is transport:
-                room = transport.bulk_room()
+                if room <= 0:
+                    # Asked for again only when the last answer is used up: with some links it costs much.
+                    room = transport.bulk_room()
                 if room <= 0:
                     self._wait_for_room(transport)
                     return
                 sender = self._waiting.popleft()
                 sender.queued = False
-                frame = sender.next_frame(min(limits.STREAM_TURN_BYTES, max(room, _LEAST)))
+                # A whole turn also where less room is left: many small messages cost more than a full queue.
+                frame = sender.next_frame(limits.STREAM_TURN_BYTES)
                 if frame is None:
                     continue
                 if sender.has_more:
                     sender.queued = True
                     self._waiting.append(sender)
                 transport.send_data(frame)
+                room -= len(frame)
         except LinkError as error:
             _log.debug("a link took no more: %s", error.message)
             transport.fail("The link took no more bytes of streams.")

@@ -146,7 +146,15 @@ class Stream:
         if most == 0:
             return b""
         self._read_on()
-        return self._give(most) if self._ahead else await self._fetch(most)
+        if self._ahead:
+            return self._give(most)
+        machine = self._machine
+        data = machine.take(most)
+        if not data:
+            return await self._fetch(most)
+        if machine.reader.asks():
+            self._driver.feed(Took())
+        return data
 
     async def readline(self, limit: int = limits.LINK_MESSAGE_BYTES) -> bytes:
         """The next line with its line end, or what there was at the end of the stream. Empty at the end.
@@ -206,7 +214,7 @@ class Stream:
         """The application asks for more: it has done with what it was given."""
         self._driver.raise_error()
         if not self.consume_explicitly and self._machine.reader.consumed < self.position:
-            self._driver.feed(Consume(self.position))
+            self._driver.read_on(self.position)
 
     async def _fetch(self, most: int) -> bytes:
         """The next bytes that arrived; none at the end."""

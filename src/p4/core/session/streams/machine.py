@@ -134,7 +134,8 @@ class StreamMachine:
 
     def take_to_send(self, most: int) -> tuple[int, int]:
         """Offset and size of the DATA to send next, at most so much; it counts as sent. Size 0: nothing."""
-        return self.writer.take(most if self.sendable else 0)
+        allowed = self._linked and self._said.written and not self._over
+        return self.writer.take(most if allowed else 0)
 
     def take(self, most: int) -> bytes:
         """The next bytes for the application, none if there are none now; then give `Took`."""
@@ -154,9 +155,7 @@ class StreamMachine:
         """
         match event:
             case FrameArrived(Data(_, offset, data)):
-                if not self._over and self.reader.data(offset, data):
-                    return self._skipped(now) if self.reader.discarding else [Readable()]
-                return []
+                return self.data(offset, data, now)
             case Took():
                 # Most reads give the contact nothing new to know.
                 return self._go_on(now) if self.reader.asks() else []
@@ -164,10 +163,7 @@ class StreamMachine:
                 self.writer.written = end
                 return []
             case Consume(through, at_once):
-                self._consume(through, now, at_once=at_once)
-                stored = self._stored
-                worth = at_once or stored is None or self.reader.is_worth_saving(stored.consumed)
-                return self._go_on(now) if worth else []
+                return self.consume(through, now, at_once=at_once)
             case FrameArrived(frame):
                 return self._frame(frame, now)
             case LinkUp():
@@ -213,6 +209,21 @@ class StreamMachine:
             return []
         self.reader.discard()
         return self._skipped(now)
+
+    # What happens for each message of a bulk transfer, and for each read, goes without an event.
+
+    def data(self, offset: int, data: bytes, now: float) -> list[StreamEffect]:
+        """What `FrameArrived` with DATA stands for. Raises FrameError."""
+        if self._over or not self.reader.data(offset, data):
+            return []
+        return self._skipped(now) if self.reader.discarding else [Readable()]
+
+    def consume(self, through: int, now: float, *, at_once: bool = False) -> list[StreamEffect]:
+        """What `Consume` stands for."""
+        self._consume(through, now, at_once=at_once)
+        stored = self._stored
+        worth = at_once or stored is None or self.reader.is_worth_saving(stored.consumed)
+        return self._go_on(now) if worth else []
 
     # -- inside: the contact ----------------------------------------------------------------------------
 

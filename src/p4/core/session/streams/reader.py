@@ -117,8 +117,8 @@ class Reader:
         Returns:
             Whether the contact may be told of more room.
         """
-        position = self.position
-        if not self._bytes.held and position - self._grown_at >= self._window:
+        position = self._bytes.position
+        if position - self._grown_at >= self._window and not self._bytes.held:
             self._grown_at = position
             if self._window:
                 self._window = self._budget.grow(self._window)
@@ -213,10 +213,11 @@ class Reader:
             raise FrameError("More bytes of a stream arrived than were allowed.", code="stream-limit")
         if self.end is not None and end > self.end:
             raise FrameError("Bytes arrived beyond the end of a stream.", code="stream-end")
-        before = self._bytes.contiguous
-        self._bytes.add(offset, data)
+        kept = self._bytes
+        before = kept.contiguous
+        kept.add(offset, data)
         if not self.heard:
             return False
         if self.discarding:
-            self._bytes.skip()
-        return self._bytes.contiguous > before
+            kept.skip()
+        return kept.contiguous > before

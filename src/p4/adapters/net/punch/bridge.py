@@ -88,6 +88,11 @@ class UdpBridge:
         return self._met.done() and not self._over
 
     @property
+    def searching(self) -> bool:
+        """Whether it sends packets to find the other side just now."""
+        return self._packets is not None and not self._met.done()
+
+    @property
     def _address(self) -> Address:
         name = self._near.getsockname()
         return name[0], name[1]

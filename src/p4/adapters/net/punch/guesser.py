@@ -94,12 +94,16 @@ class UdpPortGuesser:
             near,
             far,
             (stun, server),
-            may_start=lambda: self._limit.begin(contact, self._clock()),
+            may_start=lambda: self._may_start(contact),
             clock=self._clock,
             ended=self._bridges.discard,
         )
         self._bridges.add(bridge)
         return bridge
+
+    def _may_start(self, contact: PeerId) -> bool:
+        searching = sum(bridge.searching for bridge in self._bridges)
+        return searching < limits.PUNCH_AT_A_TIME and self._limit.begin(contact, self._clock())
 
 
 async def _two_answers(stun: StunClient, ice: IceSettings) -> list[tuple[Address, Address]]:

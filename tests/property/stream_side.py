@@ -29,6 +29,8 @@ class Plan:
     powers: int = 0
     """Power failures of either side, in which the spool loses what was not synchronised."""
     cancels: int = 0
+    leaves: bool = False
+    """Whether applications leave the stream when they come to the end of what they read."""
     late: bool = False
     """Whether applications look for the end of what they read only when nothing else happens any more."""
 

@@ -198,7 +198,7 @@ class World:
             assert machine.reader.position == before + len(data)
         elif machine.reader.at_end:
             side.told_end = True
-            self.feed(index, EndTaken())
+            self.feed(index, Finish(leave=True) if self.plan.leaves else EndTaken())
         self.feed(index, Took())
 
     def send(self, index: int) -> None:

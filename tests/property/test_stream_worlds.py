@@ -87,11 +87,18 @@ SMALL = {
     "one that is cancelled": Plan(writes=((1,), (1,)), cancels=1, flaps=1),
     "one that is slow to look": Plan(writes=((1,), ()), flaps=1, late=True),
     "one that is slow to look, and a crash": Plan(writes=((1,), (1,)), crashes=1, late=True),
+    "one that leaves late": Plan(writes=((1,), ()), late=True, leaves=True),
     "both cancel": Plan(writes=((1,), ()), cancels=2, crashes=1),
 }
 
 
-QUICK = {"one byte each way", "more than a window", "a link that breaks", "one that is slow to look"}
+QUICK = {
+    "one byte each way",
+    "more than a window",
+    "a link that breaks",
+    "one that is slow to look",
+    "one that leaves late",
+}
 
 
 @pytest.mark.timeout(600)

@@ -32,8 +32,8 @@ STREAMS_AT_ONCE = 3
 KINDS = ("duplex", "duplex", "duplex", "request", "careless", "cancelled")
 """How the two applications use a stream.
 
-- duplex: the opener ends its direction last, so that it can come back to the stream after a restart;
-- request: it ends its direction as soon as everything is written, and reads what comes back if it still runs;
+- duplex: the opener ends its direction last;
+- request: it ends its direction as soon as everything is written, and reads what comes back;
 - careless: the accepter reads a part and leaves;
 - cancelled: one of the two resets it some time.
 """
@@ -98,7 +98,7 @@ class Film:
     reset: bool = False
     """Whether an application of one side wanted it gone."""
     cut_short: bool = False
-    """Whether the opener could not come back to it: it had ended its direction."""
+    """Whether the opener opened another one in its place."""
     left: bool = False
     """Whether the accepter has gone away."""
     lost: bool = False
@@ -239,9 +239,9 @@ class StreamPrograms(Programs):
         if film.id is None:
             film.id = stream.id
         elif film.id != stream.id:
-            # The first one is over, or ended here so that nobody can come back to it.
+            # The first one is over, and this application died before it noted that.
             film.lost |= self.restored
-            if not (film.closing or film.reset or film.lost):
+            if not ((film.closing and film.back.arrived) or film.reset or film.lost):
                 self.fault(f"{film.name} of {name} is another stream, although it was not ended")
             film.cut_short = True
             await stream.reset("not needed")
@@ -391,6 +391,6 @@ class StreamPrograms(Programs):
             if film.reset or film.lost:
                 continue
             forth = film.forth.arrived or film.left
-            back = film.back.arrived or film.cut_short
+            back = film.back.arrived
             assert forth, f"{film} did not arrive at its accepter"
             assert back, f"{film} did not arrive at its opener"

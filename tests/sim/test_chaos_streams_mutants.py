@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from p4.core.session.streams.record import StreamRecord
 from p4.core.session.streams.writer import Writer
 from p4.node.calls import CallHub
 from p4.node.streams.driver import StreamDriver
+from p4.node.streams.hub import StreamHub
 from p4.node.streams.recent import RecentBytes
 from p4.node.streams.sending import Pump
 from p4.testing import simulate
@@ -119,9 +121,9 @@ def test_an_announced_end_that_is_not_synchronised_is_found(monkeypatch: pytest.
         await self._context.store.save_stream(self.peer_id, effect.record)
         self.feed(Saved(effect.record))
 
-    async def finish(self: StreamDriver) -> None:
+    async def finish(self: StreamDriver, *, leave: bool = False) -> None:
         async with self.writing:
-            self.feed(Finish())
+            self.feed(Finish(leave))
         while not self.finished and not ((stored := self.machine.on_disk) and stored.final):
             self.raise_error()
             await self.changed()
@@ -214,4 +216,14 @@ def test_reading_on_from_where_the_application_was_is_found(monkeypatch: pytest.
         return data
 
     monkeypatch.setattr(StreamMachine, "take", hasty)
+    assert found()
+
+
+def test_answers_that_are_discarded_after_a_restart_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = StreamHub.load
+
+    def load(self: StreamHub, records: list[StreamRecord]) -> None:
+        honest(self, [replace(record, closed=record.final) for record in records])
+
+    monkeypatch.setattr(StreamHub, "load", load)
     assert found()

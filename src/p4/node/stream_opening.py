@@ -12,7 +12,11 @@ __all__ = ["StreamOpening"]
 
 
 class StreamOpening:
-    """What `Peer.stream` gives: ``await`` it for the stream, or use it in ``async with``."""
+    """What `Peer.stream` gives: ``await`` it for the stream, or use it in ``async with``.
+
+    After a restart it gives the same stream again (see `Stream`), at ``position`` and ``written``, perhaps
+    with ``writing_closed``.
+    """
 
     def __init__(self, open_stream: Callable[[], Awaitable[Stream]]) -> None:
         self._open = open_stream

@@ -102,9 +102,9 @@ class Device:
         """Services of ours that the contact may not use."""
         self.broken: list[FrameError] = []
 
-    async def start(self, store: Store | None = None) -> None:
+    async def start(self, store: Store | None = None, *, commit_seconds: float = 0.0) -> None:
         self.starts += 1
-        self.memory = MemoryStore(self.disk)
+        self.memory = MemoryStore(self.disk, commit_seconds=commit_seconds)
         self.store: Store = store or self.memory
         await self.store.open()
         self.services = StreamServices()

@@ -188,8 +188,6 @@ class StreamMachine:
                     return self.discard_rest(now)
             case EndTaken():
                 self.reader.end_taken = True
-                if self._said.heard_done and not self._over:
-                    return self._done(Done(self._wanted.id))
             case Cancel(reason, text):
                 return self._reset(reason, text, now)
             case Saved(record):
@@ -392,6 +390,8 @@ class StreamMachine:
 
     def _go_on(self, now: float) -> list[StreamEffect]:
         """Everything that follows from the state as it is."""
+        if self._said.heard_done and self.reader.end_taken and not self._over:
+            return self._done(Done(self._wanted.id))
         stored = self._stored
         frames: list[StreamFrame] = []
         if stored is not None and self._linked and not self._forgetting:

@@ -160,6 +160,29 @@ def test_without_contacts_nothing_is_sent_and_with_the_first_it_begins() -> None
     on_a_lan(scenario)
 
 
+def test_who_is_no_contact_any_more_is_gone_at_once_and_the_others_stay() -> None:
+    async def scenario(network: SimulatedNetwork, lan: SimulatedLan) -> None:
+        alice = await Member(lan, network.host("alice"), "bob", "carol").start()
+        for name in ("bob", "carol"):
+            await Member(lan, network.host(name), "alice").start()
+        await asyncio.sleep(2)
+        alice.contacts = [contact("carol")]
+        alice.presence.contacts_changed()
+        await asyncio.sleep(0.01)
+        assert alice.told[2:] == [("gone", identity("bob").peer_id, ())]
+        lan.forge(forged(alice, "bob", "alice", name="bob again", place="bob"))
+        await asyncio.sleep(10)
+        assert len(alice.told) == 3
+        assert alice.sees("carol") == (at("carol"),)
+
+        alice.contacts = [contact("carol"), contact("bob")]  # and it is still here
+        alice.presence.contacts_changed()
+        await asyncio.sleep(0.01)
+        assert alice.told[3:] == [("found", identity("bob").peer_id, (at("bob"),))]
+
+    on_a_lan(scenario)
+
+
 def test_one_that_was_seen_before_it_was_a_contact_is_found_when_it_becomes_one() -> None:
     async def scenario(network: SimulatedNetwork, lan: SimulatedLan) -> None:
         await Member(lan, network.host("alice"), "bob").start()
@@ -213,6 +236,24 @@ def test_a_change_of_network_is_not_told_where_nothing_changed() -> None:
         alice.presence.network_changed()
         await asyncio.sleep(10)
         assert alice.told[1:] == [("gone", identity("bob").peer_id, ())]
+
+    on_a_lan(scenario)
+
+
+def test_a_contact_that_is_seen_again_was_never_gone() -> None:
+    async def scenario(network: SimulatedNetwork, lan: SimulatedLan) -> None:
+        alice = await Member(lan, network.host("alice"), "bob").start()
+        await asyncio.sleep(1)
+        for number in range(20):  # each half is told of before the other can be
+            sighting = forged(alice, "bob", "alice", name=f"bob {number}", place="bob")
+            lan.forge(sighting)
+            await asyncio.sleep(0.1)
+            alice.discovery.hear(LanDeparture(sighting.name))
+            await asyncio.sleep(limits.LAN_GONE_SECONDS - 0.2)
+        assert [what for what, *_ in alice.told] == ["found"]
+        await asyncio.sleep(0.3)
+        assert [what for what, *_ in alice.told] == ["found", "gone"]
+        assert not alice.presence._places
 
     on_a_lan(scenario)
 

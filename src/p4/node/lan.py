@@ -10,6 +10,7 @@ there whether it is the contact.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,8 @@ from p4.ports.lan import LanDeparture, LanDiscovery, LanEvent, LanSighting
 
 __all__ = ["LanContact", "LanPresence"]
 
+_log = logging.getLogger(__name__)
+
 LanContact = tuple[PeerId, bytes]
 """A contact's id and its raw Ed25519 key."""
 
@@ -42,12 +45,14 @@ class _Place:
         sightings: its announcements by name, the oldest first; at most ``limits.LAN_SOURCES``.
         told: the addresses of the last `LanPresence` ``found``; none after ``gone``.
         told_at: when that was, in seconds of the loop's clock.
+        lost_at: when an announcement of it departed last, likewise.
         timer: will tell what has changed since.
     """
 
     sightings: dict[str, LanSighting] = field(default_factory=dict)
     told: tuple[RendezvousAddress, ...] = ()
     told_at: float = float("-inf")
+    lost_at: float = float("-inf")
     timer: asyncio.TimerHandle | None = None
 
     @property
@@ -106,6 +111,7 @@ class LanPresence:
         """
         await self._discovery.start(port, self._observe)
         self._worker = asyncio.create_task(self._work(), name="presence on the local network")
+        self._worker.add_done_callback(_tell_failure)
 
     def contacts_changed(self) -> None:
         """A contact came, went, or may know our addresses now, or not any more."""
@@ -150,7 +156,8 @@ class LanPresence:
             await self._learn(contacts)
             self._announce(contacts, shown)
             self._look_again()
-            await self._pause(limits.LAN_TICK_SECONDS)
+            while not self._wake.is_set() and self._present == shown:
+                await self._pause(limits.LAN_TICK_SECONDS)
             if self._present != shown:
                 self._recognition.advance(self._present)
                 # Not at the same moment as all other nodes of the network.
@@ -186,12 +193,18 @@ class LanPresence:
             if peer_id not in wanted:
                 self._recognition.remove(peer_id)
                 place = self._places.pop(peer_id, None)
-                if place is not None and place.timer is not None:
-                    place.timer.cancel()
-                if place is not None and place.told:
-                    self._gone(peer_id)
-                for name in place.sightings if place else ():
-                    del self._owners[name]
+                if place is not None:
+                    self._leave(peer_id, place)
+
+    def _leave(self, peer_id: PeerId, place: _Place) -> None:
+        """It is no contact any more; if it becomes one again, it may still be here."""
+        if place.timer is not None:
+            place.timer.cancel()
+        for name, sighting in place.sightings.items():
+            del self._owners[name]
+            self._remember(sighting)
+        if place.told:
+            self._gone(peer_id)
 
     # --- others -------------------------------------------------------------------------------------------
 
@@ -209,9 +222,7 @@ class LanPresence:
         if self._owners.get(sighting.name) != owner:
             self._lose(sighting.name)
         if owner is None:
-            # It may be of a contact that is added later, or whose key is not computed yet.
-            if len(self._strangers) < limits.LAN_SIGHTINGS:
-                self._strangers[sighting.name] = sighting
+            self._remember(sighting)
             return False
         self._strangers.pop(sighting.name, None)
         self._owners[sighting.name] = owner
@@ -229,8 +240,13 @@ class LanPresence:
             return
         place = self._places[owner]
         del place.sightings[name]
-        now = asyncio.get_running_loop().time()
-        self._tell_soon(owner, place, now + limits.LAN_GONE_SECONDS)
+        place.lost_at = asyncio.get_running_loop().time()
+        self._tell_soon(owner, place, place.lost_at + limits.LAN_GONE_SECONDS)
+
+    def _remember(self, sighting: LanSighting) -> None:
+        """Keep a stranger's: it may be of a contact that is added later, or whose key is not computed yet."""
+        if sighting.name in self._strangers or len(self._strangers) < limits.LAN_SIGHTINGS:
+            self._strangers[sighting.name] = sighting
 
     def _look_again(self) -> None:
         for sighting in list(self._strangers.values()):
@@ -252,13 +268,23 @@ class LanPresence:
 
     def _tell(self, peer_id: PeerId, place: _Place) -> None:
         place.timer = None
-        addresses = place.addresses
+        now = asyncio.get_running_loop().time()
         if not place.sightings:
+            if now < place.lost_at + limits.LAN_GONE_SECONDS:
+                self._tell_soon(peer_id, place, place.lost_at + limits.LAN_GONE_SECONDS)
+                return
             del self._places[peer_id]
+        addresses = place.addresses
         if addresses == place.told:
             return
-        place.told, place.told_at = addresses, asyncio.get_running_loop().time()
+        place.told, place.told_at = addresses, now
         if addresses:
             self._found(peer_id, addresses)
         else:
             self._gone(peer_id)
+
+
+def _tell_failure(worker: asyncio.Task[None]) -> None:
+    """Nobody waits for the worker, so nobody else would see why it ended."""
+    if not worker.cancelled() and (error := worker.exception()) is not None:
+        _log.error("contacts on the local network are not found any more", exc_info=error)

@@ -90,7 +90,7 @@ class MulticastDiscovery:
                 await asyncio.wait_for(self._wake.wait(), _AGAIN_SECONDS if idle else None)
 
     async def _begin_responder(self) -> None:
-        # In a thread: the import takes 0.1 s. The second time it costs nothing.
+        # In a thread: the import reads many files. The second time it costs nothing.
         responder = await asyncio.to_thread(_load_responder)
         interfaces = local_interfaces()
         if interfaces:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.frame_vectors import frame_assemble, frame_body, frame_decode
 from tests.lan_vectors import lan_announce, lan_pair, lan_recognise, lan_txt
+from tests.punch_vectors import punch_keys, punch_packet, punch_role
 from tests.stream_transcripts import session_stream
 from tests.transcript_vectors import session_messages
 from vectors.generate.__main__ import files
@@ -61,6 +62,9 @@ INPUT_KEYS = {
     ("lan", "recognise"): {"seed_b64", "contacts_b64", "period", "tags_hex"},
     ("lan", "announce"): {"seed_b64", "contacts_b64", "period"},
     ("lan", "txt"): {"bytes"},
+    ("punch", "key"): {"offer_nonce_hex", "answer_nonce_hex", "session_id"},
+    ("punch", "packet"): {"key_hex", "receiver", "bytes"},
+    ("punch", "role"): {"ours", "theirs"},
     ("frame", "decode"): {"bytes"},
     ("frame", "assemble"): {"messages"},
     ("frame", "body"): {"kind", "bytes"},
@@ -291,6 +295,9 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("lan", "recognise"): lan_recognise,
     ("lan", "announce"): lan_announce,
     ("lan", "txt"): lan_txt,
+    ("punch", "key"): punch_keys,
+    ("punch", "packet"): punch_packet,
+    ("punch", "role"): punch_role,
     ("frame", "decode"): frame_decode,
     ("frame", "assemble"): frame_assemble,
     ("frame", "body"): frame_body,

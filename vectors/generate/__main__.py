@@ -15,6 +15,7 @@ from vectors.generate import (
     identity,
     invite,
     lan,
+    punch,
     replay,
     sealed,
     signaling,
@@ -26,7 +27,7 @@ from vectors.generate import (
 from vectors.generate.common import Vector
 
 SOURCES = (
-    *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, binding, lan),
+    *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, binding, lan, punch),
     *(frames, stream_frames, bodies, transcripts, stream_transcripts),
 )
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "run",
     "status": "status",
     "ls": "ls",
+    "doctor": "doctor",
     "demo": "demo",
 }
 """Command name to module in p4.cli.commands, in the order a newcomer needs them."""

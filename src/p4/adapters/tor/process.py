@@ -18,7 +18,7 @@ from p4.adapters.tor.reasons import startup_failure
 from p4.adapters.tor.workspace import Workspace
 from p4.errors import TorError
 
-__all__ = ["TorProcess"]
+__all__ = ["TorProcess", "read_endpoint"]
 
 _LISTEN_SECONDS = 30.0
 """From starting Tor to its control port: 0.1 s usually, long on a machine that scans new programs."""
@@ -162,7 +162,7 @@ async def _wait_until_listening(process: asyncio.subprocess.Process, workspace: 
     try:
         async with asyncio.timeout(_LISTEN_SECONDS):
             while True:
-                endpoint = _read_endpoint(workspace.control_endpoint_file)
+                endpoint = read_endpoint(workspace.control_endpoint_file)
                 if endpoint is not None:
                     return endpoint
                 if process.returncode is not None:
@@ -176,8 +176,11 @@ async def _wait_until_listening(process: asyncio.subprocess.Process, workspace: 
         ) from error
 
 
-def _read_endpoint(path: Path) -> Endpoint | None:
-    """Tor writes ``PORT=127.0.0.1:41247`` or ``UNIX_PORT=/path``, through a rename."""
+def read_endpoint(path: Path) -> Endpoint | None:
+    """Where a Tor listens for control, from the file that it wrote; None if there is none.
+
+    Tor writes ``PORT=127.0.0.1:41247`` or ``UNIX_PORT=/path``, through a rename.
+    """
     for line in _read(path).splitlines():
         kind, _, value = line.partition("=")
         if kind == "UNIX_PORT":

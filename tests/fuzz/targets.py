@@ -24,6 +24,7 @@ from p4.core.canonical import canonical_bytes, parse_object, parse_value
 from p4.core.contacts import ContactBook
 from p4.core.identity import Identity, decode_key, encode_key, is_usable_key
 from p4.core.invite import Invite
+from p4.core.lan import decode_txt, encode_txt
 from p4.core.sealing import open_payload
 from p4.core.session.body import decode_body, encode_body
 from p4.core.session.frames import (
@@ -99,6 +100,11 @@ def envelope_line(data: bytes) -> None:
     else:
         # Nobody but Alice can have signed, and the seeds are all that she signed.
         assert verified.payload in SIGNED_PAYLOADS
+
+
+def lan_txt(data: bytes) -> None:
+    tags = decode_txt(data)
+    assert decode_txt(encode_txt(tags)) == tags
 
 
 def reply_line(data: bytes) -> None:
@@ -264,6 +270,11 @@ TARGETS = {
             b"\x01\x01\0\x18!\x12\xa4B" + bytes(12) + b"\0\x20\0\x08\0\x01aaaaaa\x80\x2c\0\x08\0\x01aaaaaa",
             b"\x01\x11\0\x08!\x12\xa4B" + bytes(12) + b"\0\x09\0\x04\0\0\x04\x14",
         ),
+    ),
+    "lan_txt": Target(
+        lan_txt,
+        (SignalingError,),
+        (encode_txt([bytes([number]) * 10 for number in range(96)]), b"\x03v=1\x0dt0=0123456789\x04x=\xff\0"),
     ),
     "key": Target(key, (ValueError,), (ALICE.public_key_b64.encode(),)),
 }

@@ -125,9 +125,9 @@ class Reader:
         return 4 * (position + self._window - self._told_limit) >= self._window
 
     def is_worth_saving(self, on_disk: int) -> bool:
-        """Whether so much was consumed beyond ``on_disk``: everything, or a quarter of the window."""
+        """Whether so much was consumed beyond ``on_disk``: everything, or half the window."""
         lag = self.consumed - on_disk
-        return self.consumed == self.end or 4 * lag >= max(self._window, limits.STREAM_FIRST_WINDOW_BYTES)
+        return self.consumed == self.end or 2 * lag >= max(self._window, limits.STREAM_FIRST_WINDOW_BYTES)
 
     def release(self) -> None:
         """The stream is over: give all memory back."""

@@ -63,11 +63,12 @@ class Flow:
             highest = max(highest, number)
         return found
 
-    def prompt_since(self, since: float, late: float, count: int) -> bool:
-        """Whether the last ``count`` messages sent after ``since`` were quick and nothing is missing.
+    def prompt_since(self, since: float, now: float, *, late: float, count: int) -> bool:
+        """Whether the last ``count`` messages sent after ``since`` were quick and none is waited for.
 
         Args:
             since: begin of the time looked at.
+            now: its end.
             late: seconds from which a message counts as late.
             count: how many.
         """
@@ -75,8 +76,8 @@ class Flow:
         last = numbers[-count:]
         if len(last) < count or any(self._first_at[n] - self.sent_at[n] > late for n in last):
             return False
-        # One on its way is no loss: everything before the first of the quick ones has to be there.
-        return all(n > last[0] for n in self.missing)
+        # One that has just been sent is on its way.
+        return all(n > last[0] and now - self.sent_at[n] <= late for n in self.missing)
 
     def disturbed_until(self, since: float, late: float) -> float | None:
         """When the last late message arrived, of those that arrived after ``since``; None if none was late.

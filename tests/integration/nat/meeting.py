@@ -1,11 +1,14 @@
 """Two nodes that talk to each other while the network under them changes, and what that cost.
 
-async with Meeting(one, other) as meeting:
-    await meeting.connected()
-    meeting.talk(rate=4)
-    recovery = await meeting.recovered("roam", laptop.roam(office))
-    tally = await meeting.finish()
-    assert tally.clean, tally
+    async with Meeting(one, other) as meeting:
+        await meeting.connected()
+        meeting.talk(rate=4)
+        await meeting.flowing()
+        recovery = await meeting.recovered("roam", laptop.roam(office))
+        tally = await meeting.finish()
+        assert tally.clean, tally
+
+Both nodes run on this machine, so their times have one origin and can be compared.
 """
 
 from __future__ import annotations
@@ -143,21 +146,25 @@ class Meeting:
         """
         begun = time.monotonic() if since is None else since
         deadline = time.monotonic() + seconds
-        while not all(flow.prompt_since(begun, self.late, _PROMPT_MESSAGES) for flow in self.flows.values()):
+        while not self._flows(begun):
             if time.monotonic() > deadline:
                 raise LaboratoryError(
                     f"no messages in both directions after {seconds:g} s: {await self._state()}"
                 )
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def recovered(self, event: str, at: float, *, seconds: float = 120.0) -> Recovery:
+    async def recovered(
+        self, event: str, at: float, *, seconds: float = 120.0, watch: float = 0.0
+    ) -> Recovery:
         """Wait until messages flow in both directions again, and measure.
 
         Args:
             event: its name, for the report.
             at: when it was, as the laboratory's functions return it.
             seconds: how long to wait.
+            watch: seconds after the event that are watched at least, for events that may do harm later.
         """
+        await asyncio.sleep(max(0.0, at + watch - time.monotonic()))
         await self.flowing(at, seconds=seconds)
         directions = {}
         for name, flow in self.flows.items():
@@ -195,6 +202,13 @@ class Meeting:
         )
 
     # --- inside -----------------------------------------------------------------------------------------
+
+    def _flows(self, since: float) -> bool:
+        now = time.monotonic()
+        return all(
+            flow.prompt_since(since, now, late=self.late, count=_PROMPT_MESSAGES)
+            for flow in self.flows.values()
+        )
 
     def _let_talk(self, node: NodeProcess) -> None:
         first = self.flows[node.name].next_number

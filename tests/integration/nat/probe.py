@@ -15,9 +15,19 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
+from tests.integration.nat.namespaces import LaboratoryError
 from tests.integration.nat.networks import Host
 
-__all__ = ["Behaviour", "Filtering", "Mapping", "Reflector", "observe", "reflector", "round_trip_seconds"]
+__all__ = [
+    "Behaviour",
+    "Filtering",
+    "Mapping",
+    "Reflector",
+    "observe",
+    "reflector",
+    "round_trip_seconds",
+    "seen_from",
+]
 
 _PORTS = (6001, 6002)
 _WAIT_SECONDS = 0.4
@@ -113,6 +123,19 @@ def observe(host: Host, at: Reflector) -> Behaviour:
     else:
         mapping = Mapping.ADDRESS if seen[0] == seen[1] else Mapping.ADDRESS_AND_PORT
     return Behaviour(mapping, _filtering(host, at))
+
+
+def seen_from(host: Host, place: tuple[str, int]) -> tuple[str, int]:
+    """The address and port that a reflector sees.
+
+    Raises:
+        LaboratoryError: it does not answer.
+    """
+    with host.call(_any_port) as probe:
+        found = _mapped(probe, place)
+    if found is None:
+        raise LaboratoryError(f"{host} does not reach the reflector at {place}")
+    return found
 
 
 def round_trip_seconds(host: Host, place: tuple[str, int], count: int = 5) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import pytest
@@ -78,7 +79,7 @@ def test_conditions_can_be_switched_while_packets_wait() -> None:
     assert tested.next_at() is None
 
 
-def flow(latencies: dict[int, float | None], pace: float = 0.25) -> Flow:
+def flow(latencies: Mapping[int, float | None], pace: float = 0.25) -> Flow:
     """Messages 1, 2, ... sent at their number times the pace; None has not arrived."""
     made = Flow()
     for number in latencies:

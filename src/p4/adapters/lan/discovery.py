@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from p4.adapters.lan.interfaces import local_interfaces
@@ -18,8 +17,8 @@ __all__ = ["MulticastDiscovery"]
 
 _log = logging.getLogger(__name__)
 
-_AGAIN_SECONDS = 30.0
-"""Where there is no network, or its port is taken, it is tried again after this, if nobody says sooner."""
+_AGAIN_SECONDS = (30.0, 600.0)
+"""Where there is no network, or its port is taken, it is tried again after this, at first and at most."""
 
 _FAREWELL_SECONDS = 0.7
 """How long taking our announcement back may last: three packets, an eighth of a second apart."""
@@ -70,7 +69,7 @@ class MulticastDiscovery:
 
     async def _work(self) -> None:
         """Bring what is announced in line with what is wanted, again whenever something changed."""
-        done_changes = self._changes
+        done_changes, again = self._changes, _AGAIN_SECONDS[0]
         while True:
             self._wake.clear()
             tags, changes = self._tags, self._changes
@@ -86,8 +85,12 @@ class MulticastDiscovery:
                 await self._end_responder()
             done_changes = changes
             idle = tags and self._responder is None
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _AGAIN_SECONDS if idle else None)
+            try:
+                await asyncio.wait_for(self._wake.wait(), again if idle else None)
+            except TimeoutError:
+                again = min(2 * again, _AGAIN_SECONDS[1])
+            else:
+                again = _AGAIN_SECONDS[0]
 
     async def _begin_responder(self) -> None:
         # In a thread: the import reads many files. The second time it costs nothing.

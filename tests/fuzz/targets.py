@@ -18,7 +18,7 @@ from vectors.generate.sealed import PING, sealed_bytes
 from vectors.generate.sealed import payload as sealed_payload
 from vectors.generate.signaling import described, sdp
 
-from p4.adapters.net.stun.codec import parse_answer
+from p4.adapters.net.stun.codec import parse_answer, username_of
 from p4.core import envelope
 from p4.core.canonical import canonical_bytes, parse_object, parse_value
 from p4.core.contacts import ContactBook
@@ -194,6 +194,13 @@ def stun(data: bytes) -> None:
     assert (answer.mapped is None) != (answer.error is None)
 
 
+def ice_check(data: bytes) -> None:
+    name = username_of(data)
+    if name is None:
+        raise ValueError("no name")
+    assert name in data
+
+
 def dumped(*values: Any) -> tuple[bytes, ...]:
     return tuple(json.dumps(value).encode() for value in values)
 
@@ -275,6 +282,11 @@ TARGETS = {
         lan_txt,
         (SignalingError,),
         (encode_txt([bytes([number]) * 10 for number in range(96)]), b"\x03v=1\x0dt0=0123456789\x04x=\xff\0"),
+    ),
+    "ice_check": Target(
+        ice_check,
+        (ValueError,),
+        (b"\0\x01\0\x10!\x12\xa4B" + bytes(12) + b"\0\x24\0\x04abcd\0\x06\0\x03a:b\0",),
     ),
     "key": Target(key, (ValueError,), (ALICE.public_key_b64.encode(),)),
 }

@@ -18,6 +18,7 @@ __all__ = [
     "binding_request",
     "parse_answer",
     "transaction_of",
+    "username_of",
 ]
 
 Address = tuple[str, int]

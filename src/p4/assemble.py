@@ -8,16 +8,21 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from p4.adapters.clock import SystemClock, SystemEntropy
+from p4.adapters.lan import MulticastDiscovery
 from p4.adapters.net.direct import DirectRendezvous
+from p4.adapters.net.doorway import TcpDoorway, mapping_secret, usual_port
+from p4.adapters.net.mapping import RouterPortMapper
+from p4.adapters.net.monitor import select_monitor
 from p4.adapters.store.sqlite import SqliteStore
 from p4.adapters.store.state_dir import StateDirectory
 from p4.adapters.tor.rendezvous import TorRendezvous
 from p4.adapters.webrtc import select_backend
 from p4.core.address import RendezvousAddress, Transport
-from p4.core.identity import KEY_BYTES
+from p4.core.identity import KEY_BYTES, Identity
 from p4.node.events import NodeWarning
 from p4.node.node import BaseNode, NodeParts
 from p4.node.options import NodeOptions
+from p4.node.presence import Presence
 from p4.ports import LinkBackend, Rendezvous, RendezvousStatus, SignalStream
 
 __all__ = ["Node", "NodeOptions", "open_state", "prepare_rendezvous_address"]
@@ -52,8 +57,9 @@ class Node(BaseNode):
         with ExitStack() as held:
             held.enter_context(state.lock())
             entropy = SystemEntropy()
+            identity = state.load_identity() or state.create_identity(entropy.token(KEY_BYTES))
             parts = NodeParts(
-                identity=state.load_identity() or state.create_identity(entropy.token(KEY_BYTES)),
+                identity=identity,
                 contacts=state.load_contacts(),
                 save_contacts=state.save_contacts,
                 store=SqliteStore(state.database_path),
@@ -61,9 +67,22 @@ class Node(BaseNode):
                 load_backend=self._load_backend,
                 clock=SystemClock(),
                 entropy=entropy,
+                presence=self._presence(identity),
             )
             self._held = held.pop_all()
         return parts
+
+    def _presence(self, identity: Identity) -> Presence:
+        options = self.options
+        told = options.direct_signaling
+        return Presence(
+            doorway=TcpDoorway(usual_port(identity.seed)) if told or options.lan else None,
+            monitor=select_monitor(),
+            mapper=RouterPortMapper(secret=mapping_secret(identity.seed))
+            if options.direct_signaling
+            else None,
+            lan=MulticastDiscovery() if options.lan else None,
+        )
 
     async def _release(self) -> None:
         self._held.close()

@@ -15,7 +15,7 @@ from p4.core.session.session_frames import Ack, Datagram, Grants
 from p4.core.session.stream_frames import Data
 from p4.core.signaling import DATAGRAMS, STREAMS, Announcement, Answer, Offer
 from p4.node.events import LinkUp
-from p4.node.link_session import LinkObserver
+from p4.node.link_roles import LinkObserver
 from p4.ports import ChannelOpened
 from p4.testing import SimulatedNetwork, simulate
 
@@ -113,7 +113,7 @@ def test_what_follows_the_proof_is_kept_up_to_a_number(count: int) -> None:
         node, contact, offer, answer = await open_channel(network)
         proven: list[int] = []
         connection = node.peers()[0]._connection
-        ((generation, session),) = connection._sessions.items()
+        ((generation, session),) = connection._attempts._sessions.items()
         session._observer = Reluctant(connection, proven)
         contact.bind(HIGHER, offer, answer)
         early: list[Frame] = [RESUME, Grants(("chat",)), *(text(n, str(n)) for n in range(1, count - 1))]

@@ -77,7 +77,7 @@ def test_a_hello_proves_nothing_between_version_2_peers(channel: bool) -> None:
         contact.link.send("chat", hello(LOWER))
         contact.link.send("chat", chat(LOWER, "unproven"))
         await until(lambda: over(contact), seconds=limits.LINK_OPEN_SECONDS + 1)
-        assert not node.peers()[0]._connection._sessions
+        assert not node.peers()[0]._connection._attempts._sessions
         await node.close()
         assert not [event async for event in events if isinstance(event, LinkUp)]
         assert not any(network.host(HIGHER).disk.inbox.values())
@@ -145,7 +145,7 @@ def test_nothing_but_a_proof_may_be_the_first_frame(first: Frame) -> None:
         contact.link.send("p4", encode(first))
         contact.bind(HIGHER, offer, answer)
         await until(lambda: over(contact))
-        assert not node.peers()[0]._connection._sessions
+        assert not node.peers()[0]._connection._attempts._sessions
         await node.close()
 
     simulate(scenario, conditions=QUICK)
@@ -172,7 +172,7 @@ def test_frames_that_follow_the_proof_and_end_with_a_goodbye_leave_no_dead_link(
         await until(lambda: over(contact))
         peer = node.peers()[0]
         assert not peer.connected
-        assert not peer._connection._sessions
+        assert not peer._connection._attempts._sessions
         assert peer._connection._machine.deadline is not None, "it dials again"
         await node.close()
 

@@ -57,7 +57,7 @@ def test_a_link_that_breaks_while_it_is_adopted_is_followed_by_another(
         await until(lambda: broken == 4 and all(n.peers()[0].connected for n in (lower, higher)), seconds=120)
         await lower.peers()[0].send("through")
         await until(lambda: lower.peers()[0].queued == 0)
-        assert [len(node.peers()[0]._connection._sessions) for node in (lower, higher)] == [1, 1]
+        assert [len(node.peers()[0]._connection._attempts._sessions) for node in (lower, higher)] == [1, 1]
         for node in (lower, higher):
             await node.close()
 
@@ -133,7 +133,7 @@ def test_an_offer_that_leads_nowhere_costs_the_live_link_nothing() -> None:
         await asyncio.sleep(2 * limits.LINK_OPEN_SECONDS)
         assert higher.peers()[0].connected
         assert higher.peers()[0]._connection._machine.phase is None
-        assert len(higher.peers()[0]._connection._sessions) == 1
+        assert len(higher.peers()[0]._connection._attempts._sessions) == 1
         await events.aclose()
         assert [event async for event in events if isinstance(event, LinkUp | LinkDown)] == []
         for node in (lower, higher):
@@ -152,11 +152,11 @@ def test_a_link_library_that_gives_up_ends_the_attempt_and_withdraws_the_offer()
         await until(lambda: peer._connection._machine.phase is Phase.OFFERED)
         generation = peer._connection._machine.attempt
         assert generation is not None
-        session = peer._connection._sessions[generation]
+        session = peer._connection._attempts._sessions[generation]
         session._link.fail("the library gave up")  # type: ignore[attr-defined]
         await until(lambda: peer._connection._machine.attempt != generation)
         await asyncio.sleep(0.1)
-        assert generation not in peer._connection._attempts
+        assert generation not in peer._connection._attempts._tasks
         assert await far.receive_line() is None, "the stream's end withdraws the offer"
         await node.close()
 
@@ -194,8 +194,8 @@ def test_a_removed_contact_accepts_no_message_and_leaves_nothing_running() -> No
         with pytest.raises(LocalError) as caught:
             await peer.send("too late")
         assert caught.value.code == "closed"
-        assert not peer._connection._sessions
-        assert not peer._connection._attempts
+        assert not peer._connection._attempts._sessions
+        assert not peer._connection._attempts._tasks
         assert not peer._connection._streams._conversations
         assert network.host(LOWER).disk.peers == {}
         for node in (lower, higher):
@@ -211,7 +211,7 @@ def test_removing_a_contact_in_the_middle_of_an_attempt_ends_it() -> None:
         far = await other.inbound.get()
         peer = node.peers()[0]
         await network.host(LOWER).run(node.remove_contact(HIGHER))
-        assert not peer._connection._attempts
+        assert not peer._connection._attempts._tasks
         while await far.receive_line() is not None:
             pass
         await asyncio.sleep(120)
@@ -264,22 +264,76 @@ def test_a_rendezvous_that_was_down_brings_the_contact_back_at_once() -> None:
     simulate(scenario, conditions=QUICK)
 
 
-def test_a_cancel_on_a_stream_that_was_given_up_leaves_the_offer_that_was_sent_again() -> None:
+def test_an_offer_over_two_streams_is_void_when_both_have_ended_and_not_before() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         node = await start(network, HIGHER, LOWER)
         bob = await Puppet(network, LOWER).start()
         old, new = await bob.dial(HIGHER), await bob.dial(HIGHER)
         offer = await bob.offer()
+        line = bob.seal(HIGHER, offer)
         for stream in (old, new):
-            await stream.send_line(bob.seal(HIGHER, offer))
-            await asyncio.sleep(0.001)
-        await old.send_line(bob.seal(HIGHER, Cancel(offer.session_id)))
-        old.close()
+            await stream.send_line(line)
         answer = await bob.reply(new)
+        assert await bob.reply(old) == answer
         assert isinstance(answer, Answer)
-        await bob.link.accept_answer(answer.sdp)
+        machine = node.peers()[0]._connection._machine
+        old.close()
         await asyncio.sleep(limits.WITHDRAWN_SECONDS + 1)
-        assert node.peers()[0]._connection._machine.phase is Phase.JOINING
+        assert machine.phase is Phase.JOINING
+        new.close()
+        await until(lambda: machine.phase is not Phase.JOINING)
+        await node.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
+def test_a_cancel_on_any_of_its_streams_withdraws_an_offer() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        node = await start(network, HIGHER, LOWER)
+        bob = await Puppet(network, LOWER).start()
+        first, second = await bob.dial(HIGHER), await bob.dial(HIGHER)
+        offer = await bob.offer()
+        line = bob.seal(HIGHER, offer)
+        for stream in (first, second):
+            await stream.send_line(line)
+            assert isinstance(await bob.reply(stream), Answer)
+        await second.send_line(bob.seal(HIGHER, Cancel(offer.session_id)))
+        machine = node.peers()[0]._connection._machine
+        await until(lambda: machine.phase is not Phase.JOINING)
+        await node.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
+def test_an_offer_is_answered_on_few_streams_and_a_later_copy_is_a_replay() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        node = await start(network, HIGHER, LOWER)
+        bob = await Puppet(network, LOWER).start()
+        line = bob.seal(HIGHER, await bob.offer())
+        for _ in range(1 + limits.OFFER_COPIES):
+            stream = await bob.dial(HIGHER)
+            await stream.send_line(line)
+            assert isinstance(await bob.reply(stream), Answer)
+        stream = await bob.dial(HIGHER)
+        await stream.send_line(line)
+        assert await stream.receive_line() == FAILURE_LINE
+        await node.close()
+
+    simulate(scenario, conditions=QUICK)
+
+
+def test_an_old_offer_is_a_replay_and_no_copy() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        node = await start(network, HIGHER, LOWER)
+        bob = await Puppet(network, LOWER).start()
+        line = bob.seal(HIGHER, await bob.offer())
+        stream = await bob.dial(HIGHER)
+        await stream.send_line(line)
+        assert isinstance(await bob.reply(stream), Answer)
+        await asyncio.sleep(limits.COPY_SECONDS)
+        stream = await bob.dial(HIGHER)
+        await stream.send_line(line)
+        assert await stream.receive_line() == FAILURE_LINE
         await node.close()
 
     simulate(scenario, conditions=QUICK)
@@ -299,7 +353,7 @@ def test_a_cancel_withdraws_the_offer_it_names_and_no_other() -> None:
         await stream.send_line(bob.seal(HIGHER, Cancel("o1")))
         await asyncio.sleep(limits.WITHDRAWN_SECONDS + 1)
         assert str(peer.state) != str(Phase.JOINING)
-        assert not peer._connection._offers
+        assert not peer._connection._offers._offers
         await node.close()
 
     simulate(scenario, conditions=QUICK)

@@ -11,9 +11,10 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from p4.core.policy import Policy
 from p4.errors import InputError
 
 __all__ = ["DEFAULT_STUN", "IceServerUrl", "IceSettings", "TurnServer", "parse_stun_url", "parse_turn_url"]
@@ -153,6 +154,21 @@ class IceSettings:
                 "A link that may only use relays needs a TURN server. Add one, or allow direct paths.",
                 code="relay-only",
             )
+
+    def under(self, policy: Policy, *, relays: bool = True) -> IceSettings:
+        """The servers that a link to a contact with this policy may use.
+
+        Args:
+            relays: False for a link that must be direct.
+
+        Raises:
+            InputError: ``relay-only``: the policy needs a TURN server and there is none.
+        """
+        if policy is Policy.LAN_ONLY:
+            return IceSettings(stun=())
+        if policy is Policy.RELAY_ONLY:
+            return replace(self, relay_only=True)
+        return self if relays or self.relay_only else replace(self, turn=())
 
 
 def parse_stun_url(text: str) -> IceServerUrl:

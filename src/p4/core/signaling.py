@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from p4.core import limits
 from p4.core.canonical import parse_object
 from p4.core.envelope import Unverified, parse_fields
+from p4.core.reach import Reach
 from p4.core.sdp import check_sdp, sdp_fingerprint
 from p4.errors import EnvelopeError, SignalingError
 
@@ -16,13 +17,16 @@ __all__ = [
     "CALLS",
     "DATAGRAMS",
     "FAILURE_LINE",
+    "IN_BAND",
     "PROTOCOL_2",
     "STREAMS",
+    "TRICKLE",
     "WARM",
     "Announcement",
     "Answer",
     "Busy",
     "Cancel",
+    "Candidates",
     "Offer",
     "Ping",
     "Pong",
@@ -52,7 +56,15 @@ CALLS = "calls"
 DATAGRAMS = "datagrams"
 """Capability: spec/session.md, Datagrams."""
 
+IN_BAND = "inband"
+"""Capability: signaling travels on the link as well (spec/link.md)."""
+
+TRICKLE = "trickle"
+"""Capability: candidates may follow an offer or answer."""
+
 _MOST_CAPABILITIES = 32
+_MOST_CANDIDATES = 32
+_CANDIDATE = re.compile(r"candidate:[ -~]{1,501}")
 _CAPABILITY = re.compile(r"[a-z0-9.-]{1,32}")
 _BOOT = re.compile(r"[0-9a-f]{16}")
 _NONCE = re.compile(rf"[0-9a-f]{{{2 * limits.NONCE_BYTES}}}")
@@ -71,21 +83,25 @@ class Announcement:
             peer restarted and has forgotten whatever it did not store.
         nonce: 32 lower-case hex digits, random for each offer and answer; part of what binds the link
             (`p4.core.session.binding`).
+        reach: where else the sender says it can be reached; None if it says nothing about it.
     """
 
     version: int
     capabilities: frozenset[str]
     boot: str
     nonce: str
+    reach: Reach | None = None
 
     @classmethod
-    def ours(cls, capabilities: frozenset[str], boot: str, nonce: str) -> Announcement:
+    def ours(
+        cls, capabilities: frozenset[str], boot: str, nonce: str, reach: Reach | None = None
+    ) -> Announcement:
         """Our own announcement, for one offer or answer.
 
         It carries one meaningless capability, so that peers which choke on unknown ones are found out today
         and not when a real one is added.
         """
-        return cls(PROTOCOL_2, capabilities | {f"grease-{boot[:4]}"}, boot, nonce)
+        return cls(PROTOCOL_2, capabilities | {f"grease-{boot[:4]}"}, boot, nonce, reach)
 
     def to_object(self) -> dict[str, object]:
         """The JSON object."""
@@ -94,6 +110,7 @@ class Announcement:
             "caps": sorted(self.capabilities),
             "boot": self.boot,
             "nonce": self.nonce,
+            **(self.reach.to_fields() if self.reach else {}),
         }
 
 
@@ -133,13 +150,50 @@ class _Plain:
 
 
 @dataclass(frozen=True, slots=True)
-class Ping(_Plain):
-    """Request: are you there?"""
+class Ping:
+    """Request: are you there? Between version-2 peers it may announce what has changed."""
+
+    session_id: str
+    p4: Announcement | None = None
+
+    def to_payload(self) -> dict[str, object]:
+        """The JSON object to seal."""
+        return _announcing("ping", self.session_id, self.p4)
 
 
 @dataclass(frozen=True, slots=True)
-class Pong(_Plain):
+class Pong:
     """Reply to a ping."""
+
+    session_id: str
+    p4: Announcement | None = None
+
+    def to_payload(self) -> dict[str, object]:
+        """The JSON object to seal."""
+        return _announcing("pong", self.session_id, self.p4)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Candidates that were found after the offer or answer of this session was sent. No reply.
+
+    Args:
+        candidates: values of SDP attributes (RFC 8839): ``candidate:…``.
+        done: there are no more.
+    """
+
+    session_id: str
+    candidates: tuple[str, ...]
+    done: bool
+
+    def to_payload(self) -> dict[str, object]:
+        """The JSON object to seal."""
+        return {
+            "type": "candidates",
+            "session_id": self.session_id,
+            "candidates": list(self.candidates),
+            "done": self.done,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +206,10 @@ class Busy(_Plain):
     """Reply to an offer, version 2: it lost against ours, or another negotiation goes on. Try later."""
 
 
-SignalingMessage = Offer | Answer | Ping | Pong | Cancel | Busy
+SignalingMessage = Offer | Answer | Ping | Pong | Cancel | Busy | Candidates
 
-_PLAIN: dict[str, type[Ping | Pong | Cancel | Busy]] = {
-    "ping": Ping,
-    "pong": Pong,
-    "cancel": Cancel,
-    "busy": Busy,
-}
+_PLAIN: dict[str, type[Cancel | Busy]] = {"cancel": Cancel, "busy": Busy}
+_PINGS: dict[str, type[Ping | Pong]] = {"ping": Ping, "pong": Pong}
 _WITH_SDP: dict[str, type[Offer | Answer]] = {"offer": Offer, "answer": Answer}
 
 
@@ -181,22 +231,26 @@ def parse_payload(payload: Mapping[str, object]) -> SignalingMessage:
 
     Raises:
         SignalingError: ``bad-type`` (unknown or missing), ``bad-session-id``, ``bad-sdp`` (missing, not a
-            string, empty, or ``sdp_type`` contradicts the type) or ``bad-announcement``.
+            string, empty, or ``sdp_type`` contradicts the type), ``bad-announcement`` or ``bad-candidates``.
     """
     kind = payload.get("type")
-    if not isinstance(kind, str) or (kind not in _PLAIN and kind not in _WITH_SDP):
+    if not isinstance(kind, str) or kind not in {*_PLAIN, *_PINGS, *_WITH_SDP, "candidates"}:
         raise SignalingError("The type of the message is not known.", code="bad-type")
     session_id = payload.get("session_id")
     if not isinstance(session_id, str) or not _SESSION_ID.fullmatch(session_id):
         raise SignalingError("The session_id of the message has the wrong form.", code="bad-session-id")
     if kind in _PLAIN:
         return _PLAIN[kind](session_id)
+    if kind == "candidates":
+        return _candidates(session_id, payload)
+    announcement = _announcement(payload["p4"]) if "p4" in payload else None
+    if kind in _PINGS:
+        return _PINGS[kind](session_id, announcement)
     sdp = payload.get("sdp")
     if not isinstance(sdp, str) or not sdp or len(sdp) > limits.SIGNALING_LINE_BYTES:
         raise SignalingError(f"The {kind} has no usable sdp.", code="bad-sdp")
     if payload.get("sdp_type") != kind:
         raise SignalingError(f"The sdp_type of the {kind} is not {kind!r}.", code="bad-sdp")
-    announcement = _announcement(payload["p4"]) if "p4" in payload else None
     return _WITH_SDP[kind](session_id, sdp, announcement)
 
 
@@ -226,6 +280,20 @@ def _description(kind: str, session_id: str, sdp: str, p4: Announcement | None) 
     return payload
 
 
+def _announcing(kind: str, session_id: str, p4: Announcement | None) -> dict[str, object]:
+    payload: dict[str, object] = {"type": kind, "session_id": session_id}
+    return payload if p4 is None else {**payload, "p4": p4.to_object()}
+
+
+def _candidates(session_id: str, payload: Mapping[str, object]) -> Candidates:
+    candidates, done = payload.get("candidates"), payload.get("done")
+    if not isinstance(candidates, list) or len(candidates) > _MOST_CANDIDATES or not isinstance(done, bool):
+        raise SignalingError("The candidates have the wrong form.", code="bad-candidates")
+    if not all(isinstance(one, str) and _CANDIDATE.fullmatch(one) for one in candidates):
+        raise SignalingError("A candidate has the wrong form.", code="bad-candidates")
+    return Candidates(session_id, tuple(candidates), done)
+
+
 def _announcement(value: object) -> Announcement:
     if isinstance(value, dict):
         version, capabilities = value.get("v"), value.get("caps")
@@ -241,5 +309,6 @@ def _announcement(value: object) -> Announcement:
             and isinstance(nonce, str)
             and _NONCE.fullmatch(nonce)
         ):
-            return Announcement(version, frozenset(capabilities), boot, nonce)
+            reach = Reach.from_fields(value)
+            return Announcement(version, frozenset(capabilities), boot, nonce, reach)
     raise SignalingError("The announcement p4 has the wrong form.", code="bad-announcement")

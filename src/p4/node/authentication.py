@@ -19,13 +19,17 @@ from p4.core.signaling import (
     Answer,
     Busy,
     Cancel,
+    Candidates,
     Offer,
+    Ping,
+    Pong,
     SignalingMessage,
     UnsignedFailure,
     parse_payload,
     parse_reply,
 )
-from p4.errors import SignalingError
+from p4.core.veil import unveil
+from p4.errors import EnvelopeError, SignalingError
 from p4.ports import Clock, Entropy, Store
 
 __all__ = ["Authenticated", "Authenticator"]
@@ -47,8 +51,8 @@ class Authenticated:
     @property
     def protocol(self) -> int:
         """The version that the sender speaks, as far as this message shows."""
-        announces = isinstance(self.message, Offer | Answer) and self.message.p4 is not None
-        newer = announces or isinstance(self.message, Busy | Cancel)  # which version 1 does not know
+        announces = isinstance(self.message, Offer | Answer | Ping | Pong) and self.message.p4 is not None
+        newer = announces or isinstance(self.message, Busy | Cancel | Candidates)  # unknown to version 1
         return PROTOCOL_2 if self.sealed or newer else 1
 
 
@@ -67,6 +71,14 @@ class _Bucket:
             return False
         self._level -= 1
         return True
+
+
+@dataclass(slots=True)
+class _Admitted:
+    """An offer that may come again over other streams."""
+
+    until: float
+    copies: int = 0
 
 
 class Authenticator:
@@ -92,6 +104,7 @@ class Authenticator:
         self._windows: dict[PeerId, ReplayWindow] = {}
         self._buckets: dict[PeerId, _Bucket] = {}
         self._locks: dict[PeerId, asyncio.Lock] = {}
+        self._offers: dict[PeerId, dict[bytes, _Admitted]] = {}
 
     @property
     def me(self) -> PeerId:
@@ -126,6 +139,10 @@ class Authenticator:
             nonce=self._entropy.token(limits.NONCE_BYTES),
         )
 
+    def unveil(self, line: bytes) -> bytes:
+        """The line inside a veiled one. Raises SignalingError."""
+        return unveil(line, self._identity)
+
     def open(self, line: bytes, contact: Contact | None = None) -> Authenticated | UnsignedFailure:
         """Find out who sent a line. It may still be a replay: a request must be admitted before it counts.
 
@@ -153,13 +170,14 @@ class Authenticator:
             raise SignalingError("A sealed description has no announcement.", code="bad-announcement")
         return Authenticated(known, message, verified, sealed)
 
-    async def admit(self, request: Authenticated) -> None:
-        """Accept a request for the first and only time.
+    async def admit(self, request: Authenticated) -> bool:
+        """Accept a request for the first and only time, or an offer again that came over another stream.
 
         Replies need no admission: they count only with the session id of our own open request.
 
         Returns:
-            Only after the replay window with this envelope is on disk.
+            Whether it is the first; only after the replay window with this envelope is on disk. False for a
+            copy of an offer.
 
         Raises:
             EnvelopeError: ``replayed``.
@@ -167,18 +185,37 @@ class Authenticator:
         """
         peer_id, verified = request.contact.peer_id, request.verified
         async with self._locks.setdefault(peer_id, asyncio.Lock()):
+            now = self._clock.monotonic()
             window = self._windows.get(peer_id)
             if window is None:
                 window = await self._store.load_replay(peer_id)
-            window = window.prune(self._clock.wall_ms()).accept(verified.nonce, verified.timestamp_ms)
+            try:
+                window = window.prune(self._clock.wall_ms()).accept(verified.nonce, verified.timestamp_ms)
+            except EnvelopeError:
+                if self._is_copy(peer_id, verified.nonce, now):
+                    return False
+                raise
             # Only now: whoever repeats a contact's old lines must not use up what the contact may send.
-            now = self._clock.monotonic()
             if not self._buckets.setdefault(peer_id, _Bucket(now)).take(now):
                 raise SignalingError("The contact sends requests too fast.", code="rate")
             await self._store.save_replay(peer_id, window)
             self._windows[peer_id] = window
+            if isinstance(request.message, Offer):
+                offers = self._offers.setdefault(peer_id, {})
+                offers[verified.nonce] = _Admitted(now + limits.COPY_SECONDS)
+            return True
+
+    def _is_copy(self, peer_id: PeerId, nonce: bytes, now: float) -> bool:
+        offers = self._offers.get(peer_id, {})
+        for gone in [known for known, offer in offers.items() if now >= offer.until]:
+            del offers[gone]
+        admitted = offers.get(nonce)
+        if admitted is None or admitted.copies >= limits.OFFER_COPIES:
+            return False
+        admitted.copies += 1
+        return True
 
     def forget(self, peer_id: PeerId) -> None:
         """Drop what is kept in memory about a removed contact."""
-        for memory in (self._windows, self._buckets, self._locks):
+        for memory in (self._windows, self._buckets, self._locks, self._offers):
             memory.pop(peer_id, None)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Callable
 
 from p4.core import limits
+from p4.core.address import RendezvousAddress
 from p4.core.contacts import Contact
 from p4.core.dial import (
     Abandon,
     Adopt,
     AnswerOffer,
-    AnswerReceived,
-    AnswerSent,
     AttemptFailed,
     CloseLink,
     Decline,
@@ -26,25 +24,28 @@ from p4.core.dial import (
     DropRequested,
     LinkLost,
     LinkProven,
-    OfferArrived,
-    OfferSent,
-    OfferWithdrawn,
+    PathChanged,
     Stop,
     TimePassed,
     Wake,
 )
+from p4.core.policy import Policy
+from p4.core.sdp import check_sdp
 from p4.core.session.frames import ByeReason
-from p4.core.signaling import Cancel, Offer, Ping, check_sdp
-from p4.errors import LinkError, LocalError, P4Error, SignalingError
+from p4.core.signaling import Announcement, Cancel, Candidates, Offer, Ping
+from p4.errors import LocalError, P4Error, SignalingError
+from p4.node.attempts import Attempts
 from p4.node.authentication import Authenticated
 from p4.node.background import BackgroundTasks
 from p4.node.contact_history import ContactHistory
 from p4.node.context import PeerContext
 from p4.node.conversation import Conversation
 from p4.node.events import LinkDown, LinkUp
-from p4.node.link_session import LinkSession, SessionReceiver
-from p4.node.negotiation import BusyError, InboundOffer, answer_offer, make_offer, protocol_of
+from p4.node.inbound_offers import InboundOffers
+from p4.node.link_roles import SessionReceiver
+from p4.node.negotiation import protocol_of
 from p4.node.signaling_streams import SignalingStreams
+from p4.node.whereabouts import Whereabouts
 from p4.ports import PeerRecord, SignalStream
 
 __all__ = ["Connection"]
@@ -73,7 +74,6 @@ class Connection:
     ) -> None:
         self._contact = contact
         self._context = context
-        self._receiver = receiver
         self._link_down = link_down
         me, peer_id = context.authenticator.me, contact().peer_id
         self._lower = me < peer_id
@@ -84,21 +84,39 @@ class Connection:
             jitter=lambda: context.entropy.uniform(0.0, 1.0),
             retry_max=context.retry_max,
         )
+        self.policy = Policy(record.policy)
+        self.whereabouts = Whereabouts(
+            record.reach, lambda text: context.store.save_reach(contact().peer_id, text)
+        )
         self._streams = SignalingStreams(
             contact,
             context.authenticator,
             dial=lambda fresh: context.dialler.dial(contact().rendezvous, fresh=fresh),
+            dial_endpoint=context.dialler.dial_endpoint,
+            endpoints=lambda: self.whereabouts.endpoints(self.policy) if self._history.sealed else (),
+            announce=lambda: context.announce(self.policy),
             sealed=lambda: self._history.sealed,
+            on_announced=self._announced,
             on_request=self._request,
             on_ended=self._stream_ended,
             on_warm_lost=self._warm_lost,
         )
-        self._sessions: dict[int, LinkSession] = {}
-        self._attempts: dict[int, asyncio.Task[None]] = {}
         self._background = BackgroundTasks(self._background_failed)
         self._history = ContactHistory(contact, record, context, self._background)
-        self._offers: dict[int, InboundOffer] = {}
-        self._tokens = 0
+        self._offers = InboundOffers(self.feed, self._background)
+        self._attempts = Attempts(
+            contact,
+            context,
+            policy=lambda: self.policy,
+            streams=self._streams,
+            history=self._history,
+            background=self._background,
+            feed=self.feed,
+            failed=self._attempt_failed,
+            announced=self._announced,
+            receiver=receiver,
+            observer=self,
+        )
         self._events: deque[DialEvent] = deque()
         self._handling = False
         self._timer: asyncio.TimerHandle | None = None
@@ -123,7 +141,7 @@ class Connection:
     @property
     def round_trip(self) -> float | None:
         """Smoothed round trip of the present link in seconds, where it is known."""
-        session = self._sessions.get(self._machine.live or 0)
+        session = self._attempts.session(self._machine.live)
         return session.round_trip if session else None
 
     @property
@@ -170,6 +188,28 @@ class Connection:
         """Dialling has just become possible or more promising."""
         self.feed(Wake())
 
+    def path_changed(self) -> None:
+        """Our addresses or routes changed, or this machine stood still."""
+        self.feed(PathChanged())
+        if session := self._attempts.session(self._machine.live):
+            session.suspect()
+
+    def seen_nearby(self, addresses: tuple[RendezvousAddress, ...]) -> None:
+        """The local network tells where the contact is; empty: not there any more."""
+        if self.whereabouts.seen_nearby(addresses) and not self.connected:
+            self.feed(Wake())
+
+    def set_policy(self, policy: Policy) -> None:
+        """Other paths may be used from now on; the link in service may go one of those that may not."""
+        changed, self.policy = policy is not self.policy, policy
+        if changed:
+            self.drop()
+
+    def announce(self) -> None:
+        """What we announce has changed: tell the contact now, if that costs no new stream."""
+        if self.connected:
+            self._background.spawn(self._streams.announce())
+
     async def accept(self, stream: SignalStream, request: Authenticated) -> None:
         """Take over an inbound stream with its first request, which is this contact's, until it ends."""
         conversation = self._streams.accept(stream)
@@ -183,12 +223,7 @@ class Connection:
         self.feed(Stop())
         self._up.set()  # whoever waits for a link learns that none will come
         self._streams.close()
-        for task in self._attempts.values():
-            task.cancel()
-        await asyncio.gather(
-            *(asyncio.wait([task], timeout=limits.CLOSE_SECONDS) for task in self._attempts.values()),
-            self._background.close(limits.CLOSE_SECONDS),
-        )
+        await asyncio.gather(self._attempts.close(), self._background.close(limits.CLOSE_SECONDS))
 
     # -- the machine ------------------------------------------------------------------------------------
 
@@ -205,8 +240,7 @@ class Connection:
                 _log.debug("%s: %s -> %s", self._contact().label, event, effects)
                 for effect in effects:
                     self._perform(effect)
-                for token in self._offers.keys() - self._machine.tokens:
-                    del self._offers[token]
+                self._offers.keep(self._machine.tokens)
                 self._report(event)
         finally:
             self._handling = False
@@ -214,27 +248,25 @@ class Connection:
 
     def _perform(self, effect: DialEffect) -> None:
         match effect:
-            case Dial(generation, fresh):
-                self._start(generation, self._dial(generation, fresh=fresh))
+            case Dial():
+                self._attempts.dial(effect)
             case AnswerOffer(generation, token):
-                inbound = self._offers[token]
-                self._start(generation, self._answer(generation, inbound), inbound)
+                self._attempts.answer(generation, self._offers.get(token))
             case Decline(token):
                 inbound = self._offers.pop(token)
                 self._background.spawn(inbound.decline())
             case Abandon(generation):
                 self._leave_service(generation)
-                if task := self._attempts.get(generation):
-                    task.cancel()
-                if session := self._sessions.pop(generation, None):
-                    session.close()
+                self._attempts.abandon(generation)
             case CloseLink(generation, goodbye):
                 self._leave_service(generation)
-                if session := self._sessions.pop(generation, None):
-                    session.close(self._goodbye if goodbye else None)
+                self._attempts.end(generation, self._goodbye if goodbye else None)
             case Adopt(generation):
                 self._in_service = generation
-                self._sessions[generation].adopt()
+                if session := self._attempts.session(generation):
+                    session.adopt()
+                    if session.signaling and not session.closed:
+                        self._streams.carry(session.signaling)
 
     def _leave_service(self, generation: int) -> None:
         if generation == self._in_service:
@@ -244,7 +276,7 @@ class Connection:
     def _report(self, event: DialEvent) -> None:
         live, was_up = self._machine.live, self._up.is_set()
         # No session: it broke while it was adopted, and its LinkLost is the next event.
-        session = self._sessions.get(live) if live is not None else None
+        session = self._attempts.session(live)
         if live is not None and session is not None and live != self._served:
             self._served = live
             if session.protocol >= 2:
@@ -268,66 +300,10 @@ class Connection:
             delay = max(0.0, deadline - self._context.clock.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self.feed, TimePassed())
 
-    # -- attempts -----------------------------------------------------------------------------------------
-
-    def _session(self, generation: int) -> LinkSession:
-        session = LinkSession(
-            generation,
-            self._contact(),
-            self._context.authenticator.me,
-            backend=self._context.backend,
-            ice=self._context.options.ice,
-            clock=self._context.clock,
-            receiver=self._receiver(),
-            observer=self,
-        )
-        self._sessions[generation] = session
-        return session
-
-    async def _dial(self, generation: int, *, fresh: bool) -> None:
-        session = self._session(generation)
-        answer = await make_offer(
-            session,
-            self._streams,
-            self._context.authenticator,
-            self._history,
-            self._context.announce(),
-            fresh=fresh,
-            sent=lambda: self.feed(OfferSent(generation)),
-        )
-        boot = answer.p4.boot if answer.p4 else ""
-        self.feed(AnswerReceived(generation, protocol_of(answer.p4), boot))
-        await session.accept_answer(answer.sdp)
-
-    async def _answer(self, generation: int, inbound: InboundOffer) -> None:
-        context, session = self._context, self._session(generation)
-        await answer_offer(session, inbound, context.authenticator, context.announce())
-        self.feed(AnswerSent(generation))
-
-    def _start(
-        self, generation: int, attempt: Coroutine[None, None, None], inbound: InboundOffer | None = None
-    ) -> None:
-        task = asyncio.create_task(attempt, name=f"attempt {generation} with {self._contact().label}")
-        self._attempts[generation] = task
-        task.add_done_callback(partial(self._attempt_ended, generation, inbound))
-
-    def _attempt_ended(self, generation: int, inbound: InboundOffer | None, task: asyncio.Task[None]) -> None:
-        del self._attempts[generation]
-        # A library that gives up may end what it was doing as if we had cancelled it.
-        error = task.exception() if not task.cancelled() else LinkError("The attempt was cut off.")
-        if error is None:
-            return
-        if inbound is not None:
-            # Also when the task never came to run: an offer without a reply keeps the contact waiting.
-            work = inbound.decline() if task.cancelled() else inbound.conversation.fail()
-            self._background.spawn(work)
-        # ValueError: our own description does not fit into a signaling line.
-        if not isinstance(error, P4Error | ValueError):
-            _log.error("%s failed", task.get_name(), exc_info=error)
+    def _attempt_failed(self, generation: int, reason: str, *, busy: bool) -> None:
         if self._machine.attempt == generation:
-            if session := self._sessions.pop(generation, None):
-                session.close()
-            self.feed(AttemptFailed(generation, str(error), busy=isinstance(error, BusyError)))
+            self._attempts.end(generation, None)
+            self.feed(AttemptFailed(generation, reason, busy=busy))
 
     def _background_failed(self, error: BaseException) -> None:
         level = logging.DEBUG if isinstance(error, P4Error) else logging.ERROR
@@ -342,14 +318,16 @@ class Connection:
     def link_lost(self, generation: int, reason: str, *, by_peer: bool) -> None:
         """See `LinkObserver`."""
         self._leave_service(generation)
-        self._sessions.pop(generation, None)
-        if task := self._attempts.get(generation):
-            task.cancel()  # it would wait for an answer that is of no use any more
+        self._attempts.lost(generation)
         self.feed(LinkLost(generation, reason, by_peer=by_peer))
 
     def _warm_lost(self) -> None:
-        if session := self._sessions.get(self._machine.live or 0):
+        if session := self._attempts.session(self._machine.live):
             session.suspect()
+
+    def _announced(self, announcement: Announcement | None) -> None:
+        if announcement is not None and announcement.reach is not None:
+            self._background.spawn(self.whereabouts.announced(announcement.reach))
 
     def _request(self, conversation: Conversation, request: Authenticated) -> None:
         self._history.notice(request.protocol)
@@ -360,21 +338,20 @@ class Connection:
                 except SignalingError:
                     self._background.spawn(conversation.fail())
                     return
-                self._tokens += 1
-                self._offers[self._tokens] = InboundOffer(conversation, offer)
-                boot = offer.p4.boot if offer.p4 else ""
-                sent_ms = request.verified.timestamp_ms
-                self.feed(OfferArrived(self._tokens, protocol_of(offer.p4), boot, sent_ms))
-            case Ping():
+                self._announced(offer.p4)
+                self._offers.arrived(conversation, offer, request, protocol_of(offer.p4))
+            case Ping(_, announcement):
+                self._announced(announcement)
                 warm = self.protocol >= 2
                 self._background.spawn(self._streams.pong(conversation, request, warm=warm))
+            case Candidates(session_id, candidates):
+                session = self._attempts.negotiating(session_id)
+                if session is None:
+                    self._offers.candidates(request.message)
+                else:
+                    self._background.spawn(session.description.add_candidates(candidates))
             case Cancel(session_id):
-                # Only what came this way: the same offer may have been sent again on another stream.
-                self._withdraw(lambda o: o.conversation is conversation and o.offer.session_id == session_id)
+                self._offers.cancelled(session_id)
 
     def _stream_ended(self, conversation: Conversation) -> None:
-        self._withdraw(lambda o: o.conversation is conversation)
-
-    def _withdraw(self, withdrawn: Callable[[InboundOffer], bool]) -> None:
-        for token in [token for token, inbound in self._offers.items() if withdrawn(inbound)]:
-            self.feed(OfferWithdrawn(token))
+        self._offers.stream_ended(conversation)

@@ -6,17 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from p4.core import limits
-from p4.core.signaling import CALLS, DATAGRAMS, STREAMS, WARM, Announcement
+from p4.core.policy import Policy
+from p4.core.signaling import CALLS, DATAGRAMS, IN_BAND, STREAMS, TRICKLE, WARM, Announcement
 from p4.node.authentication import Authenticator
 from p4.node.dialler import Dialler
 from p4.node.events import NodeEvent
 from p4.node.options import NodeOptions
+from p4.node.presence import Presence
 from p4.node.services import Services
 from p4.ports import Clock, Entropy, LinkBackend, Store
 
 __all__ = ["PeerContext"]
 
-_CAPABILITIES = frozenset({WARM, CALLS, DATAGRAMS, STREAMS})
+_CAPABILITIES = frozenset({WARM, CALLS, DATAGRAMS, IN_BAND, STREAMS, TRICKLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,13 @@ class PeerContext:
     options: NodeOptions
     emit: Callable[[NodeEvent], None]
     services: Services
+    presence: Presence
 
-    def announce(self) -> Announcement:
-        """Our announcement for one offer or answer: its nonce is never used again."""
+    def announce(self, policy: Policy) -> Announcement:
+        """Our announcement for one offer, answer or ping: its nonce is never used again.
+
+        Args:
+            policy: of the contact that it is for.
+        """
         nonce = self.entropy.token(limits.NONCE_BYTES).hex()
-        return Announcement.ours(_CAPABILITIES, self.boot, nonce)
+        return Announcement.ours(_CAPABILITIES, self.boot, nonce, self.presence.reach(policy))

@@ -14,6 +14,7 @@ from p4.core.signaling import (
     Answer,
     Busy,
     Cancel,
+    Candidates,
     Offer,
     Ping,
     Pong,
@@ -26,7 +27,7 @@ from p4.ports import SignalStream
 
 __all__ = ["Conversation", "Reply", "Request"]
 
-Request = Offer | Ping | Cancel
+Request = Offer | Ping | Cancel | Candidates
 Reply = Answer | Pong | Busy
 
 _log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ class Conversation:
         stream: an open stream; owned from now on.
         contact: its far end. For a stream that we dialled this is who we expect: nothing it sends is
             believed without the contact's signature.
-        on_request: called with each authenticated request, in order.
+        on_request: called with each authenticated request, in order; also with copies of an offer that came
+            over another stream before.
         on_end: called once when the stream has ended, with True if it was the far end's doing.
     """
 
@@ -52,9 +54,14 @@ class Conversation:
         on_request: Callable[[Conversation, Authenticated], None],
         on_end: Callable[[Conversation, bool], None],
         dialled: bool,
+        in_band: bool = False,
     ) -> None:
         self.contact = contact
         self.dialled = dialled
+        self.in_band = in_band
+        """It is the link in service: always open for requests, and over with the link."""
+        self.replied_ms = 0
+        """When the far end sealed its latest reply, Unix milliseconds by its own clock."""
         self.warm = False
         """Both sides keep the stream open for later requests."""
         self._stream = stream
@@ -73,6 +80,11 @@ class Conversation:
         """Whether nothing more can be sent."""
         return self._ended or self._closed_here
 
+    @property
+    def stays(self) -> bool:
+        """Whether it is kept open beyond the present request."""
+        return self.warm or self.in_band
+
     async def request(self, message: Offer | Ping, timeout: float, *, sealed: bool) -> Reply:
         """Send a request and wait for its reply.
 
@@ -81,35 +93,55 @@ class Conversation:
             SignalingError: ``refused``: the far end gave the unsigned failure line. ``not-sealed``: the
                 contact let others read a reply that only we should.
         """
+        return await self.request_line(
+            message.session_id, self.seal(message, sealed=sealed), timeout, sealed=sealed
+        )
+
+    async def request_line(self, session_id: str, line: bytes, timeout: float, *, sealed: bool) -> Reply:
+        """Send a request that is sealed already, perhaps over several streams, and wait for its reply.
+
+        Raises:
+            RendezvousError, SignalingError: as `request`.
+        """
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[message.session_id] = future, sealed
+        self._waiting[session_id] = future, sealed
         try:
             async with asyncio.timeout(timeout):
-                await self.send(message, sealed=sealed)
+                await self._write(line)
                 return await future
         except TimeoutError:
             raise RendezvousError(
                 f"The contact's node did not reply within {timeout:.0f} s.", code="no-reply"
             ) from None
         finally:
-            self._waiting.pop(message.session_id, None)
+            self._waiting.pop(session_id, None)
             if future.done() and not future.cancelled():
                 future.exception()  # seen, also if this task was cancelled in the same turn
 
-    async def send(self, message: SignalingMessage, *, sealed: bool) -> None:
-        """Send a message that expects nothing back (a reply, or a cancel).
+    def seal(self, message: SignalingMessage, *, sealed: bool) -> bytes:
+        """The signed line of a message to the contact; each time another.
 
         Args:
             sealed: only the contact can read it; a version 1 contact could not.
 
         Raises:
+            ValueError: the message does not fit into a line.
+        """
+        key = self.contact.public_key if sealed else None
+        return self._authenticator.seal(self.contact.peer_id, message, encrypt_to=key)
+
+    async def send(self, message: SignalingMessage, *, sealed: bool) -> None:
+        """Send a message that expects nothing back: a reply, a cancel, candidates.
+
+        Raises:
             RendezvousError: ``stream-broken``, also if the far end reads nothing for long.
             ValueError: the message does not fit into a line.
         """
+        await self._write(self.seal(message, sealed=sealed))
+
+    async def _write(self, line: bytes) -> None:
         if self.ended:
             raise RendezvousError("The signaling stream has ended.", code="stream-broken")
-        key = self.contact.public_key if sealed else None
-        line = self._authenticator.seal(self.contact.peer_id, message, encrypt_to=key)
         try:
             async with asyncio.timeout(limits.WARM_REPLY_SECONDS), self._write_lock:
                 await self._stream.send_line(line)
@@ -171,11 +203,13 @@ class Conversation:
             if isinstance(message, Answer | Pong | Busy):
                 if message.session_id in self._waiting:
                     future, sealed = self._waiting[message.session_id]
+                    self.replied_ms = received.verified.timestamp_ms
                     refusal = SignalingError("The contact's reply is not sealed.", code="not-sealed")
                     open_to_all = not received.sealed and (sealed or received.protocol >= PROTOCOL_2)
                     _settle(future, refusal if open_to_all else message)
                 return
-            await self._authenticator.admit(received)
+            if not isinstance(message, Candidates):  # which count only for a negotiation in progress
+                await self._authenticator.admit(received)
         except RemoteError as error:
             _log.debug("%s: %s", self._stream.description, error.message)
             await self.fail()

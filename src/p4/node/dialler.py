@@ -22,6 +22,10 @@ class Dialler:
     def __init__(self, rendezvous: Sequence[Rendezvous]) -> None:
         self._rendezvous = rendezvous
 
+    async def dial_endpoint(self, address: RendezvousAddress) -> SignalStream:
+        """Open a stream to an address that is quick to try. Raises RendezvousError."""
+        return await self._dial(address, timeout=limits.ENDPOINT_SECONDS, fresh=False)
+
     async def dial(self, address: RendezvousAddress, *, fresh: bool) -> SignalStream:
         """Open a stream to a signaling address.
 
@@ -31,9 +35,12 @@ class Dialler:
         Raises:
             RendezvousError: ``no-transport``, or why the dial failed.
         """
+        return await self._dial(address, timeout=limits.DIAL_SECONDS, fresh=fresh)
+
+    async def _dial(self, address: RendezvousAddress, *, timeout: float, fresh: bool) -> SignalStream:
         for rendezvous in self._rendezvous:
             if rendezvous.transport is address.transport:
-                return await rendezvous.dial(address, timeout=limits.DIAL_SECONDS, fresh=fresh)
+                return await rendezvous.dial(address, timeout=timeout, fresh=fresh)
         raise RendezvousError(
             f"This node has no {address.transport.value} rendezvous and cannot reach {address}. "
             f"Start it in {address.transport.value} mode.",

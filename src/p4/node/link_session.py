@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from p4.core import limits
+from p4.core.candidates import any_candidate
 from p4.core.contacts import Contact
 from p4.core.ice import IceSettings
 from p4.core.identity import PeerId
@@ -23,19 +24,23 @@ from p4.core.session.frames import (
     Part,
     Ping,
     Pong,
+    Signal,
     decode,
     encode,
 )
 from p4.core.session.session_frames import Datagram
 from p4.core.session.stream_frames import Data
-from p4.core.signaling import DATAGRAMS, STREAMS, Announcement
+from p4.core.signaling import DATAGRAMS, IN_BAND, STREAMS, Announcement
 from p4.errors import FrameError, LinkError
 from p4.node.chat_lines import ChatText, Hello, chat_lines, hello_line, read_chat_line
+from p4.node.description import Description
 from p4.node.frame_writer import packed
+from p4.node.in_band import InBandStream
+from p4.node.link_roles import LinkObserver, SessionReceiver
 from p4.node.liveness import Liveness
 from p4.ports import ChannelOpened, Clock, LinkBackend, LinkClosed, LinkEvent, LinkMessage
 
-__all__ = ["LinkObserver", "LinkSession", "SessionReceiver"]
+__all__ = ["LinkSession"]
 
 CHAT = "chat"
 CONTROL = "p4"
@@ -46,35 +51,6 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
-class LinkObserver(Protocol):
-    """Who is told what becomes of a link."""
-
-    def link_proven(self, generation: int) -> None:
-        """The far end proved to be the contact. Answer with `LinkSession.adopt` or `LinkSession.close`."""
-
-    def link_lost(self, generation: int, reason: str, *, by_peer: bool) -> None:
-        """It is over and closed. Not called after `LinkSession.close`."""
-
-
-class SessionReceiver(Protocol):
-    """Who takes what arrives on a link in service; `p4.node.relation.Relation`."""
-
-    def link_up(self, link: LinkSession) -> None:
-        """The link is in service from now on."""
-
-    def handle(self, frames: Sequence[Frame]) -> None:
-        """Frames arrived, in order, that are not the link's own. Raises FrameError, LinkError."""
-
-    def handle_data(self, frame: Data) -> None:
-        """Bytes of a stream arrived. Raises FrameError, LinkError."""
-
-    def handle_datagram(self, frame: Datagram) -> None:
-        """A datagram arrived."""
-
-    def handle_chat_line(self, text: str) -> None:
-        """A text of a version 1 peer arrived."""
-
-
 class LinkSession:
     """A link from its negotiation to its end.
 
@@ -82,6 +58,7 @@ class LinkSession:
         generation: of the attempt that makes it.
         receiver: takes what arrives once the link is adopted.
         observer: told what becomes of it.
+        wanted: which candidates may be used, of both sides.
     """
 
     def __init__(
@@ -95,18 +72,25 @@ class LinkSession:
         clock: Clock,
         receiver: SessionReceiver,
         observer: LinkObserver,
+        wanted: Callable[[str], bool] = any_candidate,
     ) -> None:
         self.generation = generation
+        self.session_id = ""
+        """Of its negotiation, to be set as soon as that is known."""
         self.proof: LinkProof | None = None
         """To be set before the link can open, if both sides announced version 2."""
         self.announcement: Announcement | None = None
         """The contact's, to be set with ``proof``."""
+        self.signaling: InBandStream | None = None
+        """Signaling on this link, from its adoption on, if the contact can do that."""
         self._contact = contact
         self._me = me
         self._clock = clock
         self._receiver = receiver
         self._observer = observer
         self._link = backend.create(ice, self._on_event)
+        self.description = Description(self._link, wanted)
+        """How it is negotiated; an offer is made by `offer`."""
         self.path = self._link.path
         self._offerer = False
         self._bound = False
@@ -120,18 +104,10 @@ class LinkSession:
 
     # -- negotiation ----------------------------------------------------------------------------------
 
-    async def offer(self) -> str:
-        """Our offer (SDP). Raises LinkError."""
+    async def offer(self, found: Callable[[str], None] | None) -> str:
+        """Our offer (SDP); see `p4.ports.Link.offer`. Raises LinkError."""
         self._offerer = True
-        return await self._link.offer(CHAT)
-
-    async def answer(self, sdp: str) -> str:
-        """Our answer (SDP) to the contact's offer. Raises LinkError."""
-        return await self._link.answer(sdp)
-
-    async def accept_answer(self, sdp: str) -> None:
-        """Take the contact's answer (SDP). Raises LinkError."""
-        await self._link.accept_answer(sdp)
+        return await self.description.offer(CHAT, found)
 
     # -- life -----------------------------------------------------------------------------------------
 
@@ -139,6 +115,11 @@ class LinkSession:
     def protocol(self) -> int:
         """1 until both sides announced 2."""
         return 1 if self.proof is None else 2
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is over."""
+        return self._closed
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -158,6 +139,8 @@ class LinkSession:
     def adopt(self) -> None:
         """This is the contact's link from now on. If it breaks here the observer is told."""
         self._adopted = True
+        if IN_BAND in self.capabilities:
+            self.signaling = InBandStream(self._send_signal, f"link {self.generation}, {self._contact.label}")
         self._receiver.link_up(self)
         early, self._early = self._early, []
         self._guarded(self._take_early, early)
@@ -172,8 +155,11 @@ class LinkSession:
         if self._closed:
             return
         self._closed = True
+        self.description.close()
         if self._liveness:
             self._liveness.close()
+        if self.signaling:
+            self.signaling.close()
         if goodbye is not None and CONTROL in self._open:
             try:
                 self._link.send(CONTROL, encode(Bye(goodbye)))
@@ -371,6 +357,9 @@ class LinkSession:
                     dropped = reason is ByeReason.DROPPED
                     self._lose(f"the contact ended it ({reason.name.lower()})", by_peer=dropped)
                     return
+                case Signal(line):
+                    if self.signaling:
+                        self.signaling.arrived(line)
                 case Bind():
                     raise FrameError("A second proof arrived on one link.", code="out-of-turn")
                 case _:
@@ -390,6 +379,9 @@ class LinkSession:
         if not isinstance(frame, kind):
             raise FrameError("A channel carries what belongs to another one.", code="out-of-turn")
         take(frame)
+
+    def _send_signal(self, frame: Signal) -> None:
+        self._link.send(CONTROL, encode(frame))
 
     def _use(self) -> None:
         if self._liveness:

@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable
 
 from p4.core import limits
 from p4.core.signaling import FAILURE_LINE, Cancel, Offer, Ping, UnsignedFailure
+from p4.core.veil import is_veiled
 from p4.errors import P4Error, RemoteError
 from p4.node.authentication import Authenticated, Authenticator
+from p4.node.veiled_stream import VeiledStream
 from p4.ports import SignalStream
 
 __all__ = ["Listener"]
@@ -55,18 +57,18 @@ class Listener:
             self._strangers.pop(oldest).close()
         self._strangers[number] = stream
         try:
-            request = await self._first_request(stream)
+            admitted = await self._first_request(stream)
         except asyncio.CancelledError:
             stream.close()
             raise
         finally:
             self._strangers.pop(number, None)
-        if request is None:
+        if admitted is None:
             stream.close()
         else:
-            await self._admit(stream, request)
+            await self._admit(*admitted)
 
-    async def _first_request(self, stream: SignalStream) -> Authenticated | None:
+    async def _first_request(self, stream: SignalStream) -> tuple[SignalStream, Authenticated] | None:
         try:
             async with asyncio.timeout(limits.FIRST_BYTE_SECONDS):
                 line = await stream.receive_line()
@@ -74,7 +76,11 @@ class Listener:
                     return None
                 await self._ready.wait()
                 try:
-                    return await self._authenticate(line)
+                    if not is_veiled(line):
+                        return stream, await self._authenticate(line)
+                    request = await self._authenticate(self._authenticator.unveil(line))
+                    far_key = request.contact.public_key
+                    return VeiledStream(stream, self._authenticator.unveil, far_key), request
                 except RemoteError as error:
                     _log.debug("%s: %s", stream.description, error.message)
                     await stream.send_line(FAILURE_LINE)
@@ -84,7 +90,7 @@ class Listener:
             _log.debug("%s: gone before its first line (%s)", stream.description, type(error).__name__)
         return None
 
-    async def _authenticate(self, line: bytes) -> Authenticated | None:
+    async def _authenticate(self, line: bytes) -> Authenticated:
         received = self._authenticator.open(line)
         if isinstance(received, UnsignedFailure) or not isinstance(received.message, Offer | Ping | Cancel):
             raise RemoteError("The first line is not a request.", code="not-a-request")

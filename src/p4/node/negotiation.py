@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from p4.core import limits
 from p4.core.identity import PeerId
 from p4.core.sdp import check_sdp, sdp_fingerprint
 from p4.core.session.binding import Binding
-from p4.core.signaling import WARM, Announcement, Answer, Busy, Cancel, Offer
+from p4.core.signaling import TRICKLE, WARM, Announcement, Answer, Busy, Cancel, Offer
 from p4.errors import P4Error, RendezvousError, SignalingError
 from p4.node.authentication import Authenticator
 from p4.node.contact_history import ContactHistory
-from p4.node.conversation import Conversation
+from p4.node.conversation import Conversation, Reply
+from p4.node.inbound_offer import InboundOffer
 from p4.node.link_session import LinkSession
-from p4.node.signaling_streams import SignalingStreams
+from p4.node.trickle import Trickle
+from p4.node.ways import Way, race
 
-__all__ = ["BusyError", "InboundOffer", "answer_offer", "make_offer", "protocol_of"]
+__all__ = ["BusyError", "Negotiated", "answer_offer", "make_offer", "protocol_of"]
 
 
 class BusyError(SignalingError):
@@ -26,18 +28,15 @@ class BusyError(SignalingError):
 
 
 @dataclass(frozen=True, slots=True)
-class InboundOffer:
-    """A contact's offer and the stream its answer goes to."""
+class Negotiated:
+    """What came of an offer.
 
-    conversation: Conversation
-    offer: Offer
+    Args:
+        sent_ms: when the contact sealed its answer, by its own clock.
+    """
 
-    async def decline(self) -> None:
-        """Say that it is not answered."""
-        if self.offer.p4 is None:
-            await self.conversation.fail()
-        else:
-            await self.conversation.send(Busy(self.offer.session_id), sealed=True)
+    answer: Answer
+    sent_ms: int
 
 
 def protocol_of(announcement: Announcement | None) -> int:
@@ -47,22 +46,19 @@ def protocol_of(announcement: Announcement | None) -> int:
 
 async def make_offer(
     session: LinkSession,
-    streams: SignalingStreams,
+    ways: Sequence[Way],
     authenticator: Authenticator,
     history: ContactHistory,
     announcement: Announcement,
     *,
-    fresh: bool,
     sent: Callable[[], None],
-) -> Answer:
-    """Offer a link to the contact and wait for the answer.
-
-    The warm stream is used if there is one; if it turns out to be dead the next attempt opens a new one.
+) -> Negotiated:
+    """Offer a link to the contact over all ways and take the first answer.
 
     Args:
         history: decides whether the offer is sealed, and learns what the contact speaks.
         announcement: for this offer only.
-        sent: called just before the offer is written.
+        sent: called just before the offer is first written.
 
     Returns:
         The answer; ``session.proof`` and ``session.announcement`` are set. The caller gives it to the
@@ -72,50 +68,118 @@ async def make_offer(
         RendezvousError, SignalingError, LinkError: why there is no answer.
         BusyError: the contact is negotiating otherwise.
     """
-    conversation = streams.warm
-    warm = conversation is not None
-    if conversation is None:
-        conversation = await streams.open(fresh=fresh)
+    proposal = _Proposal(session, authenticator.new_session_id(), announcement, history, sent)
     try:
-        # Gathered only now: while a stream is dialled, NAT bindings would go stale.
-        offer = Offer(authenticator.new_session_id(), await session.offer(), announcement)
-        sent()
-        try:
-            timeout = limits.WARM_REPLY_SECONDS if warm else limits.REPLY_SECONDS
-            reply = await _request(conversation, offer, timeout, history)
-        except RendezvousError:
-            # Not this offer again on another stream: if both reach the contact it makes two links for one
-            # of ours, and the handshake of the first, which it gives up, spoils that of the second.
-            conversation.close()
-            raise
-        check_sdp(reply.sdp)
-        if binding := _binding(authenticator.me, conversation.contact.peer_id, offer, reply):
+        reply, conversation = await race(ways, proposal.ask)
+        answer = _answer_in(reply, history)
+        check_sdp(answer.sdp)
+        offer = proposal.offer
+        if binding := _binding(authenticator.me, conversation.contact.peer_id, offer, answer):
             session.proof = authenticator.proof(conversation.contact, binding)
-            session.announcement = reply.p4
+            session.announcement = answer.p4
     except BaseException:
-        # Cancelled or failed: without a warm stream, its end tells the contact that the offer is void.
-        if not conversation.warm:
-            conversation.close()
-        raise
-    if reply.p4 is not None and WARM in reply.p4.capabilities:
-        conversation.warm = True
-    else:
-        conversation.close()
-    return reply
-
-
-async def _request(
-    conversation: Conversation, offer: Offer, timeout: float, history: ContactHistory
-) -> Answer:
-    sealed = history.seal_offer()
-    try:
-        reply = await conversation.request(offer, timeout, sealed=sealed)
-    except BaseException as error:
-        if sealed and isinstance(error, SignalingError) and error.code == "refused":
+        # Cancelled or failed: the contact shall not prepare a link that nobody waits for.
+        if proposal.refused:
             history.offer_refused()
-        if conversation.warm and not conversation.ended:
-            await _withdraw(conversation, offer)
+        await proposal.withdraw()
         raise
+    proposal.settle(conversation, answer.p4)
+    return Negotiated(answer, conversation.replied_ms)
+
+
+class _Proposal:
+    """One offer, made when the first way is open, and the streams that carry it."""
+
+    def __init__(
+        self,
+        session: LinkSession,
+        session_id: str,
+        announcement: Announcement,
+        history: ContactHistory,
+        sent: Callable[[], None],
+    ) -> None:
+        self.refused = False
+        """Somebody gave the failure line in reply to the sealed offer."""
+        self._session = session
+        self._session_id = session.session_id = session_id
+        self._announcement = announcement
+        self._history = history
+        self._sealed = False
+        self._sent = sent
+        self._offer: Offer | None = None
+        self._line: asyncio.Future[bytes] | None = None
+        self._streams: list[Conversation] = []
+        self._trickle = Trickle(session_id, lambda: self._streams)
+
+    @property
+    def offer(self) -> Offer:
+        """What was offered."""
+        assert self._offer is not None  # noqa: S101 - a reply has come
+        return self._offer
+
+    async def ask(self, conversation: Conversation, way: Way) -> tuple[Reply, Conversation]:
+        """Offer over one stream. Raises RendezvousError, SignalingError, LinkError."""
+        try:
+            # Gathered only now: while a stream is dialled, NAT bindings would go stale.
+            if self._line is None:
+                self._line = asyncio.ensure_future(self._make(conversation))
+            line = await asyncio.shield(self._line)
+            self._streams.append(conversation)
+            request = conversation.request_line(self._session_id, line, way.patience, sealed=self._sealed)
+            self._trickle.start()
+            reply = await request
+        except BaseException as error:
+            if isinstance(error, SignalingError) and error.code == "refused":
+                self.refused = self.refused or self._sealed
+            if isinstance(error, RendezvousError) and conversation.warm:
+                conversation.close()  # it is dead, whatever its socket says
+            elif not conversation.stays and conversation not in self._streams:
+                conversation.close()
+            raise
+        return reply, conversation
+
+    async def _make(self, conversation: Conversation) -> bytes:
+        self._sealed = self._history.seal_offer()
+        # A contact that may be version 1 needs every candidate in the offer.
+        found = self._trickle.found if self._sealed else None
+        self._offer = Offer(self._session_id, await self._session.offer(found), self._announcement)
+        self._sent()
+        return conversation.seal(self._offer, sealed=self._sealed)
+
+    async def withdraw(self) -> None:
+        """Tell the contact, wherever the offer went, that it is void."""
+        if self._line is not None:
+            self._line.cancel()
+        self._trickle.close()
+        for conversation in self._streams:
+            if not conversation.stays:
+                conversation.close()
+        cancel = Cancel(self._session_id)
+        await _tell((c for c in self._streams if c.stays and not c.ended), cancel)
+
+    def settle(self, winner: Conversation, theirs: Announcement | None) -> None:
+        """The answer came over this stream: what else was opened is not needed."""
+        if theirs is not None and WARM in theirs.capabilities:
+            winner.warm = winner.warm or not winner.in_band
+        for conversation in self._streams:
+            if not conversation.stays:
+                conversation.close()
+        if theirs is None or TRICKLE not in theirs.capabilities:
+            self._trickle.close()
+
+
+async def _tell(conversations: Iterable[Conversation], message: Cancel) -> None:
+    async def one(conversation: Conversation) -> None:
+        try:
+            async with asyncio.timeout(limits.GOODBYE_SECONDS):
+                await conversation.send(message, sealed=True)
+        except (P4Error, TimeoutError):
+            conversation.close()  # its end withdraws the offer as well
+
+    await asyncio.gather(*(one(conversation) for conversation in conversations))
+
+
+def _answer_in(reply: Reply, history: ContactHistory) -> Answer:
     match reply:
         case Answer():
             history.notice(protocol_of(reply.p4))
@@ -124,14 +188,6 @@ async def _request(
             history.notice(2)
             raise BusyError("The contact is negotiating with us already.", code="busy")
     raise SignalingError("The reply to an offer is not an answer.", code="bad-reply")
-
-
-async def _withdraw(conversation: Conversation, offer: Offer) -> None:
-    try:
-        async with asyncio.timeout(limits.GOODBYE_SECONDS):
-            await conversation.send(Cancel(offer.session_id), sealed=True)
-    except (P4Error, TimeoutError):
-        conversation.close()  # its end withdraws the offer as well
 
 
 async def answer_offer(
@@ -148,18 +204,18 @@ async def answer_offer(
         SignalingError: our link library describes itself in a way that nobody would accept.
         ValueError: our description does not fit into a signaling line.
     """
-    offer, conversation = inbound.offer, inbound.conversation
+    offer = inbound.offer
     # Towards v1 nothing that v1 does not know.
     ours = announcement if offer.p4 is not None else None
-    answer = Answer(offer.session_id, await session.answer(offer.sdp), ours)
-    if binding := _binding(conversation.contact.peer_id, authenticator.me, offer, answer):
-        session.proof = authenticator.proof(conversation.contact, binding)
+    follows = offer.p4 is not None and TRICKLE in offer.p4.capabilities
+    trickle = Trickle(offer.session_id, lambda: inbound.streams)
+    sdp = await session.description.answer(offer.sdp, trickle.found if follows else None)
+    answer = Answer(offer.session_id, sdp, ours)
+    if binding := _binding(inbound.contact.peer_id, authenticator.me, offer, answer):
+        session.proof = authenticator.proof(inbound.contact, binding)
         session.announcement = offer.p4
-    await conversation.send(answer, sealed=ours is not None)
-    if offer.p4 is not None and WARM in offer.p4.capabilities:
-        conversation.warm = True
-    else:
-        conversation.close()
+    await inbound.answer(answer)
+    trickle.start()
 
 
 def _binding(offerer: PeerId, answerer: PeerId, offer: Offer, answer: Answer) -> Binding | None:

@@ -30,6 +30,7 @@ from p4.node.peer import Peer
 from p4.node.roster import Roster
 from p4.node.services import Services, require_service
 from p4.node.streams import IncomingStreams
+from p4.node.surroundings import Surroundings
 from p4.node.watched_store import WatchedStore
 from p4.ports import LinkBackend, RendezvousPhase, RendezvousStatus, SignalStream
 
@@ -53,6 +54,7 @@ class BaseNode(ABC):
         self._parts: NodeParts | None = None
         self._context: PeerContext | None = None
         self._listener: Listener | None = None
+        self._surroundings: Surroundings | None = None
         self._backend: LinkBackend | None = None
         self._loaded = asyncio.Event()
         self._invite: Invite | None = None
@@ -111,6 +113,8 @@ class BaseNode(ABC):
             await asyncio.gather(starting, return_exceptions=True)
             raise
         self._invite = Invite(parts.identity.public_key, address)
+        self._surroundings = Surroundings(parts, self._roster, self._background)
+        await self._surroundings.start(self._listener.accept)
         self._wake_all()
 
     async def _load(self, parts: NodeParts, store: WatchedStore, authenticator: Authenticator) -> None:
@@ -129,6 +133,7 @@ class BaseNode(ABC):
             self.options,
             self._events.emit,
             self._services,
+            parts.presence,
         )
         await self._roster.load(parts.contacts, self._context, parts.save_contacts)
         self._services.inbox.start(store, parts.clock)
@@ -169,6 +174,7 @@ class BaseNode(ABC):
 
     async def _end_adapters(self, parts: NodeParts) -> None:
         await all_of(
+            *([self._surroundings.close()] if self._surroundings else []),
             *(rendezvous.close() for rendezvous in parts.rendezvous),
             *([self._backend.close()] if self._backend else []),
             self._background.close(limits.CLOSE_SECONDS),
@@ -272,6 +278,7 @@ class BaseNode(ABC):
         self._require_open()
         peer = self._roster.add(invite, name, self.peer_id)
         peer.wake()
+        self._contacts_changed()
         return peer
 
     async def remove_contact(self, reference: str) -> Contact:
@@ -283,7 +290,10 @@ class BaseNode(ABC):
             ContactError: unknown, or being removed. StateError: the disk refused; it still is a contact.
         """
         self._require_open()
-        return await self._roster.remove(reference, self._serve_again)
+        try:
+            return await self._roster.remove(reference, self._serve_again)
+        finally:
+            self._contacts_changed()
 
     def rename_contact(self, reference: str, name: str) -> Contact:
         """Give a contact another name. Raises ContactError."""
@@ -321,6 +331,10 @@ class BaseNode(ABC):
         for peer in peers:
             await asyncio.sleep(1 / limits.DIALS_PER_SECOND)
             peer.wake()
+
+    def _contacts_changed(self) -> None:
+        if self._surroundings:
+            self._surroundings.contacts_changed()
 
     def _find_contact(self, peer_id: PeerId) -> Contact | None:
         peer = self._roster.get(peer_id)

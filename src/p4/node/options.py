@@ -37,6 +37,12 @@ class NodeOptions:
     """Force Tor's control listener onto this TCP port (with SAFECOOKIE) instead of a unix socket."""
     torrc_lines: tuple[str, ...] = ()
     """Extra lines for Tor's configuration: bridges, pluggable transports, a private network."""
+    direct_signaling: bool = True
+    """Listen on all interfaces for signaling of contacts, which are told our addresses, ask the router to
+    pass it on, and dial theirs: the quickest way back after a change of network. Without it only the
+    rendezvous of the invite is used."""
+    lan: bool = True
+    """Let contacts on the same local network find this device, and look for them there."""
     retry_seconds: float | None = None
     """Longest delay between two attempts to reach a contact; None for ``limits.RETRY_MAX_SECONDS``."""
     link_backend: str = "auto"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from p4.core.contacts import ContactBook
 from p4.core.identity import Identity
+from p4.node.presence import Presence
 from p4.ports import Clock, Entropy, LinkBackend, Rendezvous, Store
 
 __all__ = ["NodeParts"]
@@ -22,6 +23,7 @@ class NodeParts:
         save_contacts: writes the book to disk before it returns.
         store: durable memory, not yet open.
         rendezvous: the first is started and named in invites; the others only dial.
+        presence: where else it can be reached; by default nowhere.
         load_backend: imports the library that makes links, which takes a while; called once.
     """
 
@@ -33,3 +35,4 @@ class NodeParts:
     load_backend: Callable[[], Awaitable[LinkBackend]]
     clock: Clock
     entropy: Entropy
+    presence: Presence = field(default_factory=Presence)

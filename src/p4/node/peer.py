@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from p4.core import limits
+from p4.core.address import RendezvousAddress
 from p4.core.contacts import Contact
 from p4.core.identity import PeerId
-from p4.core.session.body import encode_body
+from p4.core.policy import Policy
 from p4.core.session.frames import ByeReason
 from p4.core.session.messages.stored import Draft
 from p4.core.session.wire import is_grant
@@ -16,6 +17,7 @@ from p4.errors import CallRefusedError, InputError, LocalError, StateError
 from p4.node.authentication import Authenticated
 from p4.node.connection import Connection
 from p4.node.context import PeerContext
+from p4.node.drafts import CHAT, make_draft
 from p4.node.inbox import MessageStream
 from p4.node.receipts import Receipt
 from p4.node.relation import Relation
@@ -25,8 +27,6 @@ from p4.node.stream_opening import StreamOpening
 from p4.ports import PeerRecord, SignalStream, StreamRecord
 
 __all__ = ["Peer"]
-
-CHAT = "chat"
 
 
 class Peer:
@@ -146,6 +146,34 @@ class Peer:
             ),
         )
 
+    @property
+    def policy(self) -> Policy:
+        """Which paths to the contact may be used."""
+        return self._connection.policy
+
+    async def set_policy(self, policy: Policy | str) -> None:
+        """Choose which paths to the contact may be used; on disk when this returns.
+
+        A link that is up is renewed under the new policy.
+
+        Args:
+            policy: ``direct``, ``relay-only`` (the contact sees no address of this device) or ``lan-only``.
+
+        Raises:
+            InputError: ``bad-policy``, or ``relay-only`` without a TURN server. StateError: not written.
+        """
+        try:
+            wanted = Policy(policy)
+        except ValueError:
+            raise InputError(
+                f"{policy!r} is no policy. There are {', '.join(Policy)}. Nothing was changed.",
+                code="bad-policy",
+            ) from None
+        self._live()
+        self._context.options.ice.under(wanted)
+        await self._context.store.save_policy(self.peer_id, wanted)
+        self._connection.set_policy(wanted)
+
     # -- what it may do here ---------------------------------------------------------------------------
 
     @property
@@ -218,24 +246,9 @@ class Peer:
 
     def _draft(self, value: object, service: str, ttl: float | None, latest: str) -> Draft:
         require_service(service)
-        kind, body = encode_body(value)
-        if self.protocol == 1 and not (service == CHAT and isinstance(value, str)):
-            raise InputError(
-                f"{self.contact.label} runs an older program, which takes chat texts only. Nothing was sent.",
-                code="not-supported",
-            )
         now_ms = self._context.clock.wall_ms()
-        expires_ms = 0
-        if ttl is not None:
-            if not 0 < ttl * 1000 <= limits.TTL_MS:
-                raise InputError("A time to live is more than 0 and at most a year.", code="bad-ttl")
-            expires_ms = now_ms + max(int(ttl * 1000), 1)
-        try:
-            if len(latest.encode()) > limits.KEY_BYTES:
-                raise InputError(f"A key has at most {limits.KEY_BYTES} bytes.", code="bad-key")
-        except UnicodeEncodeError:
-            raise InputError("The key contains half a character.", code="bad-key") from None
-        return Draft(service, kind, body, latest, now_ms, expires_ms)
+        chat_only = self.contact.label if self.protocol == 1 else ""
+        return make_draft(value, service, ttl=ttl, latest=latest, now_ms=now_ms, chat_only=chat_only)
 
     # -- streams, calls, datagrams -----------------------------------------------------------------------
 
@@ -335,6 +348,18 @@ class Peer:
     def wake(self) -> None:
         """Dialling has just become possible or more promising."""
         self._connection.wake()
+
+    def path_changed(self) -> None:
+        """Our addresses or routes changed, or this machine stood still."""
+        self._connection.path_changed()
+
+    def seen_nearby(self, addresses: tuple[RendezvousAddress, ...]) -> None:
+        """The local network tells where the contact is; empty: not there any more."""
+        self._connection.seen_nearby(addresses)
+
+    def announce(self) -> None:
+        """What we announce has changed."""
+        self._connection.announce()
 
     async def accept(self, stream: SignalStream, request: Authenticated) -> None:
         """Take over an inbound stream with its first request, which is this contact's, until it ends."""

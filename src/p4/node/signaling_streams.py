@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from p4.core import limits
+from p4.core.address import RendezvousAddress
 from p4.core.contacts import Contact
-from p4.core.signaling import Ping, Pong
+from p4.core.signaling import Announcement, Ping, Pong
 from p4.errors import P4Error, SignalingError
 from p4.node.authentication import Authenticated, Authenticator
 from p4.node.conversation import Conversation
+from p4.node.veiled_stream import VeiledStream
+from p4.node.ways import Way
 from p4.ports import SignalStream
 
 __all__ = ["SignalingStreams"]
@@ -23,10 +27,14 @@ class SignalingStreams:
     """Every open conversation with one contact.
 
     Args:
-        dial: opens a new stream to the contact; raises RendezvousError.
+        dial: opens a new stream to the address of the contact's invite; raises RendezvousError.
+        dial_endpoint: the same to another address of the contact.
+        endpoints: other addresses to try.
+        announce: what our pings say about us.
         sealed: whether requests to the contact are sealed now.
         on_request: called with each request of the contact.
         on_ended: called with each conversation that the far end has ended.
+        on_announced: called with what the contact announces in reply to a ping.
         on_warm_lost: a warm stream ended by the far end's doing: a sign of its death.
     """
 
@@ -36,19 +44,29 @@ class SignalingStreams:
         authenticator: Authenticator,
         *,
         dial: Callable[[bool], Awaitable[SignalStream]],
+        dial_endpoint: Callable[[RendezvousAddress], Awaitable[SignalStream]],
+        endpoints: Callable[[], Sequence[RendezvousAddress]],
+        announce: Callable[[], Announcement],
         sealed: Callable[[], bool],
         on_request: Callable[[Conversation, Authenticated], None],
         on_ended: Callable[[Conversation], None],
+        on_announced: Callable[[Announcement], None],
         on_warm_lost: Callable[[], None],
     ) -> None:
         self._contact = contact
         self._authenticator = authenticator
         self._dial = dial
+        self._dial_endpoint = dial_endpoint
+        self._endpoints = endpoints
+        self._announce = announce
         self._sealed = sealed
         self._on_request = on_request
         self._on_ended = on_ended
+        self._on_announced = on_announced
         self._on_warm_lost = on_warm_lost
         self._conversations: list[Conversation] = []
+        self._surest: set[Conversation] = set()
+        """Those to or from the address of an invite, which stays the same wherever the contact goes."""
         self._keeper: asyncio.Task[None] | None = None
         self._pinger: asyncio.Task[None] | None = None
 
@@ -57,20 +75,58 @@ class SignalingStreams:
         """The newest stream that both sides keep open."""
         return next((c for c in reversed(self._conversations) if c.warm and not c.ended), None)
 
+    def ways(self, *, fresh: bool) -> list[Way]:
+        """All ways to ask the contact now, each with its head start (spec/signaling.md, Dial policy).
+
+        Args:
+            fresh: forget what is cached about the address of the invite first.
+        """
+        open_now = [c for c in reversed(self._conversations) if c.stays and not c.ended]
+        ways = [
+            Way(
+                "the link" if conversation.in_band else "an open stream",
+                partial(_same, conversation),
+                patience=limits.WARM_REPLY_SECONDS,
+            )
+            for conversation in open_now[: limits.CONTACT_STREAMS]
+        ]
+        ways += [Way(str(e), partial(self._open_endpoint, e)) for e in self._endpoints()]
+        head_start = limits.ROUNDABOUT_SECONDS if ways else 0.0
+        if any(conversation in self._surest for conversation in open_now):
+            head_start = limits.WARM_HEAD_START_SECONDS
+        return [*ways, Way("the invite's address", partial(self.open, fresh=fresh), head_start)]
+
     async def open(self, *, fresh: bool) -> Conversation:
-        """A new conversation over a new stream. Raises RendezvousError."""
-        return self._add(await self._dial(fresh), dialled=True)
+        """A new conversation over a new stream to the address of the invite. Raises RendezvousError."""
+        conversation = self._add(await self._dial(fresh), dialled=True)
+        self._surest.add(conversation)
+        return conversation
+
+    async def _open_endpoint(self, endpoint: RendezvousAddress) -> Conversation:
+        stream = await self._dial_endpoint(endpoint)
+        veiled = VeiledStream(stream, self._authenticator.unveil, self._contact().public_key)
+        return self._add(veiled, dialled=True)
+
+    def carry(self, stream: SignalStream) -> None:
+        """The link in service carries signaling, too."""
+        self._add(stream, dialled=True, in_band=True)
 
     def accept(self, stream: SignalStream) -> Conversation:
         """Take over an inbound stream whose far end is the contact."""
         inbound = [c for c in self._conversations if not c.dialled]
         if len(inbound) >= limits.CONTACT_STREAMS:
             inbound[0].close()
-        return self._add(stream, dialled=False)
+        conversation = self._add(stream, dialled=False)
+        if not isinstance(stream, VeiledStream):
+            self._surest.add(conversation)
+        return conversation
 
     async def pong(self, conversation: Conversation, request: Authenticated, *, warm: bool) -> None:
         """Reply to a ping. The stream then stays open if both sides may keep it warm."""
-        await conversation.send(Pong(request.message.session_id), sealed=request.sealed)
+        ours = self._announce() if request.sealed else None
+        await conversation.send(Pong(request.message.session_id, ours), sealed=request.sealed)
+        if conversation.in_band:
+            return
         if warm:
             conversation.warm = True
         else:
@@ -87,6 +143,12 @@ class SignalingStreams:
             self._keeper.cancel()
             self._keeper = None
 
+    async def announce(self) -> None:
+        """Tell the contact over an open stream what we announce now, if there is one."""
+        conversation = next((c for c in reversed(self._conversations) if c.stays and not c.ended), None)
+        if conversation is not None and self._sealed():
+            await self._ping(conversation)
+
     def close(self) -> None:
         """End everything."""
         for task in (self._keeper, self._pinger):
@@ -97,7 +159,7 @@ class SignalingStreams:
 
     # -- inside ---------------------------------------------------------------------------------------
 
-    def _add(self, stream: SignalStream, *, dialled: bool) -> Conversation:
+    def _add(self, stream: SignalStream, *, dialled: bool, in_band: bool = False) -> Conversation:
         conversation = Conversation(
             stream,
             self._contact(),
@@ -105,6 +167,7 @@ class SignalingStreams:
             on_request=self._on_request,
             on_end=self._ended,
             dialled=dialled,
+            in_band=in_band,
         )
         self._conversations.append(conversation)
         if self._pinger is None or self._pinger.done():
@@ -114,6 +177,7 @@ class SignalingStreams:
     def _ended(self, conversation: Conversation, by_peer: bool) -> None:
         if conversation in self._conversations:
             self._conversations.remove(conversation)
+        self._surest.discard(conversation)
         if by_peer:
             self._on_ended(conversation)
         if conversation.warm and by_peer:
@@ -124,7 +188,7 @@ class SignalingStreams:
         while True:
             await asyncio.sleep(delay)
             delay = first
-            if self.warm is not None:
+            if any(c.warm and not c.ended for c in self._surest):
                 continue
             try:
                 conversation = await self.open(fresh=False)
@@ -148,9 +212,10 @@ class SignalingStreams:
                     self._on_warm_lost()
 
     async def _ping(self, conversation: Conversation) -> None:
-        request = Ping(self._authenticator.new_session_id())
+        sealed = self._sealed()
+        request = Ping(self._authenticator.new_session_id(), self._announce() if sealed else None)
         try:
-            reply = await conversation.request(request, limits.REPLY_SECONDS, sealed=self._sealed())
+            reply = await conversation.request(request, limits.REPLY_SECONDS, sealed=sealed)
         except BaseException:
             # Also if cancelled: nobody else would ever close a stream that has not become warm.
             conversation.close()
@@ -158,3 +223,9 @@ class SignalingStreams:
         if not isinstance(reply, Pong):
             conversation.close()
             raise SignalingError("The reply to a ping is not a pong.", code="bad-reply")
+        if reply.p4 is not None:
+            self._on_announced(reply.p4)
+
+
+async def _same(conversation: Conversation) -> Conversation:
+    return conversation

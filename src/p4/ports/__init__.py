@@ -8,7 +8,7 @@ says otherwise, is called on that loop's thread only.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -118,6 +118,9 @@ class RendezvousStatus:
     """One sentence for a person."""
     address: RendezvousAddress | None = None
     """Our own address, as soon as it is known (before it is reachable)."""
+    checked_at: float | None = field(default=None, compare=False)
+    """When it was last tried out that others can reach us, and it worked (monotonic seconds); None for never.
+    Only `Rendezvous.status` always has the latest: a check that changes nothing else is not observed."""
 
 
 class Rendezvous(Protocol):
@@ -163,6 +166,12 @@ class Rendezvous(Protocol):
             RendezvousError: not reached; ``code`` says why.
         """
 
+    async def network_changed(self) -> None:
+        """This machine's address or route changed, or it woke up: be reachable, and able to dial, again soon.
+
+        Returns at once or when that was begun; streams may end. May be called often. Raises nothing.
+        """
+
     async def close(self) -> None:
         """Stop; nothing of it is left running. Takes at most 1.5 s."""
 
@@ -202,18 +211,24 @@ class Link(Protocol):
     arrive through the sink given to `LinkBackend.create`, on the loop's thread, in order.
     """
 
-    async def offer(self, label: str) -> str:
+    async def offer(self, label: str, found: Callable[[str], None] | None = None) -> str:
         """Create the first data channel (reliable, ordered, announced in-band) and give our offer.
 
+        Args:
+            found: called with each candidate (the value of an SDP attribute, RFC 8839) that is found after
+                this has returned, and with the empty string when there are no more. None: all candidates
+                shall be in the description.
+
         Returns:
-            SDP with all candidates gathered (or the cap on gathering reached).
+            SDP with the candidates gathered until then: all (or those found up to the cap on gathering)
+                without ``found``, else those of ``limits.TRICKLE_SECONDS``.
 
         Raises:
             LinkError: code ``gathering-failed``.
         """
 
-    async def answer(self, offer_sdp: str) -> str:
-        """Take the peer's offer and give our answer, candidates included.
+    async def answer(self, offer_sdp: str, found: Callable[[str], None] | None = None) -> str:
+        """Take the peer's offer and give our answer, candidates included as in `offer`.
 
         Raises:
             LinkError: code ``bad-sdp`` (the library refused it) or ``gathering-failed``.
@@ -225,6 +240,9 @@ class Link(Protocol):
         Raises:
             LinkError: code ``bad-sdp``.
         """
+
+    async def add_candidate(self, candidate: str) -> None:
+        """Take a further candidate of the peer, after its description. One that is unusable is ignored."""
 
     def open_channel(self, label: str, *, ordered: bool = True, reliable: bool = True) -> None:
         """Create a further channel. Never towards a v1 peer (spec/signaling.md).

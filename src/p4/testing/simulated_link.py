@@ -118,18 +118,23 @@ class SimulatedLink:
         self._sent = 0
         self._timers: list[asyncio.TimerHandle] = []
 
-    async def offer(self, label: str) -> str:
-        """Name the first channel and give our offer."""
+    async def offer(self, label: str, found: Callable[[str], None] | None = None) -> str:
+        """Name the first channel and give our offer, with every candidate in it."""
+        del found
         self._label = label
         await self._gather()
         return self.credentials.to_sdp("actpass")
 
-    async def answer(self, offer_sdp: str) -> str:
-        """Take the peer's offer and give our answer."""
+    async def answer(self, offer_sdp: str, found: Callable[[str], None] | None = None) -> str:
+        """Take the peer's offer and give our answer, with every candidate in it."""
+        del found
         self._remote = Credentials.from_sdp(offer_sdp)
         await self._gather()
         self._give_up_later()
         return self.credentials.to_sdp("active")
+
+    async def add_candidate(self, candidate: str) -> None:
+        """A simulated path needs none."""
 
     async def accept_answer(self, answer_sdp: str) -> None:
         """Take the peer's answer; connecting starts."""

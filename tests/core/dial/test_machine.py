@@ -17,11 +17,13 @@ from p4.core.dial import (
     Dial,
     DialMachine,
     DropRequested,
+    Improve,
     LinkLost,
     LinkProven,
     OfferArrived,
     OfferSent,
     OfferWithdrawn,
+    PathChanged,
     Phase,
     Stop,
     TimePassed,
@@ -31,6 +33,7 @@ from p4.core.identity import PeerId
 
 LOW, HIGH = PeerId("a" * 24), PeerId("b" * 24)
 NOW = 50.0
+ANSWERED_MS = 5000
 
 
 def machine(*, lower: bool = True, protocol: int = 2, jitter: float = 0.5) -> DialMachine:
@@ -56,7 +59,7 @@ def offered(**given: bool | int) -> DialMachine:
 
 def opening(**given: bool | int) -> DialMachine:
     m = offered(**given)
-    assert m.handle(AnswerReceived(1, 2, "one"), NOW) == []
+    assert m.handle(AnswerReceived(1, 2, "one", ANSWERED_MS), NOW) == []
     return m
 
 
@@ -183,7 +186,66 @@ def test_v1_cannot_answer_while_it_dials_so_its_offer_wins(lower: bool) -> None:
 
 
 def test_while_a_link_opens_a_late_offer_is_held() -> None:
-    assert opening().handle(offer(boot="one"), NOW) == []
+    assert opening().handle(offer(boot="one", sent_ms=ANSWERED_MS), NOW) == []
+
+
+def test_an_offer_sealed_after_the_answer_means_that_the_contact_gave_it_up() -> None:
+    late = offer(boot="one", sent_ms=ANSWERED_MS + 1)
+    assert opening().handle(late, NOW) == [Abandon(1), AnswerOffer(2, 1)]
+
+
+# --- changes of our own network ------------------------------------------------------------------------
+
+
+def test_after_a_change_of_path_a_new_link_is_made_beside_the_one_in_service() -> None:
+    m = live()
+    assert m.handle(PathChanged(), NOW) == [Dial(2, fresh=False)]
+    assert m.live == 1
+    m.handle(OfferSent(2), NOW)
+    m.handle(AnswerReceived(2, 2, "one"), NOW)
+    assert m.handle(LinkProven(2), NOW) == [CloseLink(1, goodbye=False), Adopt(2)]
+
+
+def test_a_change_of_path_voids_the_attempt_in_progress() -> None:
+    for m in (offered(), opening()):
+        assert m.handle(PathChanged(), NOW) == [Abandon(1), Dial(2, fresh=False)]
+
+
+def test_what_was_answered_before_a_change_of_path_is_offered_anew() -> None:
+    m = live()
+    m.handle(offer(7), NOW)
+    assert m.handle(PathChanged(), NOW) == [Abandon(2), Dial(3, fresh=False)]
+
+
+def test_a_held_offer_is_answered_after_a_change_of_path() -> None:
+    m = offered()
+    m.handle(offer(7), NOW)
+    assert m.handle(PathChanged(), NOW) == [Abandon(1), AnswerOffer(2, 7)]
+
+
+def test_before_the_node_is_awake_a_change_of_path_does_nothing() -> None:
+    assert machine().handle(PathChanged(), NOW) == []
+
+
+def test_a_failed_renewal_leaves_the_link_in_service_alone() -> None:
+    m = live()
+    m.handle(PathChanged(), NOW)
+    assert m.handle(AttemptFailed(2, "no way"), NOW) == []
+    assert m.live == 1
+    assert m.deadline is None
+
+
+def test_a_link_over_a_relay_is_improved_by_a_direct_one_only() -> None:
+    m = live()
+    assert m.handle(Improve(), NOW) == [Dial(2, fresh=False, direct=True)]
+    assert m.handle(Improve(), NOW) == []
+    assert m.handle(LinkLost(1, "gone"), NOW) == []
+    m.handle(AttemptFailed(2, "no direct path"), NOW)
+    assert m.handle(TimePassed(), NOW + 60) == [Dial(3, fresh=True)]
+
+
+def test_without_a_link_there_is_nothing_to_improve() -> None:
+    assert machine().handle(Improve(), NOW) == []
 
 
 def test_a_contact_that_restarted_while_the_link_opens_is_answered_at_once() -> None:

@@ -19,7 +19,7 @@ from p4.core.address import RendezvousAddress, Transport
 from p4.errors import InputError, InviteError, RendezvousError
 from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
 
-__all__ = ["DirectRendezvous"]
+__all__ = ["AcceptedStream", "DirectRendezvous"]
 
 _HAPPY_EYEBALLS_SECONDS = 0.25
 """Head start of one address before the next is tried beside it (RFC 8305 section 5)."""
@@ -144,7 +144,7 @@ class DirectRendezvous:
         for host in dict.fromkeys(str(entry[4][0]) for entry in found):
             try:
                 server = await loop.create_server(
-                    lambda: _AcceptedStream(acceptor), host, port, backlog=_BACKLOG, start_serving=False
+                    lambda: AcceptedStream(acceptor), host, port, backlog=_BACKLOG, start_serving=False
                 )
             except OSError as error:
                 refused = error
@@ -190,7 +190,7 @@ class DirectRendezvous:
         self._observe(self._status)
 
 
-class _AcceptedStream(LineStream):
+class AcceptedStream(LineStream):
     """An inbound TCP stream: tunes its socket, then is accepted like any other."""
 
     def __init__(self, acceptor: StreamAcceptor) -> None:

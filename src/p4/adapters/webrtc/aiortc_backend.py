@@ -24,12 +24,13 @@ from collections.abc import Callable, Iterator
 
 import aiortc
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
+from aiortc.sdp import candidate_from_sdp
 
 from p4.adapters.webrtc.aiortc_gathering import TurnLogin, gather_through
 from p4.adapters.webrtc.aiortc_path import selected_path
 from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, DataChannel
 from p4.adapters.webrtc.patience import GatheringPatience
-from p4.adapters.webrtc.sdp import complete_description, usable_description
+from p4.adapters.webrtc.sdp import complete_description, usable_candidate, usable_description
 from p4.core import limits
 from p4.core.ice import IceSettings, parse_stun_url
 from p4.errors import LinkError
@@ -115,15 +116,17 @@ class AiortcLink(ChannelLink):
         self._patience = patience
         self._connection: aiortc.RTCPeerConnection | None = None
 
-    async def offer(self, label: str) -> str:
-        """See `p4.ports.Link.offer`."""
+    async def offer(self, label: str, found: Callable[[str], None] | None = None) -> str:
+        """See `p4.ports.Link.offer`. aiortc gathers everything first, so nothing follows."""
+        del found
         with _mapping("gathering-failed", "The offer could not be made"):
             self._connect()
             self.open_channel(label)
             return await self._describe()
 
-    async def answer(self, offer_sdp: str) -> str:
-        """See `p4.ports.Link.answer`."""
+    async def answer(self, offer_sdp: str, found: Callable[[str], None] | None = None) -> str:
+        """See `p4.ports.Link.answer`. Nothing follows, as with an offer."""
+        del found
         offer_sdp = usable_description(offer_sdp, "offer")
         with _mapping("bad-sdp", "The other side's offer cannot be used"):
             connection = self._connect()
@@ -136,6 +139,17 @@ class AiortcLink(ChannelLink):
         answer_sdp = usable_description(answer_sdp, "answer")
         with _mapping("bad-sdp", "The other side's answer cannot be used"):
             await self._live().setRemoteDescription(aiortc.RTCSessionDescription(answer_sdp, "answer"))
+
+    async def add_candidate(self, candidate: str) -> None:
+        """See `p4.ports.Link.add_candidate`."""
+        if self._connection is None or self._over or not usable_candidate(candidate):
+            return
+        try:
+            parsed = candidate_from_sdp(candidate.removeprefix("candidate:"))
+            parsed.sdpMLineIndex = 0
+            await self._connection.addIceCandidate(parsed)
+        except _LIBRARY_ERRORS as error:
+            _log.debug("a candidate of the other side is of no use: %r", error)
 
     async def path(self) -> LinkPath | None:
         """See `p4.ports.Link.path`."""

@@ -12,7 +12,7 @@ import re
 
 from p4.errors import LinkError
 
-__all__ = ["CANDIDATES", "complete_description", "usable_description"]
+__all__ = ["CANDIDATES", "candidates_of", "complete_description", "usable_candidate", "usable_description"]
 
 CANDIDATES = 100
 """Most candidates in a description. Each is an address that we shall send packets to."""
@@ -57,16 +57,30 @@ def usable_description(sdp: str, kind: str) -> str:
     raise LinkError(f"The other side's {kind} cannot be used: {reason}.", code="bad-sdp")
 
 
-def complete_description(sdp: str) -> str:
+def candidates_of(sdp: str) -> set[str]:
+    """The candidates in a description, as values of their attributes: ``candidate:…``."""
+    return {line[2:] for line in sdp.splitlines() if line.startswith("a=candidate:")}
+
+
+def usable_candidate(candidate: str) -> bool:
+    """Whether a candidate of the peer may be given to a library: it names an address, not a host."""
+    return candidate.startswith("candidate:") and candidate.isascii() and _is_address(candidate)
+
+
+def complete_description(sdp: str, *, more: bool = False) -> str:
     """Make our description final: it has candidates, and says that no more will come (RFC 8840).
 
-    P4 sends all candidates at once. Without the last line aiortc goes on waiting for more after all the
-    known ones have failed.
+    Without the last line aiortc goes on waiting for more after all the known ones have failed.
+
+    Args:
+        more: others follow, so that it may still have none.
 
     Raises:
         LinkError: code ``gathering-failed``: not one candidate was found.
     """
     lines = [line for line in sdp.splitlines() if line != "a=end-of-candidates"]
+    if more:
+        return "\r\n".join([*lines, ""])
     if not _has(lines, "a=candidate:"):
         raise LinkError(
             "No address was found at which the other side could reach this machine. Is it connected to a "

@@ -29,7 +29,12 @@ from webrtc.models.events import Event, MessageEvent, RTCDataChannelEvent
 from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, DataChannel
 from p4.adapters.webrtc.loopback import loopback_needed
 from p4.adapters.webrtc.patience import GatheringPatience
-from p4.adapters.webrtc.sdp import complete_description, usable_description
+from p4.adapters.webrtc.sdp import (
+    candidates_of,
+    complete_description,
+    usable_candidate,
+    usable_description,
+)
 from p4.adapters.webrtc.wrtc_path import selected_path
 from p4.core import limits
 from p4.core.ice import IceSettings, parse_stun_url
@@ -144,15 +149,18 @@ class WrtcLink(ChannelLink):
         self._relay_only = relay_only
         self._connection: webrtc.RTCPeerConnection | None = None
         self._gathered: asyncio.Future[None] = self._loop.create_future()
+        self._found: Callable[[str], None] | None = None
+        """Takes candidates that are not in the description any more."""
+        self._known: set[str] = set()
 
-    async def offer(self, label: str) -> str:
+    async def offer(self, label: str, found: Callable[[str], None] | None = None) -> str:
         """See `p4.ports.Link.offer`."""
         with self._mapping("gathering-failed", "The offer could not be made"):
             await self._connect()
             self.open_channel(label)
-            return await self._describe()
+            return await self._describe(found)
 
-    async def answer(self, offer_sdp: str) -> str:
+    async def answer(self, offer_sdp: str, found: Callable[[str], None] | None = None) -> str:
         """See `p4.ports.Link.answer`."""
         offer_sdp = usable_description(offer_sdp, "offer")
         with self._mapping("gathering-failed", "The answer could not be made"):
@@ -160,13 +168,24 @@ class WrtcLink(ChannelLink):
         with self._mapping("bad-sdp", "The other side's offer cannot be used"):
             await connection.set_remote_description(_description(webrtc.RTCSdpType.offer, offer_sdp))
         with self._mapping("gathering-failed", "The answer could not be made"):
-            return await self._describe()
+            return await self._describe(found)
 
     async def accept_answer(self, answer_sdp: str) -> None:
         """See `p4.ports.Link.accept_answer`."""
         answer_sdp = usable_description(answer_sdp, "answer")
         with self._mapping("bad-sdp", "The other side's answer cannot be used"):
             await self._live().set_remote_description(_description(webrtc.RTCSdpType.answer, answer_sdp))
+
+    async def add_candidate(self, candidate: str) -> None:
+        """See `p4.ports.Link.add_candidate`."""
+        if self._connection is None or self._over or not usable_candidate(candidate):
+            return
+        try:
+            await self._connection.add_ice_candidate(
+                webrtc.RTCIceCandidateInit(candidate=candidate, sdp_m_line_index=0)
+            )
+        except _LIBRARY_ERRORS as error:
+            _log.debug("a candidate of the other side is of no use: %s", error)
 
     async def path(self) -> LinkPath | None:
         """See `p4.ports.Link.path`."""
@@ -188,6 +207,7 @@ class WrtcLink(ChannelLink):
             raise LinkError("The link was closed while it was being made.", code="gathering-failed")
         connection = self._connection = webrtc.RTCPeerConnection(self._configuration)
         connection.on("connectionstatechange", self._on_state)
+        connection.on("icecandidate", self._on_candidate)
         connection.on("icegatheringstatechange", self._on_gathering)
         connection.on("datachannel", self._on_channel)
         return connection
@@ -197,18 +217,37 @@ class WrtcLink(ChannelLink):
             raise LinkError("The link is closed or was never offered.", code="gathering-failed")
         return self._connection
 
-    async def _describe(self) -> str:
-        """Set the local description and give it once gathering is complete, or has taken long enough."""
+    async def _describe(self, found: Callable[[str], None] | None) -> str:
+        """Set the local description and give it: once gathering is complete or has taken long enough, or,
+        if further candidates may follow, quite soon."""
         connection = self._live()
+        trickles = found is not None and not self._relay_only
         await connection.set_local_description()
         patience = self._patience.seconds(relay_only=self._relay_only)
-        await asyncio.wait({self._gathered, self._ended}, timeout=patience, return_when="FIRST_COMPLETED")
-        if not self._over:
-            self._patience.ended(complete=self._gathered.done())
+        await asyncio.wait(
+            {self._gathered, self._ended},
+            timeout=limits.TRICKLE_SECONDS if trickles else patience,
+            return_when="FIRST_COMPLETED",
+        )
+        complete = self._gathered.done()
+        if not self._over and not trickles:
+            self._patience.ended(complete=complete)
         described = self._live().local_description
         if described is None:
             raise LinkError("The library made no description of this side.", code="gathering-failed")
-        return complete_description(described.sdp)
+        if complete or found is None or not trickles:
+            return complete_description(described.sdp)
+        self._known = candidates_of(described.sdp)
+        self._found = found
+        return complete_description(described.sdp, more=True)
+
+    def _on_candidate(self, event: webrtc.RTCPeerConnectionIceEvent) -> None:
+        found, candidate = self._found, event.candidate
+        if found is None or self._over or candidate is None or not candidate.candidate:
+            return
+        if candidate.candidate not in self._known:
+            self._known.add(candidate.candidate)
+            found(candidate.candidate)
 
     @contextlib.contextmanager
     def _mapping(self, code: str, what: str) -> Iterator[None]:
@@ -236,6 +275,8 @@ class WrtcLink(ChannelLink):
             and not self._gathered.done()
         ):
             self._gathered.set_result(None)
+            if self._found is not None and not self._over:
+                self._found("")
 
     def _on_channel(self, event: RTCDataChannelEvent) -> None:
         self._adopt(event.channel)

@@ -1,5 +1,6 @@
 """Who dials whom, and which negotiation survives (spec/signaling.md, "Dial policy")."""
 
+from p4.core.dial.attempt import Phase
 from p4.core.dial.events import (
     Abandon,
     Adopt,
@@ -13,16 +14,18 @@ from p4.core.dial.events import (
     DialEffect,
     DialEvent,
     DropRequested,
+    Improve,
     LinkLost,
     LinkProven,
     OfferArrived,
     OfferSent,
     OfferWithdrawn,
+    PathChanged,
     Stop,
     TimePassed,
     Wake,
 )
-from p4.core.dial.machine import DialMachine, Phase
+from p4.core.dial.machine import DialMachine
 
 __all__ = [
     "Abandon",
@@ -38,11 +41,13 @@ __all__ = [
     "DialEvent",
     "DialMachine",
     "DropRequested",
+    "Improve",
     "LinkLost",
     "LinkProven",
     "OfferArrived",
     "OfferSent",
     "OfferWithdrawn",
+    "PathChanged",
     "Phase",
     "Stop",
     "TimePassed",

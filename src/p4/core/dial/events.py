@@ -17,11 +17,13 @@ __all__ = [
     "DialEffect",
     "DialEvent",
     "DropRequested",
+    "Improve",
     "LinkLost",
     "LinkProven",
     "OfferArrived",
     "OfferSent",
     "OfferWithdrawn",
+    "PathChanged",
     "Stop",
     "TimePassed",
     "Wake",
@@ -49,6 +51,8 @@ class AnswerReceived:
     generation: int
     protocol: int
     boot: str = ""
+    sent_ms: int = 0
+    """When the contact sealed it, by its own clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,16 @@ class DropRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class PathChanged:
+    """Our own addresses or routes changed, or this machine stood still: what was found before may be void."""
+
+
+@dataclass(frozen=True, slots=True)
+class Improve:
+    """The link in service goes a detour: try for a better one beside it."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """`DialMachine.deadline` was reached."""
 
@@ -129,6 +143,8 @@ DialEvent = (
     | LinkProven
     | LinkLost
     | DropRequested
+    | PathChanged
+    | Improve
     | TimePassed
     | Stop
 )
@@ -139,10 +155,14 @@ DialEvent = (
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Reach the contact's signaling, make an offer, send it. ``fresh``: forget cached descriptors first."""
+    """Reach the contact's signaling, make an offer, send it. ``fresh``: forget cached descriptors first.
+
+    ``direct``: the link must not go over a relay: there is one that does.
+    """
 
     generation: int
     fresh: bool
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,17 @@ itself (make before break), so an offer that leads nowhere costs nothing.
     dialling       nothing of ours was sent yet: stop, answer it
     offered        contact is v1 (it holds its lock and cannot answer us) or has the lower id: stop, answer
                    it; otherwise hold it: it is answered when ours fails or HOLD_SECONDS pass
-    opening        contact is v1 or has restarted since it answered: stop, answer it; otherwise hold it
+    opening        contact is v1, has restarted or has given up what it answered: stop, answer it; otherwise
+                   hold it
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from p4.core import limits
+from p4.core.dial.attempt import Attempt, Held, Phase
 from p4.core.dial.events import (
     Abandon,
     Adopt,
@@ -37,11 +38,13 @@ from p4.core.dial.events import (
     DialEffect,
     DialEvent,
     DropRequested,
+    Improve,
     LinkLost,
     LinkProven,
     OfferArrived,
     OfferSent,
     OfferWithdrawn,
+    PathChanged,
     Stop,
     TimePassed,
     Wake,
@@ -49,38 +52,6 @@ from p4.core.dial.events import (
 from p4.core.identity import PeerId
 
 __all__ = ["DialMachine", "Phase"]
-
-
-class Phase(StrEnum):
-    """What the attempt in progress is doing."""
-
-    DIALLING = "dialling"
-    """A way to the peer's signaling is being opened; nothing was sent."""
-    OFFERED = "offered"
-    """Our offer was sent; its answer is awaited."""
-    OPENING = "opening"
-    """Our offer was answered; the link must open and prove itself."""
-    ANSWERING = "answering"
-    """We are making and sending our answer."""
-    JOINING = "joining"
-    """Our answer was sent; the link must open and prove itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    generation: int
-    phase: Phase
-    token: int = 0
-    """The offer being answered; 0 for an attempt of our own."""
-    sent_ms: int = 0
-    boot: str = ""
-    deadline: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    offer: OfferArrived
-    until: float
 
 
 class DialMachine:
@@ -107,12 +78,16 @@ class DialMachine:
         self._jitter = jitter
         self._retry_max = retry_max
         self._generation = 0
-        self._attempt: _Attempt | None = None
-        self._held: _Held | None = None
+        self._attempt: Attempt | None = None
+        self._held: Held | None = None
         self._live: int | None = None
         self._retry_at: float | None = None
         self._failures = 0
         self._proven_at = 0.0
+        self._renewing = False
+        """The next dial is made although a link is up."""
+        self._direct = False
+        """It must not lead to a relay."""
         self._awake = False
         self._stopped = False
         self.last_failure = ""
@@ -181,6 +156,10 @@ class DialMachine:
                 return self._live_lost(event, now)
             case DropRequested():
                 return self._drop(now)
+            case PathChanged():
+                return self._path_changed(now)
+            case Improve():
+                return self._improve(now)
             case TimePassed():
                 return self._time_passed(now)
             case Stop():
@@ -193,7 +172,7 @@ class DialMachine:
 
     def _attempt_event(
         self,
-        attempt: _Attempt,
+        attempt: Attempt,
         event: OfferSent | AnswerReceived | AnswerSent | LinkProven | AttemptFailed | LinkLost,
         now: float,
     ) -> list[DialEffect]:
@@ -201,10 +180,12 @@ class DialMachine:
             case OfferSent(), Phase.DIALLING:
                 self._attempt = replace(attempt, phase=Phase.OFFERED)
                 return []
-            case AnswerReceived(_, protocol, boot), Phase.OFFERED:
+            case AnswerReceived(_, protocol, boot, sent_ms), Phase.OFFERED:
                 self.protocol = max(self.protocol, protocol)
                 deadline = now + limits.LINK_OPEN_SECONDS
-                self._attempt = replace(attempt, phase=Phase.OPENING, boot=boot, deadline=deadline)
+                self._attempt = replace(
+                    attempt, phase=Phase.OPENING, boot=boot, sent_ms=sent_ms, deadline=deadline
+                )
                 return []
             case AnswerSent(), Phase.ANSWERING:
                 deadline = now + limits.LINK_OPEN_SECONDS
@@ -243,7 +224,8 @@ class DialMachine:
                 return [Abandon(attempt.generation), *self._answer(offer)]
             case Phase.OFFERED if self._lower and not v1:
                 return self._hold(offer, now)
-            case Phase.OPENING if not v1 and offer.boot == attempt.boot:
+            case Phase.OPENING if not v1 and offer.boot == attempt.boot and offer.sent_ms <= attempt.sent_ms:
+                # It was on its way when the contact answered ours. A newer one means that it gave that up.
                 return self._hold(offer, now)
         return [*self._drop_held(), Abandon(attempt.generation), *self._answer(offer)]
 
@@ -319,6 +301,26 @@ class DialMachine:
             effects += self._dial_if_due(now)
         return effects
 
+    def _path_changed(self, now: float) -> list[DialEffect]:
+        if not self._awake:
+            return []
+        # The far end would look for us where we are no more.
+        effects: list[DialEffect] = [Abandon(self._attempt.generation)] if self._attempt else []
+        self._attempt, self._failures = None, 0
+        if self._held:
+            held, self._held = self._held, None
+            return [*effects, *self._answer(held.offer)]
+        self._renewing, self._direct = True, False
+        self._plan(now, self._quiet())
+        return [*effects, *self._dial_if_due(now)]
+
+    def _improve(self, now: float) -> list[DialEffect]:
+        if self._live is None or self._attempt is not None:
+            return []
+        self._renewing = self._direct = True
+        self._plan(now, 0.0)
+        return self._dial_if_due(now)
+
     def _time_passed(self, now: float) -> list[DialEffect]:
         if self._held and now >= self._held.until and self._attempt:
             held, self._held = self._held, None
@@ -361,14 +363,16 @@ class DialMachine:
         if not self._awake or self._retry_at is None or now < self._retry_at:
             return []
         self._retry_at = None
-        if self._attempt is not None or self._live is not None:
+        renewing, self._renewing = self._renewing, False
+        if self._attempt is not None or (self._live is not None and not renewing):
             return []
-        self._attempt = _Attempt(self._next_generation(), Phase.DIALLING)
-        return [Dial(self._attempt.generation, fresh=self._failures > 0)]
+        direct = self._direct and self._live is not None
+        self._attempt = Attempt(self._next_generation(), Phase.DIALLING)
+        return [Dial(self._attempt.generation, fresh=self._failures > 0, direct=direct)]
 
     def _answer(self, offer: OfferArrived) -> list[DialEffect]:
         self._retry_at = None
-        self._attempt = _Attempt(
+        self._attempt = Attempt(
             self._next_generation(),
             Phase.ANSWERING,
             token=offer.token,
@@ -379,7 +383,7 @@ class DialMachine:
 
     def _hold(self, offer: OfferArrived, now: float) -> list[DialEffect]:
         effects = self._drop_held()
-        self._held = _Held(offer, now + limits.HOLD_SECONDS)
+        self._held = Held(offer, now + limits.HOLD_SECONDS)
         return effects
 
     def _drop_held(self) -> list[DialEffect]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from p4.core import limits
-from p4.core.session import session_frames, stream_frames
+from p4.core.session import lane_frames, session_frames, stream_frames
 from p4.core.session.binding import SIGNATURE_BYTES
+from p4.core.session.lane_frames import LaneFrame
 from p4.core.session.session_frames import SessionFrame
 from p4.core.session.stream_frames import StreamFrame
 from p4.core.session.wire import fields
@@ -30,6 +31,7 @@ __all__ = [
     "Part",
     "Ping",
     "Pong",
+    "Signal",
     "bundle",
     "decode",
     "encode",
@@ -97,10 +99,17 @@ class Last:
     data: bytes
 
 
-LinkFrame = Ping | Pong | Bye | Bind | Bundle | Part | Last
-Frame = LinkFrame | SessionFrame | StreamFrame
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A line of signaling, without its newline, for the negotiation of the next link."""
 
-_PING, _PONG, _BYE, _BIND, _BUNDLE, _PART, _LAST = range(0x01, 0x08)
+    line: bytes
+
+
+LinkFrame = Ping | Pong | Bye | Bind | Bundle | Part | Last | Signal
+Frame = LinkFrame | SessionFrame | StreamFrame | LaneFrame
+
+_PING, _PONG, _BYE, _BIND, _BUNDLE, _PART, _LAST, _SIGNAL = range(0x01, 0x09)
 _MESSAGE, _CALL, _REPLY = 0x11, 0x20, 0x21
 _ALONE = {_BIND, _BUNDLE, _PART, _LAST}
 _FIRST_IGNORABLE = 0x80
@@ -134,6 +143,10 @@ def encode(frame: Frame) -> bytes:
                 return bytes((_PART,)) + data
             case Last(data):
                 return bytes((_LAST,)) + data
+            case Signal(line):
+                if not 0 < len(line) <= limits.SIGNAL_BYTES:
+                    raise ValueError(f"a line on a link has 1 to {limits.SIGNAL_BYTES} bytes")
+                return bytes((_SIGNAL,)) + line
             case (
                 stream_frames.Open()
                 | stream_frames.Written()
@@ -144,6 +157,14 @@ def encode(frame: Frame) -> bytes:
                 | stream_frames.Gone()
             ):
                 return stream_frames.encode(frame)
+            case (
+                lane_frames.LaneOffer()
+                | lane_frames.LaneAnswer()
+                | lane_frames.LaneListen()
+                | lane_frames.LaneAsk()
+                | lane_frames.LaneEnd()
+            ):
+                return lane_frames.encode(frame)
             case _:
                 return session_frames.encode(frame)
     except struct.error as error:
@@ -266,6 +287,12 @@ def _last(data: bytes) -> Last:
     return Last(_some(data))
 
 
+def _signal(data: bytes) -> Signal:
+    if not 1 < len(data) <= 1 + limits.SIGNAL_BYTES:
+        raise FrameError("A line of signaling has an impossible length.", code="bad-length")
+    return Signal(data[1:])
+
+
 def _some(data: bytes) -> bytes:
     if len(data) == 1:
         raise FrameError("A part of a frame is empty.", code="bad-length")
@@ -280,6 +307,8 @@ _DECODERS: Mapping[int, Callable[[bytes], Frame]] = {
     _BUNDLE: _bundle,
     _PART: _part,
     _LAST: _last,
+    _SIGNAL: _signal,
     **session_frames.DECODERS,
     **stream_frames.DECODERS,
+    **lane_frames.DECODERS,
 }

@@ -1,0 +1,47 @@
+"""The attempt in progress, and the offer that waits behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from p4.core.dial.events import OfferArrived
+
+__all__ = ["Attempt", "Held", "Phase"]
+
+
+class Phase(StrEnum):
+    """What the attempt in progress is doing."""
+
+    DIALLING = "dialling"
+    """A way to the peer's signaling is being opened; nothing was sent."""
+    OFFERED = "offered"
+    """Our offer was sent; its answer is awaited."""
+    OPENING = "opening"
+    """Our offer was answered; the link must open and prove itself."""
+    ANSWERING = "answering"
+    """We are making and sending our answer."""
+    JOINING = "joining"
+    """Our answer was sent; the link must open and prove itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One negotiation."""
+
+    generation: int
+    phase: Phase
+    token: int = 0
+    """The offer being answered; 0 for an attempt of our own."""
+    sent_ms: int = 0
+    """When the contact sealed its offer, or its answer to ours; by its own clock."""
+    boot: str = ""
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An offer of the contact, and until when our own goes first."""
+
+    offer: OfferArrived
+    until: float

@@ -1,0 +1,182 @@
+"""The attempts to make a link to one contact, and the links that came of them, by generation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Protocol
+
+from p4.core import limits
+from p4.core.candidates import candidate_filter
+from p4.core.contacts import Contact
+from p4.core.dial import AnswerReceived, AnswerSent, Dial, DialEvent, OfferSent
+from p4.core.policy import Policy
+from p4.core.session.frames import ByeReason
+from p4.core.signaling import Announcement
+from p4.errors import LinkError, P4Error
+from p4.node.background import BackgroundTasks
+from p4.node.contact_history import ContactHistory
+from p4.node.context import PeerContext
+from p4.node.inbound_offer import InboundOffer
+from p4.node.link_roles import LinkObserver, SessionReceiver
+from p4.node.link_session import LinkSession
+from p4.node.negotiation import BusyError, answer_offer, make_offer, protocol_of
+from p4.node.signaling_streams import SignalingStreams
+
+__all__ = ["Attempts"]
+
+_log = logging.getLogger(__name__)
+
+
+class Failed(Protocol):
+    """Who is told that an attempt led nowhere."""
+
+    def __call__(self, generation: int, reason: str, *, busy: bool) -> None:
+        """``busy``: the contact said that another negotiation goes on."""
+
+
+class Attempts:
+    """Carries out what the dial machine wants tried; one task each.
+
+    Args:
+        contact: the contact as it is now.
+        policy: which paths may be used.
+        feed: gives an event to the dial machine.
+        failed: told of an attempt that led nowhere, and why.
+        announced: told what the contact announces in its answers.
+        receiver, observer: of the links.
+    """
+
+    def __init__(
+        self,
+        contact: Callable[[], Contact],
+        context: PeerContext,
+        *,
+        policy: Callable[[], Policy],
+        streams: SignalingStreams,
+        history: ContactHistory,
+        background: BackgroundTasks,
+        feed: Callable[[DialEvent], None],
+        failed: Failed,
+        announced: Callable[[Announcement | None], None],
+        receiver: Callable[[], SessionReceiver],
+        observer: LinkObserver,
+    ) -> None:
+        self._contact = contact
+        self._context = context
+        self._policy = policy
+        self._streams = streams
+        self._history = history
+        self._background = background
+        self._feed = feed
+        self._failed = failed
+        self._announced = announced
+        self._receiver = receiver
+        self._observer = observer
+        self._sessions: dict[int, LinkSession] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def session(self, generation: int | None) -> LinkSession | None:
+        """The link of a generation, in whatever state."""
+        return self._sessions.get(generation or 0)
+
+    def negotiating(self, session_id: str) -> LinkSession | None:
+        """The link of a negotiation."""
+        return next((s for s in self._sessions.values() if s.session_id == session_id), None)
+
+    def dial(self, effect: Dial) -> None:
+        """Begin an attempt of our own."""
+        self._start(effect.generation, self._dial(effect))
+
+    def answer(self, generation: int, inbound: InboundOffer) -> None:
+        """Begin to answer the contact's offer."""
+        self._start(generation, self._answer(generation, inbound), inbound)
+
+    def abandon(self, generation: int) -> None:
+        """Stop an attempt; its link is closed."""
+        if task := self._tasks.get(generation):
+            task.cancel()
+        self.end(generation, None)
+
+    def end(self, generation: int, goodbye: ByeReason | None) -> None:
+        """Close a link, telling the contact why."""
+        if session := self._sessions.pop(generation, None):
+            session.close(goodbye)
+
+    def lost(self, generation: int) -> None:
+        """A link is over by itself."""
+        self._sessions.pop(generation, None)
+        if task := self._tasks.get(generation):
+            task.cancel()  # it would wait for an answer that is of no use any more
+
+    async def close(self) -> None:
+        """Stop them all and wait for that, a moment."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(
+            *(asyncio.wait([task], timeout=limits.CLOSE_SECONDS) for task in self._tasks.values())
+        )
+
+    def _session(self, generation: int, *, direct: bool = False) -> LinkSession:
+        policy = self._policy()
+        session = LinkSession(
+            generation,
+            self._contact(),
+            self._context.authenticator.me,
+            backend=self._context.backend,
+            ice=self._context.options.ice.under(policy, relays=not direct),
+            clock=self._context.clock,
+            receiver=self._receiver(),
+            observer=self._observer,
+            wanted=candidate_filter(policy, relays=not direct),
+        )
+        self._sessions[generation] = session
+        return session
+
+    async def _dial(self, effect: Dial) -> None:
+        context, generation = self._context, effect.generation
+        session = self._session(generation, direct=effect.direct)
+        negotiated = await make_offer(
+            session,
+            self._streams.ways(fresh=effect.fresh),
+            context.authenticator,
+            self._history,
+            context.announce(self._policy()),
+            sent=lambda: self._feed(OfferSent(generation)),
+        )
+        answer = negotiated.answer
+        self._announced(answer.p4)
+        boot = answer.p4.boot if answer.p4 else ""
+        self._feed(AnswerReceived(generation, protocol_of(answer.p4), boot, negotiated.sent_ms))
+        await session.description.accept_answer(answer.sdp)
+
+    async def _answer(self, generation: int, inbound: InboundOffer) -> None:
+        context, session = self._context, self._session(generation)
+        session.session_id = inbound.offer.session_id
+        await answer_offer(session, inbound, context.authenticator, context.announce(self._policy()))
+        self._feed(AnswerSent(generation))
+        await session.description.add_candidates(inbound.candidates)
+
+    def _start(
+        self, generation: int, attempt: Coroutine[None, None, None], inbound: InboundOffer | None = None
+    ) -> None:
+        task = asyncio.create_task(attempt, name=f"attempt {generation} with {self._contact().label}")
+        self._tasks[generation] = task
+        task.add_done_callback(partial(self._ended, generation, inbound))
+
+    def _ended(self, generation: int, inbound: InboundOffer | None, task: asyncio.Task[None]) -> None:
+        del self._tasks[generation]
+        # A library that gives up may end what it was doing as if we had cancelled it.
+        error = task.exception() if not task.cancelled() else LinkError("The attempt was cut off.")
+        if error is None:
+            return
+        if inbound is not None:
+            # Also when the task never came to run: an offer without a reply keeps the contact waiting.
+            work = inbound.decline() if task.cancelled() else inbound.fail()
+            self._background.spawn(work)
+        # ValueError: our own description does not fit into a signaling line.
+        if not isinstance(error, P4Error | ValueError):
+            _log.error("%s failed", task.get_name(), exc_info=error)
+        self._failed(generation, str(error), busy=isinstance(error, BusyError))

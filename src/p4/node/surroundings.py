@@ -1,0 +1,90 @@
+"""What the network around a node means to its contacts: changes, the local network, our own addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from p4.core.address import RendezvousAddress
+from p4.core.identity import PeerId
+from p4.core.policy import Policy
+from p4.node.background import BackgroundTasks
+from p4.node.lan import LanContact, LanPresence
+from p4.node.parts import NodeParts
+from p4.node.roster import Roster
+from p4.ports import SignalStream
+from p4.ports.monitor import NetworkChange
+
+__all__ = ["Surroundings"]
+
+
+class Surroundings:
+    """Joins a node's `Presence` and its contacts, as long as it runs.
+
+    Args:
+        background: where Tor is told of changes.
+    """
+
+    def __init__(self, parts: NodeParts, roster: Roster, background: BackgroundTasks) -> None:
+        self._parts = parts
+        self._roster = roster
+        self._background = background
+        self._closed = False
+        self._lan: LanPresence | None = None
+        if parts.presence.lan is not None:
+            self._lan = LanPresence(
+                parts.presence.lan,
+                parts.identity,
+                parts.clock,
+                parts.entropy,
+                contacts=self._contacts,
+                found=self._found,
+                gone=lambda peer_id: self._found(peer_id, ()),
+            )
+
+    async def start(self, accept: Callable[[SignalStream], Awaitable[None]]) -> None:
+        """Listen and watch; ``accept`` is given each stream that arrives straight at this machine."""
+        presence = self._parts.presence
+        await presence.start(accept, changed=self._network_changed, announce=self._announce)
+        if self._lan:
+            await self._lan.start(presence.port)
+
+    def contacts_changed(self) -> None:
+        """A contact came or went, or may know our addresses now, or not any more."""
+        if self._lan:
+            self._lan.contacts_changed()
+
+    async def close(self) -> None:
+        """Vanish from the networks around."""
+        self._closed = True
+        if self._lan:
+            await self._lan.close()
+        await self._parts.presence.close()
+
+    def _contacts(self) -> list[LanContact]:
+        return [
+            (peer.peer_id, peer.contact.public_key)
+            for peer in self._roster.latest_first()
+            if peer.policy is not Policy.RELAY_ONLY
+        ]
+
+    def _found(self, peer_id: PeerId, addresses: tuple[RendezvousAddress, ...]) -> None:
+        peer = self._roster.get(peer_id)
+        if peer is not None and not self._closed:
+            peer.seen_nearby(addresses)
+
+    def _network_changed(self, change: NetworkChange) -> None:
+        """Tor first, since it takes longest; every contact is called anew."""
+        if self._closed:
+            return
+        for rendezvous in self._parts.rendezvous:
+            self._background.spawn(rendezvous.network_changed())
+        if self._lan:
+            self._lan.network_changed()
+        if change.addresses:
+            for peer in self._roster:
+                peer.path_changed()
+
+    def _announce(self) -> None:
+        if not self._closed:
+            for peer in self._roster:
+                peer.announce()

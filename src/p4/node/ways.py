@@ -1,0 +1,82 @@
+"""Asking a contact over several ways at once; the first reply counts (spec/signaling.md, Ways)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from p4.core import limits
+from p4.errors import P4Error, RendezvousError, SignalingError
+from p4.node.conversation import Conversation
+
+__all__ = ["Way", "race"]
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to a contact's signaling.
+
+    Args:
+        name: for the log.
+        open: gives a conversation, an open one or a new one; raises RendezvousError.
+        head_start: seconds that the ways before it get.
+        patience: seconds that a reply may take over it.
+    """
+
+    name: str
+    open: Callable[[], Awaitable[Conversation]]
+    head_start: float = 0.0
+    patience: float = limits.REPLY_SECONDS
+
+
+async def race(ways: Sequence[Way], ask: Callable[[Conversation, Way], Awaitable[_T]]) -> _T:
+    """Open the ways and ask over each that opens, until the first has an answer.
+
+    A way begins when its head start has passed, or at once when everything before it has failed.
+
+    Args:
+        ways: at least one, in the order of their head starts.
+        ask: given an open conversation; raises P4Error if there is no answer this way.
+
+    Raises:
+        P4Error: what the last of the ways, which is the surest one, ended with.
+    """
+    runners = [asyncio.ensure_future(_run(way, ask)) for way in ways[:1]]
+    waiting = list(ways[1:])
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    failures: dict[int, P4Error] = {}
+    running = set(runners)
+    try:
+        while True:
+            while waiting and (not running or loop.time() >= began + waiting[0].head_start):
+                runner = asyncio.ensure_future(_run(waiting.pop(0), ask))
+                runners.append(runner)
+                running.add(runner)
+            delay = max(began + waiting[0].head_start - loop.time(), 0.0) if waiting else None
+            done, running = await asyncio.wait(running, timeout=delay, return_when=asyncio.FIRST_COMPLETED)
+            for runner in done:
+                error = runner.exception()
+                if error is None:
+                    return runner.result()
+                if not isinstance(error, RendezvousError | SignalingError) or error.code == "busy":
+                    raise error  # no other way would change it
+                index = runners.index(runner)
+                _log.debug("%s: %s", ways[index].name, error.message)
+                failures[index] = error
+            if not running and not waiting:
+                raise failures[len(ways) - 1]
+    finally:
+        for runner in runners:
+            runner.cancel()
+        await asyncio.gather(*runners, return_exceptions=True)
+
+
+async def _run(way: Way, ask: Callable[[Conversation, Way], Awaitable[_T]]) -> _T:
+    return await ask(await way.open(), way)

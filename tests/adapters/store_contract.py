@@ -216,6 +216,17 @@ class StoreContract(StoreFixture):
 
     # --- replay -----------------------------------------------------------------------------------------
 
+    async def test_the_bytes_that_wait_are_known(self, place: Path) -> None:
+        async with self.opened(place) as store:
+            assert await store.outbox_bytes(ALICE) == 0
+            await append(store, "x" * 6, "y" * 40, "")
+            await append(store, "z" * 500, peer=BOB)
+            assert await store.outbox_bytes(ALICE) == 46
+            await store.perform(ALICE, stored.DropOutbox((2,)))
+        async with self.opened(place) as store:
+            assert await store.outbox_bytes(ALICE) == 6
+            assert await store.outbox_bytes(BOB) == 500
+
     async def test_the_replay_window_survives_as_it_was(self, place: Path) -> None:
         entries = tuple((1_000 + number, bytes([number]) * 16) for number in range(50))
         window = ReplayWindow(floor_ms=900, entries=entries)

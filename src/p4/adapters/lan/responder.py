@@ -117,8 +117,8 @@ class Responder:
             host_ttl=_HOST_TTL,
             other_ttl=_OTHER_TTL,
         )
-        self._own_names.add(name)
         previous, self._published, self._tags = self._published, info, tags
+        self._own_names = {name} if previous is None else {name, previous.name}
         repeating = self._announcing
         # Random names need no probing for others that have chosen the same, which would take 0.7 s.
         self._announcing = await _sending(

@@ -524,8 +524,8 @@ PUNCH_PAUSE_SECONDS = 60.0
 PUNCH_AT_A_TIME = 2
 """Attempts of a node that search at the same time; a further one is not begun."""
 
-PUNCH_STUN_SECONDS = 1.0
-"""Time to find out the kind of our own NAT for an attempt."""
+PUNCH_STUN_SECONDS = 2.0
+"""Time to find out the kind of our own NAT for an attempt: a slow round trip, or one repetition."""
 
 PUNCH_REFRESH_SECONDS = 10.0
 """A port that waits for an attempt is kept open at this interval."""

@@ -61,7 +61,8 @@ class PortGuesser(Protocol):
     async def prepare(self, contact: PeerId, ice: IceSettings) -> Bridge | None:
         """Find out our own NAT's kind and keep a port open, for an offer or answer that is about to be made.
 
-        Takes a round trip to two STUN servers, a second at most. Do it beside gathering.
+        Takes a round trip to two STUN servers, ``limits.PUNCH_STUN_SECONDS`` at most. Begin it early, beside
+        dialling and gathering; it may be cancelled at any time.
 
         Returns:
             None if there is nothing to announce: relays only, fewer than two addresses of STUN servers

@@ -20,6 +20,8 @@ from p4.core.punch import PacketKind, Packets
 
 HOST = "127.0.0.1"
 UFRAG = "fark"
+SECONDS = 5.0
+"""Patience with one datagram on a busy machine."""
 
 
 def check(ufrag: str, rest: bytes = b"") -> bytes:
@@ -31,7 +33,7 @@ def check(ufrag: str, rest: bytes = b"") -> bytes:
 def plain_socket(host: str = HOST) -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.bind((host, 0))
-    made.settimeout(5)
+    made.settimeout(SECONDS)
     return made
 
 
@@ -83,7 +85,7 @@ async def silent(each: socket.socket) -> bool:
     except TimeoutError:
         return True
     finally:
-        each.settimeout(5)
+        each.settimeout(SECONDS)
     return False
 
 
@@ -169,7 +171,7 @@ async def test_an_end_that_is_gone_breaks_nothing(setting: Setting) -> None:
         setting.agent.sendto(b"\x80lost", setting.near_address)
         await asyncio.sleep(0.02)
     setting.far = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    setting.far.settimeout(5)
+    setting.far.settimeout(SECONDS)
     setting.far.bind(address)
     setting.agent.sendto(b"\x80again", setting.near_address)
     assert await received(setting.far) == b"\x80again"

@@ -267,3 +267,25 @@ async def test_a_flood_of_lies_neither_ends_nor_misleads_it(lan: LocalNetwork) -
         await bob.kill()
         async with member(two, "bob", "alice", port=5544):
             await alice.found_at("bob", "192.168.77.2 5544")
+
+
+@pytest.mark.slow
+async def test_a_port_that_another_program_holds_is_waited_for(lan: LocalNetwork) -> None:
+    one, two = lan.machine(), lan.machine()
+    hold = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
+    hold += "; s.bind(('', 5353)); print('held', flush=True); input()"
+    holder = await asyncio.create_subprocess_exec(
+        *one.command(sys.executable, "-c", hold),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    assert await holder.stdout.readline() == b"held\n"
+    async with member(one, "alice", "bob") as alice, member(two, "bob", "alice") as bob:
+        await alice.command("changed")
+        holder.stdin.write(b"\n")
+        await holder.wait()
+        await alice.command("changed")
+        await alice.found("bob")
+        await bob.found("alice")

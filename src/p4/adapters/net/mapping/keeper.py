@@ -121,9 +121,9 @@ class Keeper:
         self._refused_until: dict[LocalPort, float] = {}
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
-        self._check_now = False
         self._anew = False
         self._task = asyncio.create_task(self._run(), name=f"port mappings at {gateway.address}")
+        self._task.add_done_callback(_report)
 
     @property
     def mappings(self) -> frozenset[Mapping]:
@@ -134,13 +134,8 @@ class Keeper:
         """The wanted ports may be other ones."""
         self._wake.set()
 
-    def check(self) -> None:
-        """The router said that something happened to it: ask, because anybody could have said so."""
-        self._check_now = True
-        self._wake.set()
-
     def ask_anew(self) -> None:
-        """Ask for everything anew, whatever was known."""
+        """Ask for everything anew: the network may be another one, or the router has restarted."""
         self._anew = True
         self._wake.set()
 
@@ -201,8 +196,7 @@ class Keeper:
                 wanted = self._wanted()
                 for port in self._held.keys() - wanted:
                     await self._drop(asker, port)
-                if self._check_now or self._now() >= check_at:
-                    self._check_now = False
+                if self._now() >= check_at:
                     await asker.check()
                     check_at = self._now() + self._pace.check
                 lost = asker.restarts != restarts and self._now() >= heed_at
@@ -287,7 +281,7 @@ class Keeper:
     # --- waiting ------------------------------------------------------------------------------------
 
     async def _pause(self, seconds: float) -> None:
-        """Leave the router alone; only another network ends it sooner, no mere wish for another port."""
+        """Leave the router alone; `ask_anew` ends it sooner, a mere wish for another port does not."""
         until = self._now() + seconds
         while not self._anew and self._now() < until:
             await self._wait(until - self._now())
@@ -300,3 +294,8 @@ class Keeper:
 
     def _now(self) -> float:
         return self._loop.time()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("Port mappings are not kept any more; this is a mistake in P4.", exc_info=error)

@@ -23,7 +23,7 @@ __all__ = ["RouterPortMapper"]
 _log = logging.getLogger(__name__)
 
 _HEED_SECONDS = 1.0
-"""Announcements of one router are heeded this often: anybody on the network can send them."""
+"""Announcements are heeded this often: anybody on the network can send them."""
 
 
 class RouterPortMapper:
@@ -63,7 +63,7 @@ class RouterPortMapper:
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._announcements = Announcements(self._announced)
-        self._heeded: dict[str, float] = {}
+        self._heeded_at = -_HEED_SECONDS
 
     async def start(self, ports: Iterable[LocalPort], observe: Callable[[frozenset[Mapping]], None]) -> None:
         """Begin to ask; returns at once."""
@@ -169,13 +169,14 @@ class RouterPortMapper:
 
     def _announced(self, address: str) -> None:
         now = asyncio.get_running_loop().time()
-        for gateway, keeper in self._keepers.items():
-            if (
-                gateway.address == address
-                and now - self._heeded.get(address, -_HEED_SECONDS) >= _HEED_SECONDS
-            ):
-                self._heeded[address] = now
-                keeper.check()
+        known = any(gateway.address == address for gateway in self._keepers)
+        if not known or now - self._heeded_at < _HEED_SECONDS:
+            return
+        self._heeded_at = now
+        # All of them: the same router, by its other addresses, serves IPv6. Its epoch would not do as a
+        # second proof, because that of a router which restarted soon after its start looks like the old one.
+        for keeper in self._keepers.values():
+            keeper.ask_anew()
 
     def _tell(self) -> None:
         mappings = self.mappings

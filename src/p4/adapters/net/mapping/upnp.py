@@ -170,9 +170,7 @@ async def find_device(gateway: Gateway) -> GatewayDevice | None:
         return None
 
     def search() -> GatewayDevice | None:
-        device = library.UPnP()
-        device.discoverdelay = _SEARCH_MILLISECONDS
-        device.multicastif = gateway.local_address
+        device = library.UPnP(multicastif=gateway.local_address, discoverdelay=_SEARCH_MILLISECONDS)
         try:
             device.discover()
             device.selectigd()

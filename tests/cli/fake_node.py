@@ -117,7 +117,7 @@ class FakeNode:
 
     @property
     def status(self) -> RendezvousStatus:
-        return RendezvousStatus(RendezvousPhase.READY, 100, "Others can reach this node.")
+        return RendezvousStatus(RendezvousPhase.READY, 100, "Others can reach this node.", checked_at=0.0)
 
     def invite(self) -> Invite:
         return invite_of(ME)

@@ -9,7 +9,10 @@ import pytest
 from tests.node.harness import HIGHER, LOWER, QUICK, id_of, linked, start, until
 from tests.sim.simulated_node import identity_of
 
-from p4.node.status import LinkGauge, as_sentence, node_status, reachability
+from p4.core.address import RendezvousAddress, Transport
+from p4.core.invite import Invite
+from p4.node.peer import Peer
+from p4.node.status import LinkGauge, as_sentence, node_status
 from p4.ports import LinkPath, PathKind, RendezvousPhase, RendezvousStatus
 from p4.testing import SimulatedNetwork, simulate
 
@@ -125,10 +128,10 @@ def test_the_whole_node() -> None:
     async def scenario(network: SimulatedNetwork) -> None:
         node = await start(network, LOWER, HIGHER)
         await until(lambda: node.status.phase is RendezvousPhase.READY)
-        status = await node_status(node, started_ms=1, now_ms=1000)
+        status = await node_status(node, started_ms=1, now_ms=1000, now=5.0)
         assert status.peer_id == identity_of(LOWER).peer_id
         assert status.reachable
-        assert status.reachability.startswith("reachable")
+        assert status.reachability == node.status.text
         assert status.addresses == (str(node.invite().rendezvous),)
         assert [peer.peer_id for peer in status.peers] == [id_of(HIGHER)]
         assert {"p4", "python"} <= set(status.versions)
@@ -138,6 +141,19 @@ def test_the_whole_node() -> None:
     simulate(scenario, conditions=QUICK)
 
 
-def test_what_stands_in_the_way_of_being_reached_is_told() -> None:
-    starting = RendezvousStatus(RendezvousPhase.STARTING, 45, "Tor loads its directory (45 %).")
-    assert reachability(starting, 0) == starting.text
+class Checked:
+    """A node whose reachability was tried out."""
+
+    peer_id = id_of(LOWER)
+    status = RendezvousStatus(RendezvousPhase.READY, 100, "Others can reach us.", checked_at=60.0)
+
+    def invite(self) -> Invite:
+        return Invite(identity_of(LOWER).public_key, RendezvousAddress(Transport.DIRECT, "192.0.2.1", 4000))
+
+    def peers(self) -> list[Peer]:
+        return []
+
+
+async def test_when_reachability_was_tried_out_is_told_by_the_clock_on_the_wall() -> None:
+    status = await node_status(Checked(), started_ms=0, now_ms=1_000_000, now=100.0)
+    assert status.checked_ms == 960_000

@@ -232,7 +232,8 @@ class CommandPrompt:
         if reference := only_argument(rest):
             table = peer_table(await self._node.peer(reference).status(), now_ms())
         else:
-            node = await node_status(self._node, started_ms=self._started_ms, now_ms=now_ms())
+            now = asyncio.get_running_loop().time()
+            node = await node_status(self._node, started_ms=self._started_ms, now_ms=now_ms(), now=now)
             table = node_table(node, now_ms())
         show(table, colours=False)
 

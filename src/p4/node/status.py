@@ -23,7 +23,6 @@ __all__ = [
     "as_sentence",
     "installed_versions",
     "node_status",
-    "reachability",
 ]
 
 SMOOTHING_SECONDS = 3.0
@@ -79,7 +78,9 @@ class NodeStatus:
     reachable: bool
     """Whether others can reach us, as far as we know."""
     reachability: str
-    """The same in a sentence, with how long ago it was last checked."""
+    """The same in a sentence."""
+    checked_ms: int | None
+    """Unix milliseconds when it was last tried out that others can reach us, with success; None for never."""
     addresses: tuple[str, ...]
     """Where we are reached for signaling."""
     versions: dict[str, str]
@@ -159,34 +160,30 @@ class StatusSource(Protocol):
         """All contacts."""
 
 
-async def node_status(node: StatusSource, *, started_ms: int, now_ms: int) -> NodeStatus:
+async def node_status(node: StatusSource, *, started_ms: int, now_ms: int, now: float) -> NodeStatus:
     """The status of a started node and of all its contacts.
 
     Args:
         started_ms: Unix milliseconds when it was started.
         now_ms: Unix milliseconds.
+        now: the same moment in monotonic seconds.
 
     Raises:
         LocalError: the node is not running.
     """
     rendezvous = node.status
+    checked_at = rendezvous.checked_at
     return NodeStatus(
         peer_id=node.peer_id,
         moment_ms=now_ms,
         started_ms=started_ms,
         reachable=rendezvous.phase is RendezvousPhase.READY,
-        reachability=reachability(rendezvous, now_ms),
+        reachability=rendezvous.text,
+        checked_ms=None if checked_at is None else now_ms - max(0, int((now - checked_at) * 1000)),
         addresses=(str(node.invite().rendezvous),),
         versions=installed_versions(),
         peers=tuple(await asyncio.gather(*(peer.status() for peer in node.peers()))),
     )
-
-
-def reachability(status: RendezvousStatus, now_ms: int) -> str:
-    """Whether others can reach us and how long ago that was checked, as a phrase for a person."""
-    if status.phase is not RendezvousPhase.READY:
-        return status.text
-    return "reachable"
 
 
 def as_sentence(reason: str) -> str:

@@ -161,6 +161,6 @@ async def test_one_contact_and_the_node_at_the_prompt(
     assert await prompt.handle("/status")
     said = capsys.readouterr().out
     assert "2, 1 connected" in said
-    assert "yes" in said
+    assert "yes, checked " in said
     assert await prompt.handle("/status nobody")
     assert "no contact" in capsys.readouterr().err

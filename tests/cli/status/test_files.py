@@ -48,7 +48,7 @@ def node() -> FakeNode:
 
 
 async def snapshot_of(node: FakeNode) -> Snapshot:
-    return Snapshot(os.getpid(), await node_status(node, started_ms=5, now_ms=7))
+    return Snapshot(os.getpid(), await node_status(node, started_ms=5, now_ms=7, now=1.0))
 
 
 async def test_what_is_written_is_read_again_and_only_this_user_can(node: FakeNode, tmp_path: Path) -> None:

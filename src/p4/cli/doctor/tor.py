@@ -16,6 +16,7 @@ from p4.cli.doctor.clock import compared_with_tor
 from p4.cli.doctor.finding import Check, Finding, Level, Patient
 from p4.cli.doctor.nat import has_network
 from p4.cli.status.snapshot import read_snapshot
+from p4.cli.status.words import now_ms, reachability
 from p4.core.address import RendezvousAddress, Transport
 from p4.errors import AlreadyRunningError, P4Error, RendezvousError, TorError
 from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
@@ -71,7 +72,8 @@ async def _of_running_node(directory: Path) -> list[Finding]:
     if snapshot is None:
         findings.append(Finding("own address", Level.WARN, "The node does not tell whether it is reachable."))
     elif snapshot.node.reachable:
-        findings.append(Finding("own address", Level.OK, f"The node says: {snapshot.node.reachability}"))
+        said = reachability(snapshot.node, now_ms())
+        findings.append(Finding("own address", Level.OK, f"The node says that others reach it: {said}."))
     else:
         findings.append(Finding("own address", Level.WARN, f"The node says: {snapshot.node.reachability}"))
     return findings

@@ -103,6 +103,7 @@ def gather(directory: Path) -> Report:
         started_ms=0,
         reachable=False,
         reachability=NOT_RUNNING if pid is None else "not known",
+        checked_ms=None,
         addresses=(),
         versions=installed_versions(),
         peers=tuple(peers),

@@ -81,6 +81,7 @@ def _node(entry: dict[str, Any]) -> NodeStatus:
         started_ms=_take(entry, "started_ms", int),
         reachable=_take(entry, "reachable", bool),
         reachability=_take(entry, "reachability", str),
+        checked_ms=_whole(entry, "checked_ms"),
         addresses=tuple(str(address) for address in _take(entry, "addresses", list)),
         versions={str(name): str(version) for name, version in versions.items()},
         peers=tuple(_peer(peer) for peer in _take(entry, "peers", list)),

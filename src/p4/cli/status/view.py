@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from p4.cli.output import say, visible
-from p4.cli.status.words import ago, duration, milliseconds, rate, size
+from p4.cli.status.words import ago, duration, milliseconds, rate, reachability, size
 from p4.node.status import NodeStatus, PeerStatus
 
 __all__ = ["contacts_table", "node_table", "peer_table", "show"]
@@ -51,7 +51,7 @@ def node_table(node: NodeStatus, now_ms: int) -> Table:
     lines: list[tuple[str, str]] = [("id", node.peer_id)]
     if node.started_ms:
         lines.append(("running", f"for {duration((now_ms - node.started_ms) / 1000)}"))
-    lines.append(("reachable", node.reachability if not node.reachable else _yes(node.reachability)))
+    lines.append(("reachable", reachability(node, now_ms)))
     lines += [("address", address) for address in node.addresses]
     connected = sum(peer.connected for peer in node.peers)
     lines.append(("contacts", f"{len(node.peers)}, {connected} connected"))
@@ -113,11 +113,6 @@ def _pairs(lines: Iterable[tuple[str, str]]) -> Table:
     for name, value in lines:
         table.add_row(Text(name), Text(value))
     return table
-
-
-def _yes(phrase: str) -> str:
-    # "reachable   reachable, checked …" would say it twice.
-    return phrase.replace("reachable", "yes", 1)
 
 
 def _seen(peer: PeerStatus, now_ms: int) -> str:

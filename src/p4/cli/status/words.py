@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["ago", "duration", "milliseconds", "now_ms", "rate", "size"]
+from p4.node.status import NodeStatus
+
+__all__ = ["ago", "duration", "milliseconds", "now_ms", "rate", "reachability", "size"]
 
 _UNITS = (("day", 86400), ("h", 3600), ("min", 60))
 
@@ -61,3 +63,10 @@ def rate(count: float | None) -> str:
 def now_ms() -> int:
     """Unix time in milliseconds, by this machine's clock."""
     return time.time_ns() // 1_000_000
+
+
+def reachability(node: NodeStatus, now_ms: int) -> str:
+    """Whether others can reach the node, and how long ago that was tried out."""
+    if not node.reachable:
+        return node.reachability
+    return "yes" if node.checked_ms is None else f"yes, checked {ago(node.checked_ms, now_ms)}"

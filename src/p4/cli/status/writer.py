@@ -14,6 +14,7 @@ from p4.cli.status.snapshot import Snapshot, remove_snapshot, write_snapshot
 from p4.cli.status.words import now_ms
 from p4.core.identity import PeerId
 from p4.core.invite import Invite
+from p4.errors import P4Error
 from p4.node.status import PeerStatus, node_status
 from p4.ports import RendezvousStatus
 
@@ -104,7 +105,10 @@ class StatusWriter:
                 seen = self._outline()
                 if busy or seen != looked or loop.time() - written >= LONGEST_SECONDS:
                     looked, began = seen, loop.time()
-                    busy = await self.write()
+                    try:
+                        busy = await self.write()
+                    except P4Error as error:  # the node ends at this moment
+                        _log.debug("no status: %s", error.message)
                     written = loop.time()
                     spent = written - began
                 await asyncio.sleep(max(LOOK_SECONDS, spent / LARGEST_SHARE))
@@ -119,7 +123,12 @@ class StatusWriter:
         Returns:
             Whether the next one should follow soon.
         """
-        status = await node_status(self._node, started_ms=self._started_ms, now_ms=now_ms())
+        status = await node_status(
+            self._node,
+            started_ms=self._started_ms,
+            now_ms=now_ms(),
+            now=asyncio.get_running_loop().time(),
+        )
         status = replace(status, moment_ms=now_ms())
         work = asyncio.to_thread(write_snapshot, self._directory, Snapshot(os.getpid(), status))
         self._writing = asyncio.ensure_future(work)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.adapters.store.sample_state import Warnings
+from tests.adapters.store.spool_files import Files
 from tests.requirements import missing, require_program
 
 from p4.adapters.store.state_dir import StateDirectory
@@ -70,6 +71,13 @@ class ReadOnly:
             subprocess.run(["umount", "--lazy", str(directory)], check=True)
         for directory in self._narrowed:
             directory.chmod(0o700)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Files]:
+    made = Files(tmp_path / "streams")
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -4,75 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import stat
 import sys
-import threading
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from tests.adapters.spool_contract import read
+from tests.adapters.store.spool_files import DATA, Files, check, written
 from tests.adapters.store_calls import ALICE
 
-from p4.adapters.store import segment, spool
+from p4.adapters.store import segment
 from p4.adapters.store.segment import Segment
 from p4.adapters.store.spool import FileSpool
 from p4.adapters.store.sqlite import SqliteStore
 from p4.errors import StateError
-
-DATA = random.Random(7).randbytes(12_000_000)
-
-
-class Files:
-    """Spools in a directory, without a store."""
-
-    def __init__(self, directory: Path, kind: type[FileSpool] = FileSpool) -> None:
-        self.directory = directory
-        self._threads = ThreadPoolExecutor(2)
-        self._kind = kind
-
-    def open(self, number: int = 1) -> FileSpool:
-        return self._kind(self.directory, ALICE, number, lambda: self._threads)
-
-    def paths(self) -> list[Path]:
-        return sorted(path for path in self.directory.rglob("*") if path.is_file())
-
-    def close(self) -> None:
-        self._threads.shutdown()
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Files]:
-    made = Files(tmp_path / "streams")
-    yield made
-    made.close()
-
-
-async def written(place: Files, *sizes: int) -> FileSpool:
-    """A spool with the first bytes of `DATA`, in appends of these sizes."""
-    made = place.open()
-    for size in sizes:
-        await made.append(DATA[made.end : made.end + size])
-    return made
-
-
-async def check(place: Files, at_least: int = 0, at_most: int = len(DATA)) -> int:
-    """Open it anew: what is there is right. Returns its end."""
-    found = place.open()
-    assert at_least <= found.end <= at_most, "bytes are lost, or more than there were"
-    if found.end > found.start:
-        try:
-            data = await read(found, found.start, found.end - found.start)
-        except StateError as error:
-            pytest.fail(f"bytes that should be there cannot be read: {error}")
-        assert data == DATA[found.start : found.end], "wrong bytes"
-    return found.end
-
 
 # --- power failures -----------------------------------------------------------------------------------------
 
@@ -119,93 +68,6 @@ async def test_bytes_that_change_under_a_running_spool_are_not_given_out(place: 
         await made.read(40_000, 100)
     assert caught.value.code == "damaged"
     assert await read(made, 70_000, 100) == DATA[70_000:70_100]
-
-
-async def test_a_segment_is_on_the_medium_before_the_next_is_begun(
-    place: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So that only the last one can be torn, which is the one that is read when it is opened."""
-    order: list[str] = []
-    monkeypatch.setattr(Segment, "sync", lambda self: order.append(f"sync {self.start}"))
-    create = Segment.create
-
-    def creating(self: Segment) -> None:
-        order.append(f"create {self.start}")
-        create(self)
-
-    monkeypatch.setattr(Segment, "create", creating)
-    made = await written(place, 3_000_000, 3_000_000, 3_000_000)
-    starts = [one.start for one in made._segments]
-    expected = ["create 0"]
-    for earlier, later in pairwise(starts):
-        expected += [f"sync {earlier}", f"create {later}"]
-    assert order == expected
-    order.clear()
-    await made.sync()
-    assert order == [f"sync {starts[-1]}"]
-    order.clear()
-    await made.sync()
-    assert order == []
-    await made.discard(starts[1])
-    assert order == []  # what the next start goes by is on the medium already
-    await made.discard(starts[-1])
-    assert order == []
-    await made.append(DATA[:100_000])
-    await made.discard(made.end)
-    assert len(made._segments) == 1
-    assert order == []
-
-
-async def test_before_a_segment_is_removed_the_one_that_says_where_bytes_begin_is_on_the_medium(
-    place: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = await written(place, 3_000_000, 3_000_000)
-    first, second = place.paths()
-    seen: list[tuple[int, bool]] = []
-    monkeypatch.setattr(Segment, "sync", lambda self: seen.append((self.start, first.exists())))
-    await made.discard(5_000_000)
-    assert seen == [(int(second.name, 16), True)]
-    assert place.paths() == [second]
-
-
-async def test_what_an_earlier_run_wrote_is_brought_to_the_medium_when_that_is_asked_for(
-    place: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That run may have been killed before it did so itself."""
-    await written(place, 3_000_000, 3_000_000)
-    synced: list[int] = []
-    monkeypatch.setattr(Segment, "sync", lambda self: synced.append(self.start))
-    made = place.open()
-    await made.sync()
-    assert synced == [int(place.paths()[-1].name, 16)]
-
-
-async def test_large_writes_leave_the_thread_of_the_caller_when_the_disk_stalls(
-    place: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write, threads = Segment.write, list[bool]()
-
-    def writing(self: Segment, at: int, buffers: list[segment.Buffer]) -> None:
-        threads.append(threading.current_thread() is threading.main_thread())
-        write(self, at, buffers)
-
-    monkeypatch.setattr(Segment, "write", writing)
-    made = place.open()
-    for _ in range(3):
-        await made.append(DATA[:100_000])
-    assert threads == [False, True, True]  # the first one makes the file
-    monkeypatch.setattr(spool, "STALL_SECONDS", -1.0)
-    await made.append(DATA[:100_000])
-    monkeypatch.undo()
-    monkeypatch.setattr(Segment, "write", writing)
-    threads.clear()
-    while len(made._segments) == 1:
-        await made.append(DATA[:100_000])
-    assert set(threads) == {False}
-    threads.clear()
-    await made.append(DATA[:100_000])
-    assert threads == [True]
-    assert await read(made, 0, 300_000) == DATA[:100_000] * 3
 
 
 async def test_an_earlier_segment_that_is_damaged_is_told_when_it_is_read(place: Files) -> None:

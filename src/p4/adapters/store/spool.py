@@ -143,7 +143,7 @@ class FileSpool:
         else:
             # A copy of what can change: a caller that is cancelled may use its bytes again, and they are
             # still to be written.
-            mine = view if isinstance(data, bytes) else memoryview(bytes(view))
+            mine = view if isinstance(view.obj, bytes) else memoryview(bytes(view))
             await _in_turn(self._appending, lambda: self._append(mine))
 
     def _append_here(self, view: memoryview) -> None:

@@ -40,6 +40,7 @@ from p4.errors import StateError, StreamError
 from p4.node.streams.outcome import error_of
 from p4.node.streams.recent import Allowance, RecentBytes
 from p4.node.streams.sending import Pump
+from p4.node.streams.waiting import Waiting
 from p4.ports import Clock, Spool, Store
 
 __all__ = ["StreamContext", "StreamDriver"]
@@ -50,9 +51,6 @@ _PIECE_BYTES = 256 * 1024
 """Written to the spool, and offered to the link, at a time."""
 
 _READABLE = [Readable()]
-
-_AWAITED_BYTES = 16 * 1024
-"""Whoever waits for less is woken at once: it may be one side of a dialogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +100,11 @@ class StreamDriver:
         self._discarding = False
         self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._waiting: set[asyncio.Future[None]] = set()
-        self._waking = False
-        """Whether a timer will wake who waits."""
+        waiting = Waiting()
+        self.changed = waiting.wait
+        """Wait until something that an application may wait for has happened."""
+        self._wake = waiting.wake
+        self._wake_for = waiting.wake_for
 
     @property
     def peer_id(self) -> PeerId:
@@ -175,15 +175,6 @@ class StreamDriver:
         if self._spool is not None:
             self._spool.close()
 
-    async def changed(self) -> None:
-        """Wait until something that an application may wait for has happened."""
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
-        try:
-            await future
-        finally:
-            self._waiting.discard(future)
-
     def raise_error(self) -> None:
         """Raise StreamError if the stream ended before its end."""
         if self.error is not None:
@@ -194,16 +185,17 @@ class StreamDriver:
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         """See `Stream.write`."""
         view = memoryview(data).cast("B")
+        shared = isinstance(view.obj, bytes) and view.nbytes == len(view.obj) <= limits.STREAM_RECENT_BYTES[0]
         async with self.writing:
             done = 0
             while done < len(view):
                 room = await self._room()
                 size = min(room, _PIECE_BYTES)
-                if done == 0 and isinstance(data, bytes) and len(data) <= size:
-                    piece = data
-                else:
-                    # Copied once: the spool, the link and memory then share it.
-                    piece = bytes(view[done : done + size])
+                # The spool, the link and memory share a piece. What can change is copied once for that; and
+                # what is large, or its last bytes would keep all of it in memory.
+                piece = view[done : done + size]
+                if not shared:
+                    piece = memoryview(bytes(piece))
                 await self._append(piece)
                 done += len(piece)
                 await self._keep_pace()
@@ -245,7 +237,7 @@ class StreamDriver:
             self._paced = True
             await self.changed()
 
-    async def _append(self, piece: bytes) -> None:
+    async def _append(self, piece: bytes | memoryview) -> None:
         spool = self.spool
         try:
             await spool.append(piece)
@@ -339,22 +331,6 @@ class StreamDriver:
             self._offer()
         if self._timer is None:
             self._arm()
-
-    def _wake_for(self, size: int) -> None:
-        """Some bytes can be read."""
-        if size < _AWAITED_BYTES:
-            self._wake()
-        elif self._waiting and not self._waking:
-            # By a timer, since links deliver what has arrived meanwhile until something else is to be done
-            # (wrtc looks at that); then one wake-up serves for all of it.
-            self._waking = True
-            asyncio.get_running_loop().call_later(0, self._wake)
-
-    def _wake(self) -> None:
-        self._waking = False
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
 
     async def _save(self, effect: Save) -> None:
         try:

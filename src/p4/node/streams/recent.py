@@ -30,9 +30,9 @@ class RecentBytes:
     def __init__(self, allowance: Allowance) -> None:
         self._allowance = allowance
         self._held = 0
-        self._pieces: deque[tuple[int, bytes]] = deque()
+        self._pieces: deque[tuple[int, bytes | memoryview]] = deque()
 
-    def add(self, offset: int, data: bytes) -> None:
+    def add(self, offset: int, data: bytes | memoryview) -> None:
         """Keep what was just written, if memory allows."""
         size = len(data)
         if self._held + size <= limits.STREAM_RECENT_BYTES[0] and size <= self._allowance.left:

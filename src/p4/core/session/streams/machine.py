@@ -124,8 +124,7 @@ class StreamMachine:
     @property
     def may_write(self) -> bool:
         """Whether the spool may grow; see `WillWrite`."""
-        stored = self._stored
-        return stored is not None and (self.writer.floor is None or stored.floor >= 0)
+        return self._stored is not None and (self.writer.floor is None or self._stored.floor >= 0)
 
     @property
     def sendable(self) -> int:
@@ -134,8 +133,7 @@ class StreamMachine:
 
     def take_to_send(self, most: int) -> tuple[int, int]:
         """Offset and size of the DATA to send next, at most so much; it counts as sent. Size 0: nothing."""
-        allowed = self._linked and self._said.written and not self._over
-        return self.writer.take(most if allowed else 0)
+        return self.writer.take(most if self.sendable else 0)
 
     def take(self, most: int) -> bytes:
         """The next bytes for the application, none if there are none now; then give `Took`."""
@@ -157,7 +155,6 @@ class StreamMachine:
             case FrameArrived(Data(_, offset, data)):
                 return self.data(offset, data, now)
             case Took():
-                # Most reads give the contact nothing new to know.
                 return self._go_on(now) if self.reader.asks() else []
             case Wrote(end):
                 self.writer.written = end
@@ -176,9 +173,8 @@ class StreamMachine:
                 self._linked = False
             case MayOpen():
                 self._may_open = True
-            case Claim():
-                if not self._over:
-                    self.reader.claim()
+            case Claim() if not self._over:
+                self.reader.claim()
             case WillWrite():
                 if self.writer.floor is not None and self._wanted.floor < 0 and not self.writer.told:
                     self._wanted = replace(self._wanted, floor=self.writer.floor)
@@ -197,8 +193,6 @@ class StreamMachine:
             case Forgotten():
                 farewell = self._farewell if self._linked else None
                 return [*self._verdict, Transmit(farewell)] if farewell else self._verdict
-            case _:
-                pass
         return self._go_on(now)
 
     def discard_rest(self, now: float) -> list[StreamEffect]:
@@ -208,16 +202,13 @@ class StreamMachine:
         self.reader.discard()
         return self._skipped(now)
 
-    # What happens for each message of a bulk transfer, and for each read, goes without an event.
-
     def data(self, offset: int, data: bytes, now: float) -> list[StreamEffect]:
-        """What `FrameArrived` with DATA stands for. Raises FrameError."""
-        if self._over or not self.reader.data(offset, data):
-            return []
-        return self._skipped(now) if self.reader.discarding else [Readable()]
+        """What `FrameArrived` with DATA stands for: many times a second, so without it. Raises FrameError."""
+        more = not self._over and self.reader.data(offset, data)
+        return [] if not more else self._skipped(now) if self.reader.discarding else [Readable()]
 
     def consume(self, through: int, now: float, *, at_once: bool = False) -> list[StreamEffect]:
-        """What `Consume` stands for."""
+        """What `Consume` stands for, for each read."""
         self._consume(through, now, at_once=at_once)
         stored = self._stored
         worth = at_once or stored is None or self.reader.is_worth_saving(stored.consumed)

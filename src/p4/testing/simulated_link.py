@@ -189,12 +189,9 @@ class SimulatedLink:
 
     async def path(self) -> LinkPath | None:
         """A direct one, while the link is up."""
-        far = self.other
-        return (
-            simulated_path(self.process, far.process, self._sent, far._sent)
-            if far and not self.over
-            else None
-        )
+        if (far := self.other) is None or self.over:
+            return None
+        return simulated_path(self.process, far.process, self._sent, far._sent)
 
     def close(self) -> None:
         """End it. The other end learns it a little later, if the path is open."""

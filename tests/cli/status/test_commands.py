@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.conftest import Run, complaint, fingerprint
@@ -101,20 +103,22 @@ def test_a_running_node_tells_other_processes_and_its_end_is_seen(
     p4("add-contact", "--state-dir", state, "--invite-json", invite_of(ANNA).to_text(), "--name", "anna")
     node = nodes("--state-dir", state, "--mode", "direct", "--stun-server", "")
     node.expect("Share this invite")
-    whole = {}
-    for _ in range(200):
-        whole = json.loads(p4("status", "--json", "--state-dir", state).stdout)
-        if whole["live"]:
-            break
+
+    def told(*words: str | Path, until: Callable[[Any], bool]) -> Any:
+        deadline = time.monotonic() + 30
+        while True:
+            found = json.loads(p4(*words, "--json", "--state-dir", state).stdout)
+            if until(found) or time.monotonic() > deadline:
+                return found
+            time.sleep(0.1)
+
+    whole = told("status", until=lambda found: found["live"])
     assert (whole["running"], whole["live"], whole["pid"]) == (True, True, node.process.pid)
     assert whole["age"] < 12
     assert whole["addresses"][0].startswith("direct://")
     node.type(f"/send {ANNA.peer_id} {'x' * 98}")
     node.expect("is not connected")
-    for _ in range(400):
-        entry = json.loads(p4("ls", "--json", "--state-dir", state).stdout)[0]
-        if entry["queued_messages"]:
-            break
+    (entry,) = told("ls", until=lambda found: found[0]["queued_messages"])
     assert (entry["queued_messages"], entry["queued_bytes"]) == (1, 100)
     text = p4("status", "--state-dir", state).stdout
     assert f"The node runs (pid {node.process.pid})" in text

@@ -111,7 +111,7 @@ class StatusWriter:
                         _log.debug("no status: %s", error.message)
                     written = loop.time()
                     spent = written - began
-                await asyncio.sleep(max(LOOK_SECONDS, spent / LARGEST_SHARE))
+                await asyncio.sleep(min(max(LOOK_SECONDS, spent / LARGEST_SHARE), LONGEST_SECONDS))
         finally:
             if self._writing is not None:
                 await asyncio.wait([self._writing])  # a thread goes on although we are cancelled

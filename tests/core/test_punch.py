@@ -208,7 +208,7 @@ def test_one_attempt_a_minute_with_a_contact() -> None:
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 def test_the_candidate_stands_before_the_end_of_candidates(end: str) -> None:
     candidate = bridge_candidate("192.168.1.2", 4000)
-    assert candidate.split()[4:] == ["192.168.1.2", "4000", "typ", "host"]
+    assert candidate.split()[4:] == ["192.168.1.2", "4000", "typ", "srflx", *"raddr 0.0.0.0 rport 9".split()]
     lines = ["v=0", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"]
     whole = end.join([*lines, "a=end-of-candidates", ""])
     assert add_candidate(whole, candidate) == end.join([*lines, f"a={candidate}", "a=end-of-candidates", ""])

@@ -192,8 +192,12 @@ class RunLimit:
 
 
 def bridge_candidate(host: str, port: int) -> str:
-    """The candidate of a bridge, as an SDP attribute without ``a=`` (RFC 8839 section 5.1)."""
-    return f"candidate:4004 1 udp {_PRIORITY} {host} {port} typ host"
+    """The candidate of a bridge, as an SDP attribute without ``a=`` (RFC 8839 section 5.1).
+
+    Server-reflexive, because what is behind it is found through a NAT: a link over it is no link on the local
+    network, although the address is our own.
+    """
+    return f"candidate:4004 1 udp {_PRIORITY} {host} {port} typ srflx raddr 0.0.0.0 rport 9"
 
 
 def add_candidate(sdp: str, candidate: str) -> str:

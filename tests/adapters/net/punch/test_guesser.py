@@ -118,23 +118,28 @@ def no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("p4.adapters.net.punch.bridge.role_between", lambda ours, theirs: ours.role)
 
 
-async def pair(guesser: UdpPortGuesser, server: PretendedServer) -> tuple[UdpBridge, UdpBridge]:
+async def prepared_pair(guesser: UdpPortGuesser, server: PretendedServer) -> tuple[UdpBridge, UdpBridge]:
     ports = itertools.count(40_000)
     server.sees = lambda client, _: ("127.0.0.1", next(ports))
     hard = await prepared(guesser, server, BOB)
     server.sees = lambda client, _: ("127.0.0.1", client[1])
     easy = await prepared(guesser, server)
     assert (hard.note.role, easy.note.role) == (Role.HARD, Role.EASY)
-    for bridge in (hard, easy):
-        assert f"{bridge.host} {bridge.port} typ host" in bridge.add_to(DESCRIPTION)
     return hard, easy
+
+
+async def described_pair(guesser: UdpPortGuesser, server: PretendedServer) -> tuple[UdpBridge, UdpBridge]:
+    both = await prepared_pair(guesser, server)
+    for bridge in both:
+        assert f"{bridge.host} {bridge.port} typ srflx" in bridge.add_to(DESCRIPTION)
+    return both
 
 
 @pytest.mark.usefixtures("no_refusal")
 async def test_two_bridges_meet_and_carry_what_their_agents_send() -> None:
     guesser = UdpPortGuesser()
     async with pretended_server() as server:
-        hard, easy = await pair(guesser, server)
+        hard, easy = await described_pair(guesser, server)
     with plain_socket() as hard_agent, plain_socket() as easy_agent:
         hard_agent.sendto(check(UFRAG), (hard.host, hard.port))
         easy_agent.sendto(check(UFRAG), (easy.host, easy.port))
@@ -160,7 +165,7 @@ async def test_with_another_key_nobody_is_met(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(limits, "PUNCH_HARD_SECONDS", 0.4)
     guesser = UdpPortGuesser()
     async with pretended_server() as server:
-        hard, easy = await pair(guesser, server)
+        hard, easy = await described_pair(guesser, server)
     assert hard.start(easy.note, KEY)
     assert easy.start(hard.note, bytes([1] * 32))
     for bridge in (hard, easy):
@@ -175,7 +180,7 @@ async def test_an_unused_bridge_ends_and_one_in_use_does_not(monkeypatch: pytest
     monkeypatch.setattr(limits, "PUNCH_IDLE_SECONDS", 0.3)
     guesser = UdpPortGuesser()
     async with pretended_server() as server:
-        hard, easy = await pair(guesser, server)
+        hard, easy = await described_pair(guesser, server)
     with plain_socket() as hard_agent:
         assert hard.start(easy.note, KEY)
         assert easy.start(hard.note, KEY)

@@ -7,6 +7,7 @@ An application needs `simulate`, `start_node` and what they give it; the rest is
 - `SimulatedNode`, `start_node`: whole nodes on it, for tests of applications.
 - `MemoryStore`, `MemoryDisk`: durable memory that a crash cuts short.
 - `SimulatedMonitor`: tells of changed addresses and of sleep when the test says so.
+- `SimulatedPortMapper`: a router that maps ports when the test says so.
 - `PrivateTorNetwork`: a real Tor network that never leaves this machine.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 from p4.testing.chaos import Chaos
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 from p4.testing.network import Conditions, CrashedError, SimulatedHost, SimulatedNetwork, simulate
+from p4.testing.simulated_mapper import SimulatedPortMapper
 from p4.testing.simulated_monitor import SimulatedMonitor
 from p4.testing.simulated_node import SimulatedNode, simulated_identity, simulated_invite, start_node
 from p4.testing.tor_network import PrivateTorNetwork
@@ -32,6 +34,7 @@ __all__ = [
     "SimulatedMonitor",
     "SimulatedNetwork",
     "SimulatedNode",
+    "SimulatedPortMapper",
     "VirtualClock",
     "VirtualTimeError",
     "VirtualTimeLoop",

@@ -13,7 +13,8 @@ from tests.adapters.net.mapping.scenes import PACE, SCENES, TCP, UDP, scene
 from p4.adapters.net.mapping import RouterPortMapper
 from p4.adapters.net.mapping.router import Gateway, Pace
 from p4.adapters.net.mapping.upnp import run_in_daemon_thread
-from p4.ports.mapping import MappingMethod
+from p4.ports.mapping import Mapping, MappingMethod, PortMapper
+from p4.testing.simulated_mapper import SimulatedPortMapper
 
 
 @pytest.mark.parametrize("happens", SCENES, ids=lambda happens: happens.__name__)
@@ -239,3 +240,27 @@ async def test_a_router_that_announces_its_restart_is_asked_and_not_believed() -
         router.restart()
         made.mapper._announcements.datagram_received(restarted, ("127.0.0.1", 5351))
         await made.until(lambda: len(router.mapped) == 1)
+
+
+# --- the fake for tests -------------------------------------------------------------------------------
+
+
+async def test_a_simulated_mapper_does_what_it_is_told() -> None:
+    told: list[frozenset[Mapping]] = []
+    simulated = SimulatedPortMapper()
+    mapper: PortMapper = simulated
+    await mapper.start([TCP], told.append)
+    assert told == []
+    simulated.grant("8.8.4.4", offset=1000)
+    simulated.grant("8.8.4.4", offset=1000)
+    mapper.want([UDP])
+    simulated.refuse()
+    mapper.network_changed()
+    await mapper.close()
+    simulated.grant("8.8.4.4")
+    assert [{(one.protocol, one.external_host, one.external_port) for one in each} for each in told] == [
+        {(TCP.protocol, "8.8.4.4", TCP.port + 1000)},
+        {(UDP.protocol, "8.8.4.4", UDP.port + 1000)},
+        set(),
+    ]
+    assert simulated.changes == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -30,17 +28,10 @@ class RouterSocket(asyncio.DatagramProtocol):
         Raises:
             OSError: there is no way to it (any more), or our address is gone.
         """
-        family = socket.AF_INET6 if ":" in gateway.address else socket.AF_INET
-        made = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            made.setblocking(False)
-            made.bind((gateway.local_address, 0))
-            made.connect(_endpoint(gateway.address, port))
-            loop = asyncio.get_running_loop()
-            opened, protocol = await loop.create_datagram_endpoint(lambda: cls(gateway), sock=made)
-        except BaseException:
-            made.close()
-            raise
+        loop = asyncio.get_running_loop()
+        opened, protocol = await loop.create_datagram_endpoint(
+            lambda: cls(gateway), local_addr=(gateway.local_address, 0), remote_addr=(gateway.address, port)
+        )
         protocol._transport = opened  # noqa: SLF001 - our own
         return protocol
 
@@ -110,16 +101,3 @@ class RouterSocket(asyncio.DatagramProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
         self._give_up()
-
-
-def _endpoint(address: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
-    bare, _, zone = address.partition("%")
-    if ipaddress.ip_address(bare).version == 4:
-        return (bare, port)
-    return (bare, port, 0, _scope(zone))
-
-
-def _scope(zone: str) -> int:
-    if not zone or zone.isdecimal():
-        return int(zone or 0)
-    return socket.if_nametoindex(zone)

@@ -63,7 +63,7 @@ class Pace:
 
 
 class RouterSilentError(UnreachableError):
-    """The router did not answer. Code ``router-silent``."""
+    """The router did not answer. Code ``router-silent``. Never leaves this package."""
 
     def __init__(self, gateway: str) -> None:
         super().__init__(
@@ -74,7 +74,7 @@ class RouterSilentError(UnreachableError):
 
 
 class RouterRefusedError(UnreachableError):
-    """The router answered and refused. Code ``router-refused``.
+    """The router answered and refused. Code ``router-refused``. Never leaves this package.
 
     Args:
         gateway: its address.

@@ -527,6 +527,9 @@ PUNCH_AT_A_TIME = 2
 PUNCH_STUN_SECONDS = 2.0
 """Time to find out the kind of our own NAT for an attempt: a slow round trip, or one repetition."""
 
+PUNCH_NOTE_SECONDS = 0.15
+"""An offer or answer waits this long for it, if it was not known before: no link shall come later for it."""
+
 PUNCH_REFRESH_SECONDS = 10.0
 """A port that waits for an attempt is kept open at this interval."""
 

@@ -244,7 +244,7 @@ async def test_servers_that_are_there(tmp_path: Path) -> None:
         examined = Patient(tmp_path, NodeOptions(ice=ice), None)
         good, bad = await turn.CHECK.run(examined)
         assert (good.level, bad.level) == (OK, BAD)
-        assert "does not accept these credentials" in bad.text
+        assert "does not accept these credentials" in bad.text, bad.text
         assert "pass-wort" not in bad.text + bad.advice
         found = await nat.CHECK.run(examined)
         assert Finding("stun", OK, f"{stun} answers.") in found

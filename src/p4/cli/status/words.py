@@ -57,7 +57,7 @@ def rate(count: float | None) -> str:
     """Bytes a second, or a dash where they are not known. What heartbeats take is shown as nothing."""
     if count is None:
         return "–"
-    return "0" if count < 100 else f"{size(count)}/s"
+    return "0" if count < 500 else f"{size(count)}/s"
 
 
 def now_ms() -> int:

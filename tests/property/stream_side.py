@@ -33,6 +33,8 @@ class Plan:
     """Whether applications leave the stream when they come to the end of what they read."""
     late: bool = False
     """Whether applications look for the end of what they read only when nothing else happens any more."""
+    lanes: int = 0
+    """How often a lane ends on which one DATA frame was under way, or had arrived without being confirmed."""
 
 
 @dataclass

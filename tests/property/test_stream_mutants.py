@@ -147,6 +147,27 @@ def tells_of_the_end_before_the_disk_knows(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(StreamMachine, "_forget", mutant)
 
 
+def forgets_what_was_under_way_on_a_lane(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Writer, "lost", lambda self, begin, end: None)
+
+
+def sends_again_what_is_confirmed(patch: pytest.MonkeyPatch) -> None:
+    def mutant(self: Writer, begin: int, end: int) -> None:
+        self._again = sorted({*self._again, (begin, end)})
+
+    patch.setattr(Writer, "lost", mutant)
+
+
+def goes_back_to_what_a_lane_lost(patch: pytest.MonkeyPatch) -> None:
+    """And takes it for the end of what was sent: a later confirmation then names bytes never sent."""
+
+    def mutant(self: Writer, begin: int, end: int) -> None:
+        self._sent = self._reached = max(begin, self.confirmed)
+
+    patch.setattr(Writer, "lost", mutant)
+
+
+LANE = Plan(writes=((3,), ()), lanes=1)
 POWER = Plan(writes=((1, 1), ()), powers=1)
 
 EXPLORED: list[tuple[Patch, Plan]] = [
@@ -164,6 +185,9 @@ EXPLORED: list[tuple[Patch, Plan]] = [
     (tells_of_the_end_before_the_disk_knows, Plan(writes=((1,), ()), late=True)),
     (ends_for_the_contacts_done_alone, Plan(writes=((1,), ()), late=True)),
     (forgets_that_the_contact_has_said_done, Plan(writes=((1,), ()), late=True, flaps=1)),
+    (forgets_what_was_under_way_on_a_lane, LANE),
+    (sends_again_what_is_confirmed, LANE),
+    (goes_back_to_what_a_lane_lost, LANE),
     (says_everything_on_one_link_only, Plan(writes=((1,), ()), flaps=1, cancels=1)),
 ]
 
@@ -205,6 +229,7 @@ IN_HISTORIES: list[Patch] = [
     announces_an_end_that_power_can_take,
     keeps_bytes_twice,
     says_done_too_early,
+    forgets_what_was_under_way_on_a_lane,
 ]
 
 

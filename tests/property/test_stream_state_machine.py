@@ -41,6 +41,7 @@ class StreamHistories(RuleBasedStateMachine):
         crashes=st.integers(0, 3),
         powers=st.integers(0, 2),
         cancels=st.sampled_from((0, 0, 0, 1, 2)),
+        lanes=st.integers(0, 4),
     )
     def begin(
         self,
@@ -51,8 +52,11 @@ class StreamHistories(RuleBasedStateMachine):
         crashes: int,
         powers: int,
         cancels: int,
+        lanes: int,
     ) -> None:
-        plan = Plan((ours, theirs), piece, flaps=flaps, crashes=crashes, powers=powers, cancels=cancels)
+        plan = Plan(
+            (ours, theirs), piece, flaps=flaps, crashes=crashes, powers=powers, cancels=cancels, lanes=lanes
+        )
         self.world = World(StreamMachine, plan)
 
     @rule(count=st.integers(1, 20))

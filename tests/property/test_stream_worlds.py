@@ -88,6 +88,9 @@ SMALL = {
     "one that is slow to look": Plan(writes=((1,), ()), flaps=1, late=True),
     "one that is slow to look, and a crash": Plan(writes=((1,), (1,)), crashes=1, late=True),
     "one that leaves late": Plan(writes=((1,), ()), late=True, leaves=True),
+    "a lane that ends": Plan(writes=((3,), ()), piece=2, lanes=1),
+    "a lane that ends, and a break": Plan(writes=((2,), (1,)), lanes=1, flaps=1),
+    "a lane that ends, and a power failure": Plan(writes=((1, 1), ()), lanes=1, powers=1),
     "both cancel": Plan(writes=((1,), ()), cancels=2, crashes=1),
 }
 

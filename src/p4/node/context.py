@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from p4.core import limits
 from p4.core.policy import Policy
+from p4.core.session.lane_frames import LANES
 from p4.core.signaling import CALLS, DATAGRAMS, IN_BAND, STREAMS, TRICKLE, WARM, Announcement
 from p4.node.authentication import Authenticator
 from p4.node.dialler import Dialler
@@ -15,6 +16,7 @@ from p4.node.options import NodeOptions
 from p4.node.presence import Presence
 from p4.node.services import Services
 from p4.ports import Clock, Entropy, LinkBackend, Store
+from p4.ports.lane import StreamLanes
 
 __all__ = ["PeerContext"]
 
@@ -28,6 +30,7 @@ class PeerContext:
     Args:
         boot: names this run of the node (spec/signaling.md, Announcement).
         retry_max: seconds, the longest delay between two attempts to reach a contact.
+        stream_lanes: makes lanes over TCP (spec/lanes.md), if there is anything that does.
     """
 
     authenticator: Authenticator
@@ -42,6 +45,7 @@ class PeerContext:
     emit: Callable[[NodeEvent], None]
     services: Services
     presence: Presence
+    stream_lanes: StreamLanes | None = None
 
     def announce(self, policy: Policy) -> Announcement:
         """Our announcement for one offer, answer or ping: its nonce is never used again.
@@ -50,4 +54,5 @@ class PeerContext:
             policy: of the contact that it is for.
         """
         nonce = self.entropy.token(limits.NONCE_BYTES).hex()
-        return Announcement.ours(_CAPABILITIES, self.boot, nonce, self.presence.reach(policy))
+        lanes = {LANES} if self.options.peer_lanes or self.options.stream_lanes else set()
+        return Announcement.ours(_CAPABILITIES | lanes, self.boot, nonce, self.presence.reach(policy))

@@ -47,6 +47,10 @@ class NodeOptions:
     """Longest delay between two attempts to reach a contact; None for ``limits.RETRY_MAX_SECONDS``."""
     link_backend: str = "auto"
     """``wrtc``, ``aiortc`` or ``auto`` (wrtc where it is installed). P4_LINK_BACKEND overrides auto."""
+    peer_lanes: bool = True
+    """Whether streams may get further WebRTC connections on long, lossy paths (spec/lanes.md)."""
+    stream_lanes: bool = True
+    """Whether streams may go over TLS and TCP where a contact can be reached so (spec/lanes.md)."""
     quota: Quota = field(default_factory=lambda: Quota(limits.OUTBOX_MESSAGES, limits.OUTBOX_BYTES))
     """Messages, and bytes of their bodies, that may wait for one contact; beyond it ``send`` refuses more."""
     on_warning: Callable[[str], None] | None = None

@@ -9,6 +9,7 @@ from p4.core.contacts import ContactBook
 from p4.core.identity import Identity
 from p4.node.presence import Presence
 from p4.ports import Clock, Entropy, LinkBackend, Rendezvous, Store
+from p4.ports.lane import StreamLanes
 
 __all__ = ["NodeParts"]
 
@@ -24,6 +25,7 @@ class NodeParts:
         store: durable memory, not yet open.
         rendezvous: the first is started and named in invites; the others only dial.
         presence: where else it can be reached; by default nowhere.
+        stream_lanes: makes lanes over TCP (spec/lanes.md).
         load_backend: imports the library that makes links, which takes a while; called once.
     """
 
@@ -36,3 +38,4 @@ class NodeParts:
     clock: Clock
     entropy: Entropy
     presence: Presence = field(default_factory=Presence)
+    stream_lanes: StreamLanes | None = None

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from p4.core.session.frames import Frame, encode
+from p4.core.session.lane_frames import LaneAnswer, LaneAsk, LaneEnd, LaneListen, LaneOffer
 from p4.core.session.messages.events import (
     ConsumedByPeer,
     Delivered,
@@ -23,13 +24,14 @@ from p4.core.session.messages.machine import MessageMachine
 from p4.core.session.messages.relation import RelationState
 from p4.core.session.messages.stored import Draft, InboxMessage
 from p4.core.session.session_frames import Call, Cancel, Datagram, Replied, Reply
-from p4.core.session.stream_frames import Credit, Data, Done, Gone, Open, Reset, StreamFrame, Written
+from p4.core.session.stream_frames import Credit, Data, Done, Gone, Open, Reset, Written
 from p4.core.signaling import CALLS, DATAGRAMS, STREAMS
 from p4.errors import LinkError, LocalError, StreamError
 from p4.node.calls import CallHub
 from p4.node.context import PeerContext
 from p4.node.datagrams import datagram
 from p4.node.events import NodeWarning
+from p4.node.lanes import LinkTransport, StreamLink
 from p4.node.mailbox import Mailbox, MessageCarrier, Taken, Told
 from p4.node.notices import refusal, sentence
 from p4.node.receipts import Receipt, ReceiptBook
@@ -42,15 +44,12 @@ if TYPE_CHECKING:
 __all__ = ["Relation", "RelationLink"]
 
 _STREAM_FRAMES = (Open, Written, Credit, Data, Reset, Done, Gone)
+_LANE_FRAMES = (LaneOffer, LaneAnswer, LaneListen, LaneAsk, LaneEnd)
 _CALL_FRAMES = (Call, Reply, Cancel, Replied)
 
 
-class RelationLink(MessageCarrier, Protocol):
+class RelationLink(MessageCarrier, StreamLink, Protocol):
     """The link in service, as the relation uses it."""
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """What the contact announced for this link."""
 
     @property
     def boot(self) -> str:
@@ -62,15 +61,6 @@ class RelationLink(MessageCarrier, Protocol):
 
     def send(self, frames: Sequence[Frame]) -> None:
         """Send frames in order. Raises LinkError."""
-
-    def send_data(self, data: bytes) -> None:
-        """Send an encoded DATA frame, in no order. Raises LinkError."""
-
-    def data_room(self) -> int:
-        """Bytes of DATA that may be queued now."""
-
-    def data_drained(self) -> Awaitable[None]:
-        """Wait until there is room for DATA, or the link is over."""
 
     def send_datagram(self, data: bytes) -> bool:
         """Send an encoded DATAGRAM frame now, or not at all; whether it was sent."""
@@ -101,6 +91,7 @@ class Relation:
         )
         self._streams: StreamHub | None = None
         self._calls: CallHub | None = None
+        self._transport: LinkTransport | None = None
         self._link: RelationLink | None = None
         self._calls_link: RelationLink | None = None
         self._grants_changing: asyncio.Future[None] | None = None
@@ -190,7 +181,7 @@ class Relation:
                 peer=self.peer,
             )
             if self._link is not None and STREAMS in self._link.capabilities:
-                self._streams.link_up(_StreamTransport(self._link, self._mailbox))
+                self._connect_streams(self._link, self._streams)
                 if self._machine.resumed:
                     self._streams.grants_changed()
         return self._streams
@@ -263,13 +254,16 @@ class Relation:
         self.receipts.new_link()
         self._mailbox.link_up(link)
         if self._link is link and self._streams and STREAMS in link.capabilities:
-            self._streams.link_up(_StreamTransport(link, self._mailbox))
+            self._connect_streams(link, self._streams)
 
     def link_down(self) -> None:
         """It is over."""
         if self._link is None:
             return
         self._link = self._calls_link = None
+        if self._transport:
+            self._transport.close()
+            self._transport = None
         self._mailbox.link_down()
         if self._streams:
             self._streams.link_down()
@@ -290,6 +284,9 @@ class Relation:
             elif isinstance(frame, _CALL_FRAMES):
                 self._flush(messages)
                 self.calls.handle(frame)
+            elif isinstance(frame, _LANE_FRAMES):
+                if self._transport:
+                    self._transport.lanes.handle(frame)
             elif isinstance(frame, Datagram):
                 self.handle_datagram(frame)
             else:
@@ -338,6 +335,18 @@ class Relation:
         if self._streams:
             self._streams.grants_changed()
 
+    def _connect_streams(self, link: RelationLink, streams: StreamHub) -> None:
+        self._transport = LinkTransport(
+            link,
+            self._context,
+            self.peer.peer_id,
+            self.peer.policy,
+            granted=self._mailbox.granted,
+            receive=self.handle_data,
+            lost=streams.data_lost,
+        )
+        streams.link_up(self._transport)
+
     def _connect_calls(self) -> None:
         link = self._link
         if self._calls and link is not None and link is not self._calls_link and self._machine.resumed:
@@ -355,22 +364,6 @@ def _send(link: RelationLink, frames: Sequence[Frame]) -> None:
         link.send(frames)
     except LinkError as error:
         link.fail(error.message)
-
-
-class _StreamTransport:
-    """What a link offers to streams."""
-
-    def __init__(self, link: RelationLink, mailbox: Mailbox) -> None:
-        self._link = link
-        self.granted = mailbox.granted
-        self.send_data = link.send_data
-        self.bulk_room = link.data_room
-        self.bulk_drained = link.data_drained
-        self.fail = link.fail
-
-    def send(self, frame: StreamFrame) -> None:
-        """Send a frame on the ordered channel."""
-        self._link.send([frame])
 
 
 def _state(record: PeerRecord) -> RelationState:

@@ -72,6 +72,8 @@ class Transport:
         if self.up:
             self._deliver(data)
 
+    bulk_turn = limits.STREAM_TURN_BYTES
+
     def bulk_room(self) -> int:
         return limits.LINK_HIGH_WATER_BYTES - self._queued
 

@@ -13,6 +13,8 @@ from p4.core.session.wire import fields, head, number_in, service_of, short, tak
 from p4.errors import FrameError
 
 __all__ = [
+    "DATA",
+    "DATA_HEAD_BYTES",
     "DECODERS",
     "Credit",
     "Data",
@@ -23,6 +25,7 @@ __all__ = [
     "ResetReason",
     "StreamFrame",
     "Written",
+    "data_head",
     "encode",
     "encode_data",
 ]
@@ -108,6 +111,12 @@ _CREDIT_LAYOUT = struct.Struct(">BQQQ")
 _DATA_HEAD = struct.Struct(">BQQ")
 _RESET_HEAD = struct.Struct(">BQB")
 
+DATA = _DATA
+"""The type of DATA: its first byte."""
+
+DATA_HEAD_BYTES = _DATA_HEAD.size
+"""Bytes of a DATA frame before those that it carries."""
+
 
 def encode(frame: StreamFrame) -> bytes:
     """The bytes of a frame.
@@ -137,6 +146,21 @@ def encode_data(stream: int, offset: int, parts: Iterable[bytes | memoryview]) -
     return b"".join((_DATA_HEAD.pack(_DATA, stream, offset), *parts))
 
 
+def data_head(frame: bytes | memoryview, most: int) -> tuple[int, int]:
+    """Stream and offset of a DATA frame that carries at most so many bytes.
+
+    Raises:
+        FrameError: ``bad-length``.
+    """
+    size = len(frame) - DATA_HEAD_BYTES
+    if not 1 <= size <= most:
+        raise FrameError(f"A frame of {size} bytes of a stream cannot be.", code="bad-length")
+    _, stream, offset = _DATA_HEAD.unpack_from(frame)
+    if offset + size > limits.SAFE_INTEGER:
+        raise FrameError(f"{size} bytes of a stream cannot be at offset {offset}.", code="bad-length")
+    return stream, offset
+
+
 def _open(data: bytes) -> Open:
     (stream,) = head(_NUMBER, data)
     service, position = take_short(data, _NUMBER.size)
@@ -154,10 +178,7 @@ def _credit(data: bytes) -> Credit:
 
 
 def _data(data: bytes) -> Data:
-    stream, offset = head(_DATA_HEAD, data)
-    size = len(data) - _DATA_HEAD.size
-    if not 1 <= size <= limits.STREAM_DATA_BYTES or offset + size > limits.SAFE_INTEGER:
-        raise FrameError(f"{size} bytes of a stream cannot be at offset {offset}.", code="bad-length")
+    stream, offset = data_head(data, limits.STREAM_DATA_BYTES)
     return Data(stream, offset, data[_DATA_HEAD.size :])
 
 

@@ -159,6 +159,14 @@ class StreamHub:
         for driver in list(self._drivers.values()):
             driver.link_down()
 
+    def data_lost(self, stream_id: int, begin: int, end: int) -> None:
+        """A lane ended (spec/lanes.md), and these bytes that were sent on it may not have arrived."""
+        driver = self._drivers.get(stream_id)
+        if driver is not None:
+            driver.machine.writer.lost(begin, end)
+            if driver.has_more:
+                self._context.pump.ready(driver)
+
     def grants_changed(self) -> None:
         """What the contact lets us use became known, or changed."""
         transport = self._transport

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
-from p4.core import limits
 from p4.core.session.stream_frames import StreamFrame
 from p4.errors import LinkError
 
@@ -27,6 +26,10 @@ class StreamTransport(Protocol):
 
     def bulk_room(self) -> int:
         """Bytes of DATA that may be queued now; 0 or less while enough wait."""
+
+    @property
+    def bulk_turn(self) -> int:
+        """Most bytes of one DATA frame, for as much as `bulk_room` said last."""
 
     def bulk_drained(self) -> Awaitable[None]:
         """Wait until there is room, or the link is over."""
@@ -103,7 +106,7 @@ class Pump:
                 sender = self._waiting.popleft()
                 sender.queued = False
                 # A whole turn also where less room is left: many small messages cost more than a full queue.
-                frame = sender.next_frame(limits.STREAM_TURN_BYTES)
+                frame = sender.next_frame(transport.bulk_turn)
                 if frame is None:
                     continue
                 if sender.has_more:

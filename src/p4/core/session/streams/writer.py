@@ -7,6 +7,9 @@ from p4.errors import FrameError
 
 __all__ = ["LostByReader", "Writer"]
 
+Stretch = tuple[int, int]
+"""Begin and end of some bytes."""
+
 
 class LostByReader(Exception):  # noqa: N818 - never leaves this package
     """The contact's disk, or ours, is older than what the other knows."""
@@ -22,7 +25,7 @@ class Writer:
             contact was last told of it. It may have fallen in a power failure.
     """
 
-    __slots__ = ("_credits", "_limit", "_reached", "_sent", "confirmed", "floor", "written")
+    __slots__ = ("_again", "_credits", "_limit", "_reached", "_sent", "confirmed", "floor", "written")
 
     def __init__(self, confirmed: int = 0, written: int = 0, floor: int | None = None) -> None:
         self.confirmed = confirmed
@@ -35,6 +38,7 @@ class Writer:
         self._sent = 0
         self._limit = 0
         self._credits = 0
+        self._again: list[Stretch] = []
 
     @property
     def heard(self) -> bool:
@@ -44,13 +48,16 @@ class Writer:
     @property
     def sent(self) -> int:
         """Offset of the next byte to send on this link."""
-        return self._sent
+        return self._again[0][0] if self._again else self._sent
 
     @property
     def sendable(self) -> int:
-        """Bytes that may be sent now."""
+        """Bytes that may be sent now, from `sent` on. While something is sent again, there may be more."""
         if not self._credits:
             return 0
+        if self._again:
+            begin, end = self._again[0]
+            return end - begin
         return max(0, min(self._limit, self.written if self.floor is None else self.floor) - self._sent)
 
     @property
@@ -67,6 +74,13 @@ class Writer:
         """A new link: begin again at what the contact has confirmed, once it says what that is."""
         self._credits = 0
         self._limit = self._sent = self.confirmed
+        self._again.clear()
+
+    def lost(self, begin: int, end: int) -> None:
+        """A lane ended, and these bytes, sent on it, may not have arrived: they are sent again first."""
+        begin, end = max(begin, self.confirmed), min(end, self._sent)
+        if begin < end:
+            self._again = _joined([*self._again, (begin, end)])
 
     def credit(self, frame: Credit) -> None:
         """The contact tells what it has consumed, and how much more it can take.
@@ -84,6 +98,10 @@ class Writer:
         self.confirmed = frame.through
         self._limit = frame.limit
         self._sent = max(self._sent, frame.through)
+        while self._again and self._again[0][0] < self.confirmed:
+            _, end = self._again.pop(0)
+            if self.confirmed < end:
+                self._again.insert(0, (self.confirmed, end))
 
     @property
     def told(self) -> bool:
@@ -92,7 +110,22 @@ class Writer:
 
     def take(self, most: int) -> tuple[int, int]:
         """Offset and size of what to send next, at most so much; it counts as sent."""
-        offset, size = self._sent, min(most, self.sendable)
+        offset, size = self.sent, min(most, self.sendable)
+        if self._again:
+            _, end = self._again[0]
+            self._again[:1] = [(offset + size, end)] if offset + size < end else []
+            return offset, size
         self._sent += size
         self._reached = max(self._reached, self._sent)
         return offset, size
+
+
+def _joined(stretches: list[Stretch]) -> list[Stretch]:
+    """The same bytes in ascending order, each once."""
+    joined: list[Stretch] = []
+    for begin, end in sorted(stretches):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((begin, end))
+    return joined

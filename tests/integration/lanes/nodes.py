@@ -1,0 +1,92 @@
+"""Two real nodes that send each other bulk data, and what lanes they have."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.integration.direct.node_program import direct
+
+import p4
+from p4.adapters.tls_lane import TlsStreamLanes
+from p4.core.session.lanes import LaneKind
+from p4.node import node as node_module
+from p4.node.lanes.bundle import LaneBundle
+
+__all__ = ["SECONDS", "bundle", "carry", "pair", "with_stream_lanes"]
+
+SECONDS = 60.0
+SERVICE = "bulk"
+BLOCK = bytes(range(251)) * 1031
+
+
+def with_stream_lanes(patch: pytest.MonkeyPatch) -> None:
+    """Nodes have lanes over TLS, whether or not the assembly gives them any."""
+    made = node_module.PeerContext
+    patch.setattr(node_module, "PeerContext", partial(made, stream_lanes=TlsStreamLanes()))
+
+
+@asynccontextmanager
+async def pair(
+    tmp_path: Path, backend: str = "wrtc", **options: object
+) -> AsyncIterator[tuple[p4.Node, p4.Node]]:
+    """Two nodes that know each other, may use each other's service, and have a link."""
+    chosen = replace(direct(backend), **options)  # type: ignore[arg-type]
+    async with p4.Node(tmp_path / "one", chosen) as one, p4.Node(tmp_path / "two", chosen) as two:
+        one.add_contact(two.invite(), "two")
+        two.add_contact(one.invite(), "one")
+        await one.peer("two").grant(SERVICE)
+        await two.peer("one").grant(SERVICE)
+        async with asyncio.timeout(SECONDS):
+            await one.peer("two").wait_connected()
+            await two.peer("one").wait_connected()
+        yield one, two
+
+
+def bundle(node: p4.Node, name: str) -> LaneBundle:
+    """The link to a contact with its lanes."""
+    transport = node.peer(name).relation._transport
+    assert transport is not None
+    return transport.lanes
+
+
+async def carry(
+    one: p4.Node, two: p4.Node, size: int, *, at: dict[int, Callable[[], None]] | None = None
+) -> None:
+    """Send so many bytes and see that the same arrive.
+
+    Args:
+        at: what happens when so many bytes were written.
+    """
+    sent, came = hashlib.sha256(), hashlib.sha256()
+    events = sorted((at or {}).items())
+
+    async def write() -> None:
+        async with one.peer("two").stream(SERVICE) as stream:
+            while stream.written < size:
+                while events and stream.written >= events[0][0]:
+                    events.pop(0)[1]()
+                piece = BLOCK[: size - stream.written]
+                sent.update(piece)
+                await stream.write(piece)
+
+    async def read() -> None:
+        stream = await anext(aiter(two.streams(SERVICE)))
+        async with stream:
+            async for data in stream:
+                came.update(data)
+
+    async with asyncio.timeout(SECONDS):
+        await asyncio.gather(write(), read())
+    assert sent.digest() == came.digest()
+
+
+def open_lanes(node: p4.Node, name: str, kind: LaneKind) -> int:
+    """How many lanes of a kind there are to a contact."""
+    return bundle(node, name).open_lanes(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from p4.core.punch import (
     punch_key,
     role_between,
 )
+from p4.core.signaling import Announcement, Offer, parse_payload
 
 EASY = NatNote(Role.EASY, "203.0.114.7", 40_000)
 HARD = NatNote(Role.HARD, "198.51.101.9")
@@ -111,6 +113,24 @@ def test_in_a_private_internet_its_addresses_are_what_there_is() -> None:
     assert role_between(INSIDE, NatNote(Role.HARD, "9.9.9.9")) is Role.EASY
     for host in ("127.0.0.1", "169.254.1.1", "224.0.0.1", "255.255.255.255", "192.168.1.2"):
         assert role_between(INSIDE, NatNote(Role.HARD, host)) is None
+
+
+@pytest.mark.parametrize("note", [EASY, HARD, None])
+def test_an_announcement_carries_the_note(note: NatNote | None) -> None:
+    announcement = replace(Announcement.ours(frozenset(), "0" * 16, "1" * 32), nat=note)
+    offer = parse_payload(Offer("session", "sdp", announcement).to_payload())
+    assert isinstance(offer, Offer)
+    assert offer.p4 == announcement
+
+
+def test_a_note_that_cannot_be_read_spoils_nothing() -> None:
+    payload = Offer("session", "sdp", Announcement.ours(frozenset(), "0" * 16, "1" * 32)).to_payload()
+    p4 = payload["p4"]
+    assert isinstance(p4, dict)
+    offer = parse_payload({**payload, "p4": {**p4, "nat": {"kind": "easy", "at": 7}}})
+    assert isinstance(offer, Offer)
+    assert offer.p4 is not None
+    assert offer.p4.nat is None
 
 
 # --- key and packets ---------------------------------------------------------------------------------------
@@ -208,7 +228,7 @@ def test_one_attempt_a_minute_with_a_contact() -> None:
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 def test_the_candidate_stands_before_the_end_of_candidates(end: str) -> None:
     candidate = bridge_candidate("192.168.1.2", 4000)
-    assert candidate.split()[4:] == ["192.168.1.2", "4000", "typ", "srflx", *"raddr 0.0.0.0 rport 9".split()]
+    assert " 192.168.1.2 4000 typ srflx raddr 0.0.0.0 rport " in candidate
     lines = ["v=0", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"]
     whole = end.join([*lines, "a=end-of-candidates", ""])
     assert add_candidate(whole, candidate) == end.join([*lines, f"a={candidate}", "a=end-of-candidates", ""])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from p4.core import limits
 from p4.core.canonical import parse_object
 from p4.core.envelope import Unverified, parse_fields
+from p4.core.punch import NatNote
 from p4.core.reach import Reach
 from p4.core.sdp import check_sdp, sdp_fingerprint
 from p4.errors import EnvelopeError, SignalingError
@@ -84,6 +85,7 @@ class Announcement:
         nonce: 32 lower-case hex digits, random for each offer and answer; part of what binds the link
             (`p4.core.session.binding`).
         reach: where else the sender says it can be reached; None if it says nothing about it.
+        nat: the sender's NAT, for port guessing; counts in a sealed payload only (spec/punch.md).
     """
 
     version: int
@@ -91,6 +93,7 @@ class Announcement:
     boot: str
     nonce: str
     reach: Reach | None = None
+    nat: NatNote | None = None
 
     @classmethod
     def ours(
@@ -111,6 +114,7 @@ class Announcement:
             "boot": self.boot,
             "nonce": self.nonce,
             **(self.reach.to_fields() if self.reach else {}),
+            **({"nat": self.nat.to_object()} if self.nat else {}),
         }
 
 
@@ -310,5 +314,6 @@ def _announcement(value: object) -> Announcement:
             and _NONCE.fullmatch(nonce)
         ):
             reach = Reach.from_fields(value)
-            return Announcement(version, frozenset(capabilities), boot, nonce, reach)
+            nat = NatNote.parse(value.get("nat"))
+            return Announcement(version, frozenset(capabilities), boot, nonce, reach, nat)
     raise SignalingError("The announcement p4 has the wrong form.", code="bad-announcement")

@@ -278,6 +278,9 @@ class SimulatedRendezvous:
                 f"{address} did not answer within {timeout:g} seconds.", code="timeout"
             ) from error
 
+    async def network_changed(self) -> None:
+        """Nothing to do: what a change of the network does to streams is a fault of its own."""
+
     async def close(self) -> None:
         """Stop; every stream ends."""
         if self._accept is None:

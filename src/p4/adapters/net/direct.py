@@ -116,6 +116,9 @@ class DirectRendezvous:
         _prepare_socket(transport)
         return stream
 
+    async def network_changed(self) -> None:
+        """Nothing to do: a listening socket serves whatever addresses there are."""
+
     async def close(self) -> None:
         """Stop listening and end every inbound stream. Takes at most 1.5 s."""
         for server in self._servers:

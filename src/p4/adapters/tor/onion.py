@@ -100,7 +100,11 @@ class OnionService:
         Raises:
             TorError, StateError: as `publish`.
         """
-        await control.command("DEL_ONION", self.service_id)
+        try:
+            await control.command("DEL_ONION", self.service_id)
+        except TorError as error:
+            if error.code != "command-failed":  # this Tor has it no more: so much the better
+                raise
         await self.publish(control)
 
     def _error(self, sentence: str, code: str) -> StateError:

@@ -31,6 +31,8 @@ class Progress:
         self._uploads = 0
         self._uploaded = 0
         self._trouble: str | None = None
+        self.doubtful = False
+        """Whether our own call to our address failed, and none has succeeded since."""
 
     @property
     def bootstrapped(self) -> bool:
@@ -45,6 +47,10 @@ class Progress:
         not say which one arrived. More than half of all means: at least one of each.
         """
         return 2 * self._uploaded > self._uploads
+
+    def begin_publishing(self) -> None:
+        """The service is added anew: what was uploaded of it before counts no more."""
+        self._uploads = self._uploaded = 0
 
     def handle(self, event: Reply) -> None:
         """Take one asynchronous reply of the control port; what it does not know it ignores."""
@@ -64,6 +70,9 @@ class Progress:
     def status(self) -> RendezvousStatus:
         """The status that follows from everything so far."""
         trouble = f" {self._trouble}" if self._trouble else ""
+        if self.published and self.doubtful:
+            text = f"Our onion address did not answer our own call; trying to mend that.{trouble}"
+            return RendezvousStatus(RendezvousPhase.PUBLISHING, _BOOTSTRAP_SHARE, text, self._address)
         if self.published:
             text = f"Reachable through Tor as {self._address.host}.{trouble}"
             return RendezvousStatus(RendezvousPhase.READY, 100, text, self._address)

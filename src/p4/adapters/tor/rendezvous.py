@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from p4.adapters.net.lines import StreamAcceptor
 from p4.adapters.tor.binary import find_tor
+from p4.adapters.tor.bursts import Burst
 from p4.adapters.tor.control_wire import Reply
 from p4.adapters.tor.dialler import OnionDialler
+from p4.adapters.tor.listening import listen
 from p4.adapters.tor.onion import OnionService
 from p4.adapters.tor.orphans import end_orphans
 from p4.adapters.tor.process import TorProcess
 from p4.adapters.tor.progress import Progress
+from p4.adapters.tor.self_check import SelfCheck
+from p4.adapters.tor.watchdog import Remedies, TorState, Watchdog
 from p4.adapters.tor.workspace import Workspace, prepare_workspace, unix_sockets_work
 from p4.core.address import RendezvousAddress, Transport
 from p4.errors import P4Error, RendezvousError, TorError
@@ -30,6 +36,12 @@ _STEADY_SECONDS = 60.0
 
 _WATCH_SECONDS, _WATCH_ANSWER_SECONDS = 20.0, 10.0
 """How often Tor is asked for a sign of life, and how long it may take. A frozen Tor closes nothing."""
+
+_QUIET_SECONDS, _APART_SECONDS = 0.3, 1.0
+"""A change of network is many events: Tor is told of the first at once, and of the others together."""
+
+_SELF_DIAL_SECONDS = 60.0
+"""The watchdog gives up sooner."""
 
 _STOPPED = RendezvousStatus(RendezvousPhase.STOPPED, 0, "Tor is not running.")
 
@@ -83,6 +95,20 @@ class TorRendezvous:
         self._dialler: OnionDialler | None = None
         self._progress: Progress | None = None
         self._supervisor: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._self_check = SelfCheck()
+        self._watchdog = Watchdog(
+            Remedies(
+                self._call_ourselves, self._republish, self._forget_circuits, self._reconnect, self._restart
+            ),
+            secrets.SystemRandom().uniform,
+            self._set_checked,
+        )
+        self._reconnecting = Burst(
+            self._follow_network, quiet_seconds=_QUIET_SECONDS, apart_seconds=_APART_SECONDS
+        )
+        self._checked_at: float | None = None
+        self._restart_reason = ""
         self._republishing: asyncio.Task[None] | None = None
         self._launched_at = 0.0
         self._status = _STOPPED
@@ -135,6 +161,7 @@ class TorRendezvous:
             await self.close()
             raise
         self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
+        self._watching = asyncio.get_running_loop().create_task(self._watchdog.run())
         return self._onion.address
 
     async def dial(self, address: RendezvousAddress, *, timeout: float, fresh: bool = False) -> SignalStream:
@@ -162,22 +189,24 @@ class TorRendezvous:
             raise
 
     async def network_changed(self) -> None:
-        """Tell Tor that this machine's address or route changed.
+        """Tell Tor that this machine's address or route changed, or that it slept.
 
         Tor does not notice for minutes that its connections are dead. Switching its network off and on
-        closes them all, streams included, and it connects anew at once. Our address stays the same.
+        closes them all, streams included, and it connects anew at once. Our address stays the same, and so
+        do our introduction points: Tor builds new circuits to them, which is about a second quicker than to
+        publish anew. That is done if our own call, made at once, does not arrive soon.
         """
-        if self._tor is not None:
-            with contextlib.suppress(TorError):  # the supervisor sees to a Tor that does not answer
-                await self._tor.control.command("SETCONF", "DisableNetwork=1")
-                await self._tor.control.command("SETCONF", "DisableNetwork=0")
+        self._reconnecting.request()
 
     async def close(self) -> None:
         """End Tor, stop listening and end every inbound stream. Takes at most 1.5 s."""
-        supervisor, self._supervisor = self._supervisor, None
-        if supervisor is not None:
-            supervisor.cancel()
-            await asyncio.wait([supervisor])
+        self._reconnecting.close()
+        tasks = [task for task in (self._supervisor, self._watching) if task is not None]
+        self._supervisor = self._watching = None
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -193,20 +222,16 @@ class TorRendezvous:
 
     async def _listen(self, workspace: Workspace, accept: Callable[[SignalStream], Awaitable[None]]) -> None:
         """Open the socket that the onion service connects to. It outlives restarts of Tor."""
-        self._acceptor = StreamAcceptor(accept, "inbound, onion")
-        loop = asyncio.get_running_loop()
-        path = workspace.onion_target
-        if path is not None:
-            path.unlink(missing_ok=True)
-            self._server = await loop.create_unix_server(
-                self._acceptor.protocol, str(path), start_serving=False
-            )
-            self._onion.target = f"unix:{path}"
-        else:
-            self._server = await loop.create_server(
-                self._acceptor.protocol, "127.0.0.1", 0, start_serving=False
-            )
-            self._onion.target = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+        async def accept_other(stream: SignalStream) -> None:
+            self._watchdog.heard()
+            await accept(stream)
+
+        async def admit(stream: SignalStream) -> None:
+            await self._self_check.admit(stream, accept_other)
+
+        self._acceptor = StreamAcceptor(admit, "inbound, onion")
+        self._server, self._onion.target = await listen(workspace, self._acceptor.protocol)
         # A step of its own: cancelled inside create_server, asyncio would lose the listening socket.
         await self._server.start_serving()
 
@@ -235,7 +260,7 @@ class TorRendezvous:
         if progress.bootstrapped:
             self._bootstrapped(tor, self._dialler)
         self._tor, self._progress = tor, progress
-        self._set_status(progress.status())
+        self._show(progress)
 
     def _handle_event(self, event: Reply, early: list[Reply]) -> None:
         if self._progress is None or self._dialler is None:
@@ -246,7 +271,7 @@ class TorRendezvous:
         self._progress.handle(event)
         if self._progress.bootstrapped and not bootstrapped and self._tor is not None:
             self._bootstrapped(self._tor, self._dialler)
-        self._set_status(self._progress.status())
+        self._show(self._progress)
 
     def _bootstrapped(self, tor: TorProcess, dialler: OnionDialler) -> None:
         """Circuits can be built: have Tor build those of our service now.
@@ -255,11 +280,57 @@ class TorRendezvous:
         anew when circuits can be built, ours is published about a second sooner.
         """
         dialler.pace = asyncio.get_running_loop().time() - self._launched_at
-        self._republishing = asyncio.create_task(self._republish(tor))
+        self._republishing = asyncio.create_task(self._publish_early(tor))
 
-    async def _republish(self, tor: TorProcess) -> None:
+    async def _publish_early(self, tor: TorProcess) -> None:
         with contextlib.suppress(P4Error):  # the supervisor sees to a Tor that does not answer
             await self._onion.republish(tor.control)
+
+    # --- what the watchdog can do -------------------------------------------------------------------------
+
+    async def _call_ourselves(self) -> None:
+        async def dial() -> SignalStream:
+            return await self.dial(self._onion.address, timeout=_SELF_DIAL_SECONDS, fresh=True)
+
+        await self._self_check.run(dial)
+
+    async def _republish(self) -> None:
+        tor, progress = self._running()
+        progress.begin_publishing()
+        self._show(progress)
+        await self._onion.republish(tor.control)
+
+    async def _forget_circuits(self) -> None:
+        tor, _ = self._running()
+        await tor.control.command("SIGNAL", "NEWNYM")
+
+    async def _reconnect(self) -> None:
+        tor, _ = self._running()
+        await tor.control.command("SETCONF", "DisableNetwork=1")
+        await tor.control.command("SETCONF", "DisableNetwork=0")
+
+    async def _restart(self, reason: str) -> None:
+        tor, _ = self._running()
+        self._restart_reason = reason
+        await tor.halt()
+
+    async def _follow_network(self) -> None:
+        with contextlib.suppress(P4Error):  # the supervisor sees to a Tor that does not answer
+            await self._reconnect()
+        self._watchdog.poke()
+
+    def _running(self) -> tuple[TorProcess, Progress]:
+        if self._tor is None or self._progress is None or not self._tor.alive:
+            raise _tor_down()
+        return self._tor, self._progress
+
+    def _set_checked(self, moment: float | None) -> None:
+        self._checked_at = moment or self._checked_at
+        if self._progress is not None:
+            self._progress.doubtful = moment is None
+            self._show(self._progress)
+
+    # --- one run of Tor after the other -------------------------------------------------------------------
 
     async def _supervise(self) -> None:
         """Start Tor again whenever it ends, for as long as we are not closed."""
@@ -268,6 +339,7 @@ class TorRendezvous:
         while True:
             if self._tor is not None:
                 reason = await self._until_ended(self._tor)
+                reason, self._restart_reason = self._restart_reason or reason, ""
             await self._halt()
             if loop.time() - since >= _STEADY_SECONDS:
                 delay = _RESTART_FIRST_SECONDS
@@ -302,14 +374,23 @@ class TorRendezvous:
         if tor is not None:
             await tor.halt()
 
+    def _show(self, progress: Progress) -> None:
+        """Tell the watchdog and the observer how far Tor is."""
+        if progress.published:
+            self._watchdog.tor_is(TorState.PUBLISHED)
+        else:
+            self._watchdog.tor_is(TorState.PUBLISHING if progress.bootstrapped else TorState.CONNECTING)
+        self._set_status(progress.status())
+
     def _set_failed(self, text: str) -> None:
+        self._watchdog.tor_is(TorState.DOWN)
         address = self._onion.address
         self._set_status(RendezvousStatus(RendezvousPhase.FAILED, 0, text, address))
 
     def _set_status(self, status: RendezvousStatus) -> None:
-        if status != self._status:
-            self._status = status
-            self._observe(status)
+        before, self._status = self._status, replace(status, checked_at=self._checked_at)
+        if status != before:
+            self._observe(self._status)
 
 
 def _tor_down() -> RendezvousError:

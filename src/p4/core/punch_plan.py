@@ -43,7 +43,8 @@ class EasyPlan:
     _answered: dict[int, float] = field(default_factory=dict)
     _opened: set[int] = field(default_factory=set)
     _ticked: float = float("-inf")
-    _in_tick: int = 0
+    _replies: int = 0
+    """PROBEs in reply to OPENs since then."""
     _chosen: float = float("-inf")
 
     def __post_init__(self) -> None:
@@ -63,8 +64,9 @@ class EasyPlan:
             sending += [(PacketKind.CHOSEN, port) for port in self._answered]
         if now >= self._ticked + limits.PUNCH_TICK_SECONDS and not self._paused(now):
             self._ticked = now
-            count = max(0, min(_allowance(now - self.began) - self.probes, _PER_TICK))
-            self._in_tick = count
+            # Replies since the last tick come first: that those ports meet is certain.
+            count = max(0, min(_allowance(now - self.began) - self.probes, _PER_TICK - self._replies))
+            self._replies = 0
             ports = list(islice(self._ports, count))
             self.probes += len(ports)
             sending += [(PacketKind.PROBE, port) for port in ports]
@@ -72,13 +74,13 @@ class EasyPlan:
 
     def received(self, kind: PacketKind, port: int, now: float) -> list[Sending]:
         """Take an authentic packet of the hard side, from one of its ports."""
-        if self.pair is not None:
+        if self.pair is not None or self.over(now):
             return []
         if kind is PacketKind.HARD_KEEP and port in self._answered:
             self.pair = port
         elif kind is PacketKind.OPEN and port not in self._opened and self._may_reply(now):
             self._opened.add(port)
-            self._in_tick += 1
+            self._replies += 1
             self.probes += 1
             return [(PacketKind.PROBE, port)]
         elif (
@@ -91,12 +93,11 @@ class EasyPlan:
     def _may_reply(self, now: float) -> bool:
         """The limits hold for these PROBEs as well; there will be another OPEN."""
         if now >= self._ticked + limits.PUNCH_TICK_SECONDS:
-            self._ticked, self._in_tick = now, 0
+            self._ticked, self._replies = now, 0
         return (
-            self._in_tick < _PER_TICK
+            self._replies < _PER_TICK
             and len(self._opened) < _MOST_OPEN_REPLIES
             and self.probes < limits.PUNCH_PROBES
-            and not self.over(now)
         )
 
     def _paused(self, now: float) -> bool:

@@ -152,10 +152,11 @@ def test_hard_conditions(world: World) -> None:
 
 def test_where_the_easy_side_is_not_strict_nothing_is_guessed_for_long() -> None:
     for seed in range(20):
-        world = World(seed, strict=False, tick=TICK * 1.1)
+        # The easy side is in the middle of its guesses, and always a little late.
+        world = World(seed, strict=False, tick=TICK * 1.1, delay=0.013, head_start=-0.5)
         world.run(2.0)
         assert world.met is not None
-        assert world.met < 0.2, "an OPEN that came in is replied to, however many guesses are due"
+        assert world.met < 0.7, "an OPEN that came in is replied to, however many guesses are due"
 
 
 def test_a_run_without_an_end_uses_what_it_may_and_no_more() -> None:

@@ -1,18 +1,14 @@
 """The network changes under two nodes that talk, and nothing is lost, doubled or out of order.
 
-Times are printed (``-rP`` shows them) and only bounded loosely: docs/recovery.md has the figures.
+Times are printed (``-rP`` shows them) and only bounded loosely; `report` measures them.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
-from tests.integration.nat.meeting import Meeting
-from tests.integration.nat.networks import Host, Network
-from tests.integration.nat.rules import NatKind
+from tests.integration.nat.events import EVENTS, Scene, scene
 from tests.integration.nat.world import World
 
 from p4.testing.tor_network import PrivateTorNetwork
@@ -20,90 +16,42 @@ from p4.testing.tor_network import PrivateTorNetwork
 LOOSE_SECONDS = 60.0
 """Nothing takes so long on a busy machine, unless it never ends."""
 
-
-class Change:
-    """What a test may do to the network of ann, who roams; bob's home has a port that leads to him."""
-
-    def __init__(self, world: World, ann: Host, home: Network, meeting: Meeting) -> None:
-        self.world, self.ann, self.home, self.meeting = world, ann, home, meeting
-        self.elsewhere = world.laboratory.network("elsewhere", NatKind.SYMMETRIC)
-
-    async def roam(self) -> float:
-        return self.ann.roam(self.world.laboratory.network("cafe"))
-
-    async def roam_without_a_break(self) -> float:
-        """Wi-Fi appears beside the mobile network, which goes away a second later."""
-        self.ann.attach(self.world.laboratory.network("cafe"))
-        await asyncio.sleep(1)
-        return self.ann.detach(self.home)
-
-    async def renumber(self) -> float:
-        return self.ann.renumber()
-
-    async def reboot(self) -> float:
-        return self.home.reboot()
-
-    async def flap(self) -> float:
-        self.ann.unplug()
-        await asyncio.sleep(2)
-        return self.ann.plug()
-
-    async def blackhole(self) -> float:
-        """The time counts from its end."""
-        self.home.blackhole()
-        await asyncio.sleep(8)
-        return self.home.blackhole(False)
-
-    async def suspend(self) -> float:
-        """The time counts from waking up."""
-        self.meeting.one.suspend()
-        await asyncio.sleep(8)
-        return self.meeting.one.resume()
-
-    async def restart(self) -> float:
-        return await self.meeting.restart(self.meeting.one, down_seconds=0.5)
+QUICK = ["one roams", "make before break", "router reboot", "blackhole", "one sleeps", "one restarts"]
 
 
-EVENTS: dict[str, Callable[[Change], Awaitable[float]]] = {
-    "roam": Change.roam,
-    "roam without a break": Change.roam_without_a_break,
-    "renumber": Change.renumber,
-    "reboot": Change.reboot,
-    "flap": Change.flap,
-    "blackhole": Change.blackhole,
-    "suspend": Change.suspend,
-    "restart": Change.restart,
-}
-
-
-async def recovers(change: Change, event: str) -> None:
-    meeting = change.meeting
+async def recovers(acted: Scene, *events: str) -> None:
+    """Each event in turn, under one conversation."""
+    meeting = acted.meeting
     async with meeting:
-        await meeting.connected()
+        print(f"connected after {await meeting.connected():.2f} s")
         meeting.talk()
         await meeting.flowing()
-        recovery = await meeting.recovered(event, await EVENTS[event](change), seconds=LOOSE_SECONDS)
-        print(recovery)
+        for event in events:
+            at = await EVENTS[event](acted)
+            print(await meeting.recovered(event, at, seconds=LOOSE_SECONDS))
         tally = await meeting.finish()
         assert tally.clean, tally
 
 
+async def test_nothing_is_lost(world: World) -> None:
+    """Signaling over TCP to bob's forwarded port, which is quick."""
+    await recovers(scene(world, world.direct, silent_seconds=4), *QUICK)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("event", [event for event in EVENTS if event != "both roam at once"])
+async def test_nothing_is_lost_event_by_event(world: World, event: str) -> None:
+    """Where both have left the address that the other one knows, TCP signaling alone finds nobody."""
+    await recovers(scene(world, world.direct), *[event] * 3)
+
+
+async def test_nothing_is_lost_with_tor_alone(world: World, simulated_tor: PrivateTorNetwork) -> None:
+    await recovers(scene(world, partial(world.onion, simulated_tor)), "one roams", "router reboot")
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("event", EVENTS)
-async def test_nothing_is_lost(world: World, event: str) -> None:
-    """Signaling over TCP to bob's forwarded port: quick, and it does not follow anybody."""
-    home, bob_home = (world.laboratory.network(f"{name}-home") for name in ("ann", "bob"))
-    ann, bob = world.laboratory.host("ann", home), world.laboratory.host("bob", bob_home)
-    meeting = world.meeting((ann, world.direct(ann)), (bob, world.direct(bob)))
-    await recovers(Change(world, ann, home, meeting), event)
-
-
-@pytest.mark.parametrize("event", ["roam", "reboot"])
-async def test_nothing_is_lost_with_tor_alone(
+async def test_nothing_is_lost_with_tor_alone_event_by_event(
     world: World, simulated_tor: PrivateTorNetwork, event: str
 ) -> None:
-    home, bob_home = (world.laboratory.network(f"{name}-home") for name in ("ann", "bob"))
-    ann, bob = world.laboratory.host("ann", home), world.laboratory.host("bob", bob_home)
-    meeting = world.meeting((ann, world.onion(simulated_tor)), (bob, world.onion(simulated_tor)))
-    begun = time.monotonic()
-    await recovers(Change(world, ann, home, meeting), event)
-    print(f"{time.monotonic() - begun:.1f} s in all")
+    await recovers(scene(world, partial(world.onion, simulated_tor)), *[event] * 3)

@@ -71,6 +71,14 @@ class OnionNode(AbstractAsyncContextManager["OnionNode"]):
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def checked(self, *, since: float, seconds: float = 60) -> float:
+        """Wait for a call to ourselves that arrived later than this moment; gives its moment."""
+        async with asyncio.timeout(seconds):
+            # A check that changes nothing else is told to nobody.
+            while (at := self.rendezvous.status.checked_at) is None or at <= since:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        return at
+
     async def ask(
         self, address: RendezvousAddress, text: bytes, *, timeout: float = 20, fresh: bool = False
     ) -> bytes | None:

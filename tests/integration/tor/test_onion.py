@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from tests.integration.tor.onion_node import OnionNode
 
+from p4.adapters.tor import watchdog
 from p4.adapters.tor.binary import find_program
+from p4.adapters.tor.control import ControlConnection
+from p4.adapters.tor.onion import OnionService
 from p4.core.address import RendezvousAddress, Transport
 from p4.errors import RendezvousError
 from p4.ports import RendezvousPhase
@@ -132,6 +135,7 @@ async def test_an_address_that_was_dialled_too_early_is_found_once_it_is_publish
 
 async def test_a_cancelled_dial_harms_nothing(pair: Pair) -> None:
     one, other = pair
+    await one.checked(since=0.0)  # that was a dial of its own
     await other.reach(RendezvousPhase.READY)
     for delay in (0.0, 0.01, 0.05, 0.1):
         for fresh in (False, True):
@@ -146,16 +150,68 @@ async def test_a_cancelled_dial_harms_nothing(pair: Pair) -> None:
     assert await one.ask(other.address, b"still") == b"echo still"
 
 
+async def test_our_own_call_proves_that_others_can_reach_us_and_nobody_hears_of_it(pair: Pair) -> None:
+    one, other = pair
+    await one.checked(since=0.0)
+    assert one.rendezvous.status.phase is RendezvousPhase.READY
+    assert one.accepted == 0
+    assert await other.ask(one.address, b"in") == b"echo in"
+
+
+async def test_a_service_that_tor_lost_is_published_again(pair: Pair) -> None:
+    one, other = pair
+    await one.checked(since=0.0)
+    tor = one.tor()
+    assert one.rendezvous._tor is not None
+    await one.rendezvous._tor.control.command("DEL_ONION", one.address.host.removesuffix(".onion"))
+    begun = asyncio.get_running_loop().time()
+    one.rendezvous._watchdog.poke()
+    await one.reach(RendezvousPhase.PUBLISHING)
+    await one.checked(since=begun)
+    assert any("did not answer our own call" in status.text for status in one.statuses)
+    assert one.rendezvous.status.phase is RendezvousPhase.READY
+    assert await ask_until_answered(other, one.address, b"again", seconds=30) == b"echo again"
+    assert one.tor().pid == tor.pid
+
+
+async def test_a_tor_that_stays_unreachable_is_started_again(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = pair
+    await one.checked(since=0.0)
+    tor = one.tor()
+    honest = OnionService.republish
+
+    async def in_vain(self: OnionService, control: ControlConnection) -> None:
+        """Tor says that it did, and does nothing."""
+        if one.tor().pid != tor.pid:
+            await honest(self, control)
+
+    monkeypatch.setattr(OnionService, "republish", in_vain)
+    assert one.rendezvous._tor is not None
+    await one.rendezvous._tor.control.command("DEL_ONION", one.address.host.removesuffix(".onion"))
+    monkeypatch.setattr(watchdog, "_PUBLISH_SECONDS", 2.0)
+    begun = asyncio.get_running_loop().time()
+    one.rendezvous._watchdog.poke()
+    await one.checked(since=begun, seconds=90)
+    assert one.tor().pid != tor.pid
+    assert any("could not be called" in status.text for status in one.statuses)
+    assert await ask_until_answered(other, one.address, b"again", seconds=30) == b"echo again"
+
+
 async def test_after_a_change_of_network_the_same_address_answers_again(pair: Pair) -> None:
     one, other = pair
-    await one.reach(RendezvousPhase.READY)
+    await one.checked(since=0.0)
     stream = await other.rendezvous.dial(one.address, timeout=20)
     tor = one.tor()
-    await one.rendezvous.network_changed()
+    begun = asyncio.get_running_loop().time()
+    for _ in range(5):  # as many events as a real change has
+        await one.rendezvous.network_changed()
     assert await asyncio.wait_for(stream.receive_line(), 60) is None
     stream.close()
     assert await ask_until_answered(one, other.address, b"out", seconds=30) == b"echo out"
     assert await ask_until_answered(other, one.address, b"in", seconds=30) == b"echo in"
+    await one.checked(since=begun)
     assert one.tor().pid == tor.pid
 
 

@@ -34,7 +34,7 @@ from typing import IO, Self
 from tests.integration.nat import namespaces
 from tests.integration.nat.line import Conditions, command_line
 from tests.integration.nat.namespaces import LaboratoryError, Namespace, end_processes
-from tests.integration.nat.networks import Backbone, Host, Network
+from tests.integration.nat.networks import PUBLIC_LANS, Backbone, Host, Network
 from tests.integration.nat.rules import Ipv6, NatKind
 
 __all__ = ["Laboratory"]
@@ -113,7 +113,7 @@ class Laboratory(Backbone):
         """
         index = self._next_index()
         if lan is None:
-            lan = f"198.19.{index}.0/24" if kind.routed else f"192.168.{index}.0/24"
+            lan = f"{PUBLIC_LANS}.{index}.0/24" if kind.routed else f"192.168.{index}.0/24"
         network = Network(
             self,
             self._namespace(name),

@@ -13,9 +13,15 @@ from tests.integration.nat.line import Conditions
 from tests.integration.nat.namespaces import Namespace, connect
 from tests.integration.nat.rules import Ipv6, NatKind, PortForward, RouterRules, blackhole_rules
 
-__all__ = ["Attachment", "Backbone", "Host", "Network"]
+__all__ = ["PUBLIC_LANS", "Attachment", "Backbone", "Host", "Network"]
 
 T = TypeVar("T")
+
+# Addresses that programs take for public ones, as they do not with those reserved for tests (RFC 2544,
+# RFC 3849): nodes and routers treat the two differently. Nothing with them leaves the namespaces.
+_BACKBONE = "11.0"
+PUBLIC_LANS = "11.1"
+_SIX = "2d00:0"
 
 _FIRST_METRIC = 1000
 """Of a host's first default route; each later network is preferred to the ones before."""
@@ -60,13 +66,13 @@ class Network:
         self.ipv6 = ipv6
         self.hairpin = hairpin
         self.forwards: list[PortForward] = []
-        self.upstream = behind.lan if behind else IPv4Network(f"198.18.{index}.0/24")
+        self.upstream = behind.lan if behind else IPv4Network(f"{_BACKBONE}.{index}.0/24")
         self._last_external = 200 + index % 50 if behind else 1
         self.external = self._next_external()
         """The router's address towards the internet (or towards the router before it)."""
         self._last_host = 9
         self._ports = 0
-        self.six = IPv6Network(f"2001:db8:{index:x}::/48")
+        self.six = IPv6Network(f"{_SIX}:{index:x}::/48")
         self._create()
 
     def __repr__(self) -> str:
@@ -157,7 +163,7 @@ class Network:
     @property
     def six_lan(self) -> IPv6Network:
         """The IPv6 prefix of its computers; the router is its first address."""
-        return IPv6Network(f"2001:db8:{self.index:x}:1::/64")
+        return IPv6Network(f"{_SIX}:{self.index:x}:1::/64")
 
     @property
     def prefixes(self) -> list[bytes]:

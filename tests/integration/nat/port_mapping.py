@@ -8,18 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from tests.integration.nat.namespaces import LaboratoryError, end_processes
 from tests.integration.nat.networks import Network
 
-__all__ = ["REPORTED_ADDRESS", "ask_nat_pmp", "run_port_mapping"]
-
-REPORTED_ADDRESS = IPv4Address("203.0.114.9")
-"""What the router says its external address is: miniupnpd refuses to work with a reserved one, as the
-laboratory's are. The mappings themselves are right, at `Network.external`. Real routers are wrong as well
-when they stand behind another NAT."""
+__all__ = ["ask_nat_pmp", "external_address", "run_port_mapping"]
 
 _NAT_PMP_PORT = 5351
 _READY_SECONDS = 10
@@ -27,12 +21,15 @@ _READY_SECONDS = 10
 
 @contextmanager
 def run_port_mapping(network: Network, directory: Path) -> Iterator[None]:
-    """Let a network's router map ports for its computers until the end of the block."""
+    """Let a network's router map ports for its computers until the end of the block.
+
+    Behind another router miniupnpd refuses to do so, as its external address is a private one.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     configuration = directory / f"{network.name}.conf"
     configuration.write_text(
         "ext_ifname=wan\nlistening_ip=lan\nenable_natpmp=yes\nenable_upnp=yes\nport=5000\nsecure_mode=yes\n"
-        f"uuid=00000000-0000-0000-0000-{network.index:012d}\next_ip={REPORTED_ADDRESS}\n"
+        f"uuid=00000000-0000-0000-0000-{network.index:012d}\n"
         f"lease_file={directory / network.name}.leases\n"
         "allow 1024-65535 0.0.0.0/0 1024-65535\n"
         "upnp_table_name=mapper\nupnp_nat_table_name=mapper\nupnp_forward_chain=forward\n"
@@ -65,16 +62,18 @@ def run_port_mapping(network: Network, directory: Path) -> Iterator[None]:
         network.namespace.nft("delete table inet mapper\n")
 
 
+def external_address(gateway: str) -> str:
+    """The router's external address, as it says (RFC 6886 section 3.2); call it on the host."""
+    return socket.inet_ntoa(_ask(gateway, b"\0\0")[8:12])
+
+
 def ask_nat_pmp(gateway: str, port: int, *, seconds: int = 60) -> int:
     """Ask for a UDP mapping of a port (RFC 6886 section 3.3); call it on the host.
 
     Returns:
         The external port.
     """
-    with socket.socket(type=socket.SOCK_DGRAM) as asking:
-        asking.settimeout(2)
-        asking.sendto(struct.pack("!BBHHHI", 0, 1, 0, port, port, seconds), (gateway, _NAT_PMP_PORT))
-        answer = asking.recv(64)
+    answer = _ask(gateway, struct.pack("!BBHHHI", 0, 1, 0, port, port, seconds))
     code, external = struct.unpack("!H", answer[2:4])[0], struct.unpack("!H", answer[10:12])[0]
     if code:
         raise LaboratoryError(f"the router refused the mapping with code {code}")
@@ -82,10 +81,14 @@ def ask_nat_pmp(gateway: str, port: int, *, seconds: int = 60) -> int:
 
 
 def _answers(gateway: str) -> bool:
+    try:
+        return len(_ask(gateway, b"\0\0", seconds=0.2)) == 12
+    except OSError:
+        return False
+
+
+def _ask(gateway: str, request: bytes, *, seconds: float = 2.0) -> bytes:
     with socket.socket(type=socket.SOCK_DGRAM) as asking:
-        asking.settimeout(0.2)
-        asking.sendto(b"\0\0", (gateway, _NAT_PMP_PORT))
-        try:
-            return len(asking.recv(64)) == 12
-        except OSError:
-            return False
+        asking.settimeout(seconds)
+        asking.sendto(request, (gateway, _NAT_PMP_PORT))
+        return asking.recv(64)

@@ -191,7 +191,7 @@ def document(outcomes: Sequence[Outcome], runs: int) -> str:
         "Written by `python -m tests.integration.nat.report`. Real nodes in a laboratory of network",
         "namespaces (tests/integration/nat): a round trip between two homes, to a server and between two Tor",
         "relays takes 40 ms; every home has a port-restricted NAT unless the pair says otherwise;",
-        f"{RATE:g} messages a second each way ({GAP_RATE:g} for make before break); {runs} runs for each row.",
+        f"{RATE:g} messages a second each way ({GAP_RATE:g} for make before break); {runs} runs a row.",
         "",
         "Seconds count from the event, or from the end of a blackhole, a sleep, an unplugged cable or a",
         "killed process, until messages flow in both directions again and go on. Silence is the longest time",

@@ -17,7 +17,7 @@ import pytest
 from tests.integration.nat import namespaces
 from tests.integration.nat.laboratory import Laboratory
 from tests.integration.nat.networks import Host, Network
-from tests.integration.nat.port_mapping import ask_nat_pmp, run_port_mapping
+from tests.integration.nat.port_mapping import ask_nat_pmp, external_address, run_port_mapping
 from tests.integration.nat.probe import Reflector, reflector, round_trip_seconds, seen_from
 from tests.integration.nat.rules import Ipv6, NatKind
 from tests.requirements import require_program
@@ -170,6 +170,7 @@ def test_a_router_maps_a_port_on_request(
     require_program("miniupnpd")
     eve = laboratory.server("eve")
     with run_port_mapping(home, tmp_path):
+        assert ann.call(partial(external_address, str(home.gateway))) == str(home.external)
         port = ann.call(partial(ask_nat_pmp, str(home.gateway), 5000))
         with ann.call(partial(bound, 5000)) as own, eve.call(partial(bound, 0)) as sending:
             own.settimeout(1)

@@ -15,8 +15,8 @@ from tests.integration.direct.node_program import direct
 
 import p4
 from p4.adapters.tls_lane import TlsStreamLanes
-from p4.core.session.lanes import LaneKind
 from p4.node import node as node_module
+from p4.node.context import PeerContext
 from p4.node.lanes.bundle import LaneBundle
 
 __all__ = ["SECONDS", "bundle", "carry", "pair", "with_stream_lanes"]
@@ -28,8 +28,7 @@ BLOCK = bytes(range(251)) * 1031
 
 def with_stream_lanes(patch: pytest.MonkeyPatch) -> None:
     """Nodes have lanes over TLS, whether or not the assembly gives them any."""
-    made = node_module.PeerContext
-    patch.setattr(node_module, "PeerContext", partial(made, stream_lanes=TlsStreamLanes()))
+    patch.setattr(node_module, "PeerContext", partial(PeerContext, stream_lanes=TlsStreamLanes()))
 
 
 @asynccontextmanager
@@ -59,19 +58,18 @@ def bundle(node: p4.Node, name: str) -> LaneBundle:
 async def carry(
     one: p4.Node, two: p4.Node, size: int, *, at: dict[int, Callable[[], None]] | None = None
 ) -> None:
-    """Send so many bytes and see that the same arrive.
+    """Send so many bytes from one node to the other and see that the same arrive.
 
     Args:
-        at: what happens when so many bytes were written.
+        at: what happens when so many bytes were read.
     """
     sent, came = hashlib.sha256(), hashlib.sha256()
     events = sorted((at or {}).items())
 
     async def write() -> None:
-        async with one.peer("two").stream(SERVICE) as stream:
+        (peer,) = one.peers()
+        async with peer.stream(SERVICE) as stream:
             while stream.written < size:
-                while events and stream.written >= events[0][0]:
-                    events.pop(0)[1]()
                 piece = BLOCK[: size - stream.written]
                 sent.update(piece)
                 await stream.write(piece)
@@ -81,12 +79,9 @@ async def carry(
         async with stream:
             async for data in stream:
                 came.update(data)
+                while events and stream.position >= events[0][0]:
+                    events.pop(0)[1]()
 
     async with asyncio.timeout(SECONDS):
         await asyncio.gather(write(), read())
     assert sent.digest() == came.digest()
-
-
-def open_lanes(node: p4.Node, name: str, kind: LaneKind) -> int:
-    """How many lanes of a kind there are to a contact."""
-    return bundle(node, name).open_lanes(kind)

@@ -200,7 +200,8 @@ class LanePlanner:
                 self._enter(_Phase.REST, now)
         if any(self._open.values()) and now - self._active_at >= limits.LANE_IDLE_SECONDS:
             return self._end_all(now)
-        if self._waiting_since is None or now - self._waiting_since < limits.LANE_BACKLOG_SECONDS:
+        since = self._waiting_since
+        if not look.waited or since is None or now - since < limits.LANE_BACKLOG_SECONDS:
             return []
         if not look.theirs[1] and self._begin_stream_lane(now):
             return [Begin(LaneKind.STREAM)]
@@ -259,6 +260,8 @@ class LanePlanner:
 
     def _end_all(self, now: float) -> list[LaneEffect]:
         self._open = dict.fromkeys(self._open, 0)
+        if self._kept:
+            self._retry_at[LaneKind.PEER] = now  # they did help
         self._kept = 0
         self._enter(_Phase.REST, now)
         return [EndAll()]

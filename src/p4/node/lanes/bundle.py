@@ -86,9 +86,15 @@ class LaneBundle:
         self._waiters: list[asyncio.Future[None]] = []
         self._waited = False
         self._given = 0
-        self._confirmed = 0
+        self.confirmed = 0
+        """Bytes of DATA that the contact has confirmed on lanes, all together."""
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+
+    @property
+    def open_sessions(self) -> list[LaneSession]:
+        """The lanes that are open."""
+        return [lane for lane in self._roster if lane.open]
 
     def open_lanes(self, kind: LaneKind) -> int:
         """How many lanes of a kind are open."""
@@ -184,7 +190,7 @@ class LaneBundle:
 
     def lane_room(self, confirmed: int) -> None:
         """So many bytes have arrived at the other side of a lane."""
-        self._confirmed += confirmed
+        self.confirmed += confirmed
         self._wake()
 
     def lane_data(self, frame: Data) -> None:
@@ -245,7 +251,7 @@ class LaneBundle:
         waited, self._waited = self._waited, bool(self._waiters)
         queued = limits.LINK_HIGH_WATER_BYTES - self._link.data_room()
         theirs = [sum(lane.open and not lane.mine for lane in self._roster.of(kind)) for kind in LaneKind]
-        carried = self._confirmed + self._given - queued
+        carried = self.confirmed + self._given - queued
         self._feed(Look(waited, carried, self._link.round_trip, active, (theirs[0], theirs[1])))
         seconds = self._planner.look_seconds
         if seconds is not None and self._timer is None and not self._closed:

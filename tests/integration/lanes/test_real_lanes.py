@@ -1,0 +1,69 @@
+"""Two real nodes on this machine with real lanes: TLS over TCP, and further WebRTC connections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.integration.lanes.nodes import bundle, carry, pair, with_stream_lanes
+
+from p4.core import limits
+from p4.core.session.lanes import LaneKind
+
+SIZE = 60_000_000
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanes come quickly, and on a short path too: this machine has no other."""
+    with_stream_lanes(monkeypatch)
+    for name, value in {
+        "LANE_BACKLOG_SECONDS": 0.1,
+        "LANE_SETTLE_SECONDS": 0.1,
+        "LANE_MEASURE_SECONDS": 0.1,
+        "LANE_ROUND_TRIP_SECONDS": 0.0,
+        "LANE_GAIN": 0.0,
+    }.items():
+        monkeypatch.setattr(limits, name, value)
+
+
+async def test_bulk_goes_over_tls_where_the_contact_is_reached_by_tcp(tmp_path: Path) -> None:
+    async with pair(tmp_path, peer_lanes=False) as (one, two):
+        await carry(one, two, SIZE)
+        lanes = bundle(one, "two")
+        assert lanes.open_lanes(LaneKind.STREAM) == bundle(two, "one").open_lanes(LaneKind.STREAM) == 1
+        assert lanes.confirmed > SIZE // 2
+        await carry(two, one, SIZE)
+        assert bundle(two, "one").confirmed > SIZE // 2, "the same lane serves the other direction"
+        assert lanes.open_lanes(LaneKind.STREAM) == 1
+
+
+async def test_a_tls_lane_that_breaks_under_load_loses_nothing_and_ends_with_its_link(tmp_path: Path) -> None:
+    async with pair(tmp_path, peer_lanes=False) as (one, two):
+        broken = []
+
+        def break_lanes() -> None:
+            for lane in bundle(one, "two").open_sessions:
+                assert lane.carrier is not None
+                lane.carrier.close()  # the other end sees that it is over, this one only that it is silent
+                broken.append(lane)
+
+        def drop_link() -> None:
+            one.peer("two").drop()
+
+        await carry(one, two, SIZE, at={20_000_000: break_lanes, 40_000_000: drop_link})
+        assert broken
+
+
+@pytest.mark.parametrize("backend", ["wrtc", "aiortc"])
+async def test_further_webrtc_connections_carry_too(
+    tmp_path: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LANE_AMPLE_RATE", 1e12)
+    async with pair(tmp_path, backend, stream_lanes=False) as (one, two):
+        size = SIZE if backend == "wrtc" else SIZE // 6
+        await carry(one, two, size)
+        lanes = bundle(one, "two")
+        assert lanes.open_lanes(LaneKind.PEER) >= 1
+        assert lanes.confirmed > 0
+        assert lanes.open_lanes(LaneKind.STREAM) == 0

@@ -5,13 +5,13 @@ Times are printed (``-rP`` shows them) and only bounded loosely; `report` measur
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 from tests.integration.nat.events import EVENTS, Scene, scene
 from tests.integration.nat.world import World
 
 from p4.testing.tor_network import PrivateTorNetwork
+
+pytestmark = pytest.mark.timeout(600)
 
 LOOSE_SECONDS = 60.0
 """Nothing takes so long on a busy machine, unless it never ends."""
@@ -46,7 +46,7 @@ async def test_nothing_is_lost_event_by_event(world: World, event: str) -> None:
 
 
 async def test_nothing_is_lost_with_tor_alone(world: World, simulated_tor: PrivateTorNetwork) -> None:
-    await recovers(scene(world, partial(world.onion, simulated_tor)), "one roams", "router reboot")
+    await recovers(scene(world, lambda host: world.onion(simulated_tor)), "one roams", "router reboot")
 
 
 @pytest.mark.soak
@@ -54,4 +54,4 @@ async def test_nothing_is_lost_with_tor_alone(world: World, simulated_tor: Priva
 async def test_nothing_is_lost_with_tor_alone_event_by_event(
     world: World, simulated_tor: PrivateTorNetwork, event: str
 ) -> None:
-    await recovers(scene(world, partial(world.onion, simulated_tor)), *[event] * 3)
+    await recovers(scene(world, lambda host: world.onion(simulated_tor)), *[event] * 3)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.results import Results
-from bench.session import crowds, endurance, traffic
+from bench.session import crowds, endurance, lanes, traffic
 from bench.session.scale import FULL, SHORT, Scale
 
 PART_SECONDS = 300.0
@@ -57,6 +57,14 @@ TABLES = {
         {"bytes": "MB/s", "writer's CPU": "s/GB", "reader's CPU": "s/GB"},
         (traffic.raw_bulk, traffic.stream),
         baseline=("wrtc, 16 KiB", "wrtc, 60 KiB"),
+    ),
+    "lanes": Table(
+        "One stream over a lane of TLS and TCP",
+        "Durable as above. asyncio's TLS with messages of two sizes carries the same from memory to memory.",
+        "what",
+        {"bytes": "MB/s", "writer's CPU": "s/GB", "reader's CPU": "s/GB"},
+        (lanes.raw_tls, lanes.lane),
+        baseline=("asyncio TLS, 64 KiB", "asyncio TLS, 256 KiB"),
     ),
     "round trips": Table(
         "Round trips of 100 bytes",

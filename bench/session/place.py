@@ -38,6 +38,8 @@ class Place:
     """How far a stream was read."""
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     """Set whenever ``position`` has changed."""
+    lanes: bool = False
+    """Whether streams may have lanes (spec/lanes.md)."""
     sent: int = 0
     """Bytes of streams given to links, where they are counted."""
 
@@ -54,7 +56,13 @@ class Place:
 
     def options(self) -> NodeOptions:
         """Direct rendezvous on loopback, the fast library."""
-        return NodeOptions(transport=Transport.DIRECT, ice=IceSettings(stun=()), link_backend="wrtc")
+        return NodeOptions(
+            transport=Transport.DIRECT,
+            ice=IceSettings(stun=()),
+            link_backend="wrtc",
+            peer_lanes=self.lanes,
+            stream_lanes=self.lanes,
+        )
 
 
 class Stopwatch:

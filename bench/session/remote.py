@@ -160,12 +160,19 @@ async def running(directory: Path, *names: str) -> AsyncIterator[tuple[Remote, .
 
 
 @contextlib.asynccontextmanager
-async def connected_pair(directory: Path) -> AsyncIterator[tuple[Remote, Remote]]:
-    """Two workers with a node each, a link between them, and everything granted to each other."""
+async def connected_pair(directory: Path, *, lanes: bool = False) -> AsyncIterator[tuple[Remote, Remote]]:
+    """Two workers with a node each, a link between them, and everything granted to each other.
+
+    Args:
+        lanes: streams may have lanes beside the link.
+    """
     async with running(directory, "writer", "reader") as (writer, reader):
         async with asyncio.timeout(START_SECONDS):
             # The lower id dials at once.
-            invites = [await writer.ask("start", low=True), await reader.ask("start", low=False)]
+            invites = [
+                await writer.ask("start", low=True, lanes=lanes),
+                await reader.ask("start", low=False, lanes=lanes),
+            ]
             for remote, invite in zip((reader, writer), invites, strict=True):
                 await remote.ask("add", invite=invite["invite"])
             for remote in (writer, reader):

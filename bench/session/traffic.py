@@ -45,7 +45,7 @@ async def messages(directory: Path, scale: Scale) -> Values:
                 sending = [source.begin(how, count=count, **arguments) for source, _ in ways]
                 received, sent = await asyncio.gather(*receiving), await asyncio.gather(*sending)
                 values[row] = {
-                    "messages": min(map(_rate, sent, received, [count] * len(ways))),
+                    "messages": min(map(rate, sent, received, [count] * len(ways))),
                     "sender's CPU": sent[0]["cpu"] / count * 1e6,
                     "receiver's CPU": received[0]["cpu"] / count * 1e6,
                 }
@@ -76,7 +76,7 @@ async def stream(directory: Path, scale: Scale) -> Values:
         size = written["bytes"]
         return {
             "P4 stream": {
-                "bytes": _rate(written, read, size) / 1e6,
+                "bytes": rate(written, read, size) / 1e6,
                 "writer's CPU": written["cpu"] / size * 1e9,
                 "reader's CPU": read["cpu"] / size * 1e9,
             }
@@ -114,7 +114,7 @@ async def _raw(scale: Scale, bulk_bytes: int = 16 * 1024) -> dict[str, float]:
         return await pairs.run("wrtc", settings)
 
 
-def _rate(sent: dict[str, Any], received: dict[str, Any], amount: float) -> float:
+def rate(sent: dict[str, Any], received: dict[str, Any], amount: float) -> float:
     """From the first that was handed over to the news of the last at the slower of the two."""
     return float(amount / (max(sent["ended"], received["ended"]) - sent["began"]))
 

@@ -30,8 +30,9 @@ from p4.core.invite import Invite
 Action = Callable[..., Awaitable[Any]]
 
 
-async def start(place: Place, low: bool | None = None) -> dict[str, Any]:
+async def start(place: Place, low: bool | None = None, lanes: bool = False) -> dict[str, Any]:
     """Start the node; a new identity is made so that its id is in the lower or the higher half."""
+    place.lanes = lanes
     if low is not None:
         state = StateDirectory(place.directory)
         state.prepare()

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.session.place import MESSAGE_BYTES, SERVICE, Place, Stopwatch
 from p4.core import limits
+from p4.core.session.lanes import LaneKind
 from p4.node.link_session import LinkSession
 from p4.node.streams import Stream
 
@@ -30,6 +31,15 @@ async def write(place: Place, name: str, seconds: float = 0.0, size: int = 0) ->
     await stream.close_writing()
     await stream.wait_done()
     return {"bytes": stream.written, "sent": place.sent, **watch.read()}
+
+
+async def write_until_lane(place: Place, name: str) -> None:
+    """Write a stream until there is a lane over TCP, and end it well."""
+    stream = await place.peer.stream(SERVICE, name)
+    while not place.peer.relation.lanes[LaneKind.STREAM]:
+        await stream.write(BLOCK)
+    await stream.close_writing()
+    await stream.wait_done()
 
 
 async def write_on(place: Place, name: str, seconds: float) -> int:
@@ -132,4 +142,14 @@ async def _accept(place: Place) -> None:
         place.accepted[stream.name].set_result(stream)
 
 
-ACTIONS = (write, write_on, read, read_slowly, position, count_sent, echo_stream, stream_trips)
+ACTIONS = (
+    write,
+    write_until_lane,
+    write_on,
+    read,
+    read_slowly,
+    position,
+    count_sent,
+    echo_stream,
+    stream_trips,
+)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from p4.core.session.frames import Frame, encode
 from p4.core.session.lane_frames import LaneAnswer, LaneAsk, LaneEnd, LaneListen, LaneOffer
+from p4.core.session.lanes import LaneKind
 from p4.core.session.messages.events import (
     ConsumedByPeer,
     Delivered,
@@ -113,6 +114,12 @@ class Relation:
     async def path(self) -> LinkPath | None:
         """Which way the link in service goes; None without one."""
         return await self._link.path() if self._link else None
+
+    @property
+    def lanes(self) -> dict[LaneKind, int]:
+        """Open lanes of each kind beside the link."""
+        transport = self._transport
+        return {kind: transport.lanes.open_lanes(kind) if transport else 0 for kind in LaneKind}
 
     @property
     def grants(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
@@ -149,6 +150,39 @@ async def read_some(reader: asyncio.StreamReader) -> bytes:
         return await reader.read(1)
     except OSError:
         return b""
+
+
+async def test_a_token_that_comes_with_the_end_of_the_handshake_opens_the_lane(lanes: TlsStreamLanes) -> None:
+    told = Told()
+    listener, invitation = await lanes.listen(TOKEN, told)
+    reader, writer = await asyncio.open_connection(*where(invitation))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    connection = client_context().wrap_bio(incoming, outgoing)
+    while True:
+        try:
+            connection.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            if outgoing.pending:
+                writer.write(outgoing.read())
+            incoming.write(await asyncio.wait_for(reader.read(65536), SECONDS))
+    connection.write(TOKEN)
+    writer.write(outgoing.read())  # both in one packet
+    await asyncio.wait_for(told.ready.wait(), SECONDS)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    frame = encode_data(1, 0, [b"hello"])
+    listener.send(frame)
+    came = b""
+    while len(came) < 4 + 9 + 4 + len(frame):
+        incoming.write(await asyncio.wait_for(reader.read(65536), SECONDS))
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while piece := connection.read(65536):
+                came += piece
+    assert came.endswith(frame)
+    assert not told.closed.is_set()
+    writer.close()
+    listener.close()
 
 
 async def test_somebody_else_with_another_certificate_never_sees_the_token(lanes: TlsStreamLanes) -> None:

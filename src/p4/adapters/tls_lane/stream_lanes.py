@@ -140,6 +140,7 @@ class _Listener:
         self._tasks: set[asyncio.Task[None]] = set()
         self._strangers = asyncio.Semaphore(limits.LANE_STRANGERS)
         self._greeted: list[FrameConnection] = []
+        self._greetings: dict[FrameConnection, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._admitted: FrameConnection | None = None
         self._closed = False
@@ -194,6 +195,7 @@ class _Listener:
                 self._greeted.append(connection)
                 task = loop.create_task(self._greet(connection, connected))
                 self._tasks.add(task)
+                self._greetings[connection] = task
                 task.add_done_callback(partial(self._end_greeting, connection, connected))
 
     async def _greet(self, connection: FrameConnection, connected: socket.socket) -> None:
@@ -212,6 +214,7 @@ class _Listener:
         self, connection: FrameConnection, connected: socket.socket, task: asyncio.Task[None]
     ) -> None:
         self._tasks.discard(task)
+        self._greetings.pop(connection, None)
         self._strangers.release()
         if connection is not self._admitted:
             connection.close()
@@ -233,8 +236,11 @@ class _Listener:
     def _stop_listening(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        # The token may arrive with the end of the handshake, which is then still waited for.
+        spared = self._greetings.get(self._admitted) if self._admitted is not None else None
         for task in self._tasks:
-            task.cancel()
+            if task is not spared:
+                task.cancel()
         for listening in self._sockets:
             listening.close()
         self._sockets.clear()

@@ -123,8 +123,8 @@ def test_imports_go_one_way() -> None:
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("core/limits.py", "import time"),
-        ("core/limits.py", "import p4.ports"),
+        ("core/limits/links.py", "import time"),
+        ("core/limits/links.py", "import p4.ports"),
         ("node/events.py", "import p4.adapters.clock"),
         ("adapters/store/__init__.py", "import p4.adapters.webrtc"),
         ("testing/__init__.py", "import p4.cli"),

@@ -138,6 +138,8 @@ class Attempts:
     async def _dial(self, effect: Dial) -> None:
         context, generation = self._context, effect.generation
         session = self._session(generation, direct=effect.direct)
+        if effect.beside:
+            session.awaited = context.presence.new_addresses
         negotiated = await make_offer(
             session,
             self._streams.ways(fresh=effect.fresh),

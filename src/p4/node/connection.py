@@ -188,11 +188,23 @@ class Connection:
         """Dialling has just become possible or more promising."""
         self.feed(Wake())
 
+    def leave(self, addresses: frozenset[str]) -> None:
+        """Our addresses are these now: a link over others is over."""
+        for generation in (self._machine.attempt, self._machine.live):
+            session = self._attempts.session(generation)
+            if session is not None and session.stranded(addresses):
+                session.fail("this device has left the network that it went over")
+
+    def suspect(self) -> None:
+        """The path may be gone: find out quickly."""
+        if session := self._attempts.session(self._machine.live):
+            session.suspect(limits.PATH_PROBE_SECONDS)
+
     def path_changed(self) -> None:
         """Our addresses or routes changed, or this machine stood still."""
+        self._streams.doubt()
+        self.suspect()
         self.feed(PathChanged())
-        if session := self._attempts.session(self._machine.live):
-            session.suspect()
 
     def seen_nearby(self, addresses: tuple[RendezvousAddress, ...]) -> None:
         """The local network tells where the contact is; empty: not there any more."""

@@ -26,9 +26,10 @@ class Description:
         """The far end's description is known to the library."""
         self._added = 0
 
-    async def offer(self, label: str, found: Callable[[str], None] | None) -> str:
+    async def offer(self, label: str, found: Callable[[str], None] | None, awaited: frozenset[str]) -> str:
         """See `p4.ports.Link.offer`."""
-        return keep_candidates(await self._link.offer(label, self._only_wanted(found)), self._wanted)
+        ours = await self._link.offer(label, self._only_wanted(found), awaited=awaited)
+        return keep_candidates(ours, self._wanted)
 
     async def answer(self, sdp: str, found: Callable[[str], None] | None) -> str:
         """See `p4.ports.Link.answer`."""

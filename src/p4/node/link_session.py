@@ -77,6 +77,8 @@ class LinkSession:
         self.generation = generation
         self.session_id = ""
         """Of its negotiation, to be set as soon as that is known."""
+        self.awaited: frozenset[str] = frozenset()
+        """See `p4.ports.Link.offer`."""
         self.proof: LinkProof | None = None
         """To be set before the link can open, if both sides announced version 2."""
         self.announcement: Announcement | None = None
@@ -107,7 +109,7 @@ class LinkSession:
     async def offer(self, found: Callable[[str], None] | None) -> str:
         """Our offer (SDP); see `p4.ports.Link.offer`. Raises LinkError."""
         self._offerer = True
-        return await self.description.offer(CHAT, found)
+        return await self.description.offer(CHAT, found, self.awaited)
 
     # -- life -----------------------------------------------------------------------------------------
 
@@ -145,10 +147,14 @@ class LinkSession:
         early, self._early = self._early, []
         self._guarded(self._take_early, early)
 
-    def suspect(self) -> None:
-        """Another sign says that the contact may be gone: find out quickly."""
+    def stranded(self, addresses: frozenset[str]) -> bool:
+        """See `p4.ports.Link.stranded`."""
+        return self._link.stranded(addresses)
+
+    def suspect(self, patience: float = limits.PROBE_SECONDS) -> None:
+        """Another sign says that the contact may be gone: find out within so many seconds."""
         if self._liveness and not self._closed:
-            self._liveness.suspect()
+            self._liveness.suspect(patience)
 
     def close(self, goodbye: ByeReason | None = None) -> None:
         """End it now, telling a version 2 contact why (it then lingers for ``limits.GOODBYE_SECONDS``)."""

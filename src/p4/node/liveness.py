@@ -66,9 +66,9 @@ class Liveness:
         """A pong arrived."""
         self._heartbeat.pong(token, self._clock.monotonic())
 
-    def suspect(self) -> None:
-        """Another sign says that the far end may be gone: find out quickly."""
-        self._heartbeat.suspect(self._clock.monotonic())
+    def suspect(self, patience: float) -> None:
+        """Another sign says that the far end may be gone: find out within so many seconds."""
+        self._heartbeat.suspect(self._clock.monotonic(), patience)
         if self._ping():
             self._watch()
 

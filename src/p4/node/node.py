@@ -113,7 +113,8 @@ class BaseNode(ABC):
             await asyncio.gather(starting, return_exceptions=True)
             raise
         self._invite = Invite(parts.identity.public_key, address)
-        self._surroundings = Surroundings(parts, self._roster, self._background)
+        assert self._backend is not None  # noqa: S101 - loaded above
+        self._surroundings = Surroundings(parts, self._roster, self._backend, self._background)
         await self._surroundings.start(self._listener.accept)
         self._wake_all()
 

@@ -349,6 +349,14 @@ class Peer:
         """Dialling has just become possible or more promising."""
         self._connection.wake()
 
+    def leave(self, addresses: frozenset[str]) -> None:
+        """Our addresses are these now: a link over others is over."""
+        self._connection.leave(addresses)
+
+    def suspect(self) -> None:
+        """The path to the contact may be gone: find out quickly."""
+        self._connection.suspect()
+
     def path_changed(self) -> None:
         """Our addresses or routes changed, or this machine stood still."""
         self._connection.path_changed()

@@ -7,6 +7,7 @@ import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
 
+from p4.core import limits
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.policy import Policy
 from p4.core.reach import Reach
@@ -54,6 +55,9 @@ class Presence:
         self._changed: Callable[[NetworkChange], None] = lambda change: None
         self._announce: Callable[[], None] = lambda: None
         self._settling: asyncio.TimerHandle | None = None
+        self._addresses: frozenset[str] = frozenset()
+        self._new: frozenset[str] = frozenset()
+        self._new_until = 0.0
 
     @property
     def port(self) -> int:
@@ -64,6 +68,12 @@ class Presence:
     def addresses(self) -> frozenset[str]:
         """Addresses of this machine, as far as they are watched."""
         return self._monitor.addresses if self._monitor else frozenset()
+
+    @property
+    def new_addresses(self) -> frozenset[str]:
+        """Those that this machine has got so recently that a link library may not know them."""
+        now = asyncio.get_running_loop().time()
+        return self._new if now < self._new_until else frozenset()
 
     @property
     def mappings(self) -> frozenset[Mapping]:
@@ -87,6 +97,7 @@ class Presence:
         self._changed, self._announce = changed, announce
         if self._monitor:
             self._monitor.start(self._network_changed)
+            self._addresses = self._monitor.addresses
         if self._doorway:
             self._port = await self._doorway.start(accept)
         if self._mapper and self._port:
@@ -121,6 +132,10 @@ class Presence:
 
     def _network_changed(self, change: NetworkChange) -> None:
         _log.debug("the network changed: %s", change)
+        now = asyncio.get_running_loop().time()
+        if fresh := change.addresses - self._addresses:
+            self._new, self._new_until = fresh, now + limits.NEW_ADDRESS_SECONDS
+        self._addresses = change.addresses
         if self._mapper:
             self._mapper.network_changed()
         self._changed(change)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from p4.core import limits
-from p4.core.address import RendezvousAddress
+from p4.core.address import RendezvousAddress, Transport
 from p4.core.contacts import Contact
 from p4.core.signaling import Announcement, Ping, Pong
 from p4.errors import P4Error, SignalingError
@@ -67,6 +67,7 @@ class SignalingStreams:
         self._conversations: list[Conversation] = []
         self._surest: set[Conversation] = set()
         """Those to or from the address of an invite, which stays the same wherever the contact goes."""
+        self._doubted_at = float("-inf")
         self._keeper: asyncio.Task[None] | None = None
         self._pinger: asyncio.Task[None] | None = None
 
@@ -92,7 +93,9 @@ class SignalingStreams:
         ]
         ways += [Way(str(e), partial(self._open_endpoint, e)) for e in self._endpoints()]
         head_start = limits.ROUNDABOUT_SECONDS if ways else 0.0
-        if any(conversation in self._surest for conversation in open_now):
+        if self._invite_is_near():
+            head_start = 0.0
+        elif any(conversation in self._surest for conversation in open_now) and not self._in_doubt:
             head_start = limits.WARM_HEAD_START_SECONDS
         return [*ways, Way("the invite's address", partial(self.open, fresh=fresh), head_start)]
 
@@ -106,6 +109,18 @@ class SignalingStreams:
         stream = await self._dial_endpoint(endpoint)
         veiled = VeiledStream(stream, self._authenticator.unveil, self._contact().public_key)
         return self._add(veiled, dialled=True)
+
+    def doubt(self) -> None:
+        """Our network changed: open streams may be dead without a word."""
+        self._doubted_at = asyncio.get_running_loop().time()
+
+    @property
+    def _in_doubt(self) -> bool:
+        return asyncio.get_running_loop().time() < self._doubted_at + limits.WARM_REPLY_SECONDS
+
+    def _invite_is_near(self) -> bool:
+        """Whether dialling the address of the invite costs no more than any other."""
+        return self._contact().rendezvous.transport is Transport.DIRECT
 
     def carry(self, stream: SignalStream) -> None:
         """The link in service carries signaling, too."""

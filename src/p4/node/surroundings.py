@@ -11,7 +11,7 @@ from p4.node.background import BackgroundTasks
 from p4.node.lan import LanContact, LanPresence
 from p4.node.parts import NodeParts
 from p4.node.roster import Roster
-from p4.ports import SignalStream
+from p4.ports import LinkBackend, SignalStream
 from p4.ports.monitor import NetworkChange
 
 __all__ = ["Surroundings"]
@@ -24,11 +24,15 @@ class Surroundings:
         background: where Tor is told of changes.
     """
 
-    def __init__(self, parts: NodeParts, roster: Roster, background: BackgroundTasks) -> None:
+    def __init__(
+        self, parts: NodeParts, roster: Roster, backend: LinkBackend, background: BackgroundTasks
+    ) -> None:
         self._parts = parts
+        self._backend = backend
         self._roster = roster
         self._background = background
         self._closed = False
+        self._addresses: frozenset[str] = frozenset()
         self._lan: LanPresence | None = None
         if parts.presence.lan is not None:
             self._lan = LanPresence(
@@ -45,6 +49,7 @@ class Surroundings:
         """Listen and watch; ``accept`` is given each stream that arrives straight at this machine."""
         presence = self._parts.presence
         await presence.start(accept, changed=self._network_changed, announce=self._announce)
+        self._addresses = presence.addresses
         if self._lan:
             await self._lan.start(presence.port)
 
@@ -80,8 +85,17 @@ class Surroundings:
             self._background.spawn(rendezvous.network_changed())
         if self._lan:
             self._lan.network_changed()
-        if change.addresses:
-            for peer in self._roster:
+        peers = list(self._roster)
+        for peer in peers:
+            peer.leave(change.addresses)
+        self._backend.network_changed()
+        # What has only lost addresses keeps the paths that went over the others.
+        mere_loss = change.addresses < self._addresses and not change.resumed
+        self._addresses = change.addresses
+        for peer in peers if change.addresses else []:
+            if mere_loss:
+                peer.suspect()
+            else:
                 peer.path_changed()
 
     def _announce(self) -> None:

@@ -32,13 +32,15 @@ class Trickle:
         self._found: list[str] = []
         self._done = False
         self._given: dict[Conversation, int] = {}
-        """How many candidates a stream has got; one more with the word that these were all."""
+        """How many candidates a stream has got."""
+        self._told: set[Conversation] = set()
+        """The streams that know that these were all, as far as can be said."""
         self._may_send = False
         self._closed = False
         self._task: asyncio.Task[None] | None = None
 
     def found(self, candidate: str) -> None:
-        """The link library found a candidate; the empty string says that there are no more."""
+        """The link library found a candidate; the empty string says that no more are expected."""
         if candidate and len(self._found) < limits.NEGOTIATION_CANDIDATES:
             self._found.append(candidate)
         self._done = self._done or not candidate
@@ -61,8 +63,9 @@ class Trickle:
             self._task = asyncio.ensure_future(self._send())
 
     def _behind(self) -> list[Conversation]:
-        total = len(self._found) + self._done
-        return [c for c in self._streams() if not c.ended and self._given.get(c, 0) < total]
+        total = len(self._found)
+        streams = [c for c in self._streams() if not c.ended]
+        return [c for c in streams if self._given.get(c, 0) < total or (self._done and c not in self._told)]
 
     async def _send(self) -> None:
         while behind := self._behind():
@@ -72,7 +75,9 @@ class Trickle:
                 first = self._given.get(conversation, 0)
                 batch = self._found[first : first + _BATCH]
                 done = self._done and first + len(batch) == len(self._found)
-                self._given[conversation] = first + len(batch) + done
+                self._given[conversation] = first + len(batch)
+                if done:
+                    self._told.add(conversation)
                 try:
                     await conversation.send(Candidates(self._session_id, tuple(batch), done), sealed=True)
                 except P4Error as error:

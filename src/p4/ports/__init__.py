@@ -211,12 +211,20 @@ class Link(Protocol):
     arrive through the sink given to `LinkBackend.create`, on the loop's thread, in order.
     """
 
-    async def offer(self, label: str, found: Callable[[str], None] | None = None) -> str:
+    async def offer(
+        self,
+        label: str,
+        found: Callable[[str], None] | None = None,
+        *,
+        awaited: frozenset[str] = frozenset(),
+    ) -> str:
         """Create the first data channel (reliable, ordered, announced in-band) and give our offer.
 
         Args:
+            awaited: addresses that this machine has got just now: the offer waits up to
+                ``limits.NEW_ADDRESS_SECONDS`` until the library knows one of them.
             found: called with each candidate (the value of an SDP attribute, RFC 8839) that is found after
-                this has returned, and with the empty string when there are no more. None: all candidates
+                this has returned, and with the empty string when no more are expected. None: all candidates
                 shall be in the description.
 
         Returns:
@@ -239,6 +247,13 @@ class Link(Protocol):
 
         Raises:
             LinkError: code ``bad-sdp``.
+        """
+
+    def stranded(self, addresses: frozenset[str]) -> bool:
+        """Whether every address of this machine that it was made with is gone, and so its path.
+
+        Args:
+            addresses: those that the machine has now.
         """
 
     async def add_candidate(self, candidate: str) -> None:
@@ -293,6 +308,9 @@ class LinkBackend(Protocol):
 
     def create(self, ice: IceSettings, sink: Callable[[LinkEvent], None]) -> Link:
         """A new link that has not begun. Credentials of TURN servers are derived anew here."""
+
+    def network_changed(self) -> None:
+        """The addresses of this machine are other ones; whatever is remembered of them is void."""
 
     async def close(self) -> None:
         """Wait (briefly) for links still closing in the background."""

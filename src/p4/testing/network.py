@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.contacts import ContactBook
 from p4.testing.memory_store import MemoryDisk, MemoryStore
-from p4.testing.simulated_link import LinkRegistry, SimulatedLink, SimulatedLinkBackend
+from p4.testing.simulated_backend import SimulatedLinkBackend
+from p4.testing.simulated_link import LinkRegistry, SimulatedLink
 from p4.testing.simulated_signaling import (
     SignalingSwitch,
     SimulatedRendezvous,

@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from p4.core import limits
-from p4.core.ice import IceSettings
 from p4.errors import LinkError
-from p4.ports import ChannelOpened, Link, LinkClosed, LinkEvent, LinkMessage, LinkPath
+from p4.ports import ChannelOpened, LinkClosed, LinkEvent, LinkMessage, LinkPath
 from p4.testing.loose_lane import LooseLane
 from p4.testing.simulated_path import simulated_path
 from p4.testing.simulated_sdp import Credentials
 from p4.testing.world import Lane, Process, World
 
-__all__ = ["LinkRegistry", "SimulatedLink", "SimulatedLinkBackend"]
+__all__ = ["LinkRegistry", "SimulatedLink"]
 
 BUFFER_FULL_BYTES = 16 * 1024 * 1024
 """Queued bytes at which ``send`` fails, as wrtc does."""
@@ -118,9 +117,15 @@ class SimulatedLink:
         self._sent = 0
         self._timers: list[asyncio.TimerHandle] = []
 
-    async def offer(self, label: str, found: Callable[[str], None] | None = None) -> str:
+    async def offer(
+        self,
+        label: str,
+        found: Callable[[str], None] | None = None,
+        *,
+        awaited: frozenset[str] = frozenset(),
+    ) -> str:
         """Name the first channel and give our offer, with every candidate in it."""
-        del found
+        del found, awaited
         self._label = label
         await self._gather()
         return self.credentials.to_sdp("actpass")
@@ -132,6 +137,10 @@ class SimulatedLink:
         await self._gather()
         self._give_up_later()
         return self.credentials.to_sdp("active")
+
+    def stranded(self, addresses: frozenset[str]) -> bool:
+        """A simulated path hangs on no address."""
+        return False
 
     async def add_candidate(self, candidate: str) -> None:
         """A simulated path needs none."""
@@ -376,23 +385,3 @@ class SimulatedLink:
 
 def _size(data: str | bytes) -> int:
     return len(data.encode()) if isinstance(data, str) else len(data)
-
-
-class SimulatedLinkBackend:
-    """Makes simulated links for one process; implements `p4.ports.LinkBackend`."""
-
-    def __init__(self, process: Process, registry: LinkRegistry) -> None:
-        self._process = process
-        self._registry = registry
-
-    @property
-    def name(self) -> str:
-        """Always ``simulated``."""
-        return "simulated"
-
-    def create(self, ice: IceSettings, sink: Callable[[LinkEvent], None]) -> Link:
-        """A new link that has not begun."""
-        return SimulatedLink(self._process, self._registry, sink)
-
-    async def close(self) -> None:
-        """Nothing is left over to wait for."""

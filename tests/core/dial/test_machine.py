@@ -199,7 +199,7 @@ def test_an_offer_sealed_after_the_answer_means_that_the_contact_gave_it_up() ->
 
 def test_after_a_change_of_path_a_new_link_is_made_beside_the_one_in_service() -> None:
     m = live()
-    assert m.handle(PathChanged(), NOW) == [Dial(2, fresh=False)]
+    assert m.handle(PathChanged(), NOW) == [Dial(2, fresh=False, beside=True)]
     assert m.live == 1
     m.handle(OfferSent(2), NOW)
     m.handle(AnswerReceived(2, 2, "one"), NOW)
@@ -214,7 +214,7 @@ def test_a_change_of_path_voids_the_attempt_in_progress() -> None:
 def test_what_was_answered_before_a_change_of_path_is_offered_anew() -> None:
     m = live()
     m.handle(offer(7), NOW)
-    assert m.handle(PathChanged(), NOW) == [Abandon(2), Dial(3, fresh=False)]
+    assert m.handle(PathChanged(), NOW) == [Abandon(2), Dial(3, fresh=False, beside=True)]
 
 
 def test_a_held_offer_is_answered_after_a_change_of_path() -> None:
@@ -237,11 +237,18 @@ def test_a_failed_renewal_leaves_the_link_in_service_alone() -> None:
 
 def test_a_link_over_a_relay_is_improved_by_a_direct_one_only() -> None:
     m = live()
-    assert m.handle(Improve(), NOW) == [Dial(2, fresh=False, direct=True)]
+    assert m.handle(Improve(), NOW) == [Dial(2, fresh=False, direct=True, beside=True)]
     assert m.handle(Improve(), NOW) == []
+    m.handle(OfferSent(2), NOW)
     assert m.handle(LinkLost(1, "gone"), NOW) == []
     m.handle(AttemptFailed(2, "no direct path"), NOW)
     assert m.handle(TimePassed(), NOW + 60) == [Dial(3, fresh=True)]
+
+
+def test_what_was_begun_without_hurry_begins_anew_when_the_link_is_lost() -> None:
+    m = live()
+    m.handle(PathChanged(), NOW)
+    assert m.handle(LinkLost(1, "gone"), NOW) == [Abandon(2), Dial(3, fresh=False)]
 
 
 def test_without_a_link_there_is_nothing_to_improve() -> None:

@@ -27,6 +27,11 @@ _HAPPY_EYEBALLS_SECONDS = 0.25
 _BACKLOG = 128
 """Connections the kernel may hold until we accept them."""
 
+_JOIN_SECONDS, _JOINED = 0.6, 4
+"""A connection that is not answered is joined by further ones, at this interval, so many at a time.
+
+The kernel repeats a lost SYN ever more rarely, after 1, 3 and 7 s; a path that comes back shall not wait."""
+
 _KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 """Seconds of silence, seconds between probes, number of probes; macOS calls the first TCP_KEEPALIVE."""
 
@@ -96,15 +101,9 @@ class DirectRendezvous:
             RendezvousError: ``timeout``, ``refused``, ``name-not-found``, ``no-route`` or ``dial-failed``.
         """
         target = _join(address.host, address.port)
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
-                transport, stream = await loop.create_connection(
-                    lambda: LineStream(f"outbound, direct, {target}"),
-                    address.host,
-                    address.port,
-                    happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS,
-                )
+                transport, stream = await _connect(address.host, address.port, target)
         except TimeoutError as error:
             raise RendezvousError(
                 f"{target} did not answer within {timeout:g} seconds. The peer may be switched off, or a "
@@ -215,6 +214,43 @@ def _prepare_socket(transport: asyncio.BaseTransport) -> None:
         if (option := getattr(socket, name, None)) is not None:
             with suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+async def _connect(host: str, port: int, target: str) -> tuple[asyncio.Transport, LineStream]:
+    """The first of several connections that is answered. Raises OSError if one is refused or impossible."""
+    loop = asyncio.get_running_loop()
+    attempts: list[asyncio.Task[tuple[asyncio.Transport, LineStream]]] = []
+    try:
+        while True:
+            if len(attempts) == _JOINED:
+                oldest = attempts.pop(0)
+                oldest.add_done_callback(_close_late)
+                oldest.cancel()
+            attempts.append(
+                loop.create_task(
+                    loop.create_connection(
+                        lambda: LineStream(f"outbound, direct, {target}"),
+                        host,
+                        port,
+                        happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS,
+                    )
+                )
+            )
+            done, _ = await asyncio.wait(attempts, timeout=_JOIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                winner = min(done, key=lambda attempt: attempt.exception() is not None)
+                attempts.remove(winner)
+                return winner.result()
+    finally:
+        for attempt in attempts:
+            attempt.add_done_callback(_close_late)
+            attempt.cancel()
+
+
+def _close_late(attempt: asyncio.Task[tuple[asyncio.Transport, LineStream]]) -> None:
+    """A connection that nobody waits for any more: closed if it came about, forgotten if it failed."""
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result()[0].abort()
 
 
 def _is_wildcard(host: str) -> bool:

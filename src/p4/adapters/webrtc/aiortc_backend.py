@@ -30,7 +30,13 @@ from p4.adapters.webrtc.aiortc_gathering import TurnLogin, gather_through
 from p4.adapters.webrtc.aiortc_path import selected_path
 from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, DataChannel
 from p4.adapters.webrtc.patience import GatheringPatience
-from p4.adapters.webrtc.sdp import complete_description, usable_candidate, usable_description
+from p4.adapters.webrtc.sdp import (
+    addresses_of,
+    candidates_of,
+    complete_description,
+    usable_candidate,
+    usable_description,
+)
 from p4.core import limits
 from p4.core.ice import IceSettings, parse_stun_url
 from p4.errors import LinkError
@@ -77,6 +83,9 @@ class AiortcBackend(LinkBackend):
             logins.append((turn.address, username, password))
         return AiortcLink(ice, logins, self._close_later, self._patience, sink)
 
+    def network_changed(self) -> None:
+        """See `p4.ports.LinkBackend.network_changed`; nothing is remembered."""
+
     async def close(self) -> None:
         """See `p4.ports.LinkBackend.close`. What takes longer than half a second is cancelled."""
         if self._closing:
@@ -116,9 +125,15 @@ class AiortcLink(ChannelLink):
         self._patience = patience
         self._connection: aiortc.RTCPeerConnection | None = None
 
-    async def offer(self, label: str, found: Callable[[str], None] | None = None) -> str:
-        """See `p4.ports.Link.offer`. aiortc gathers everything first, so nothing follows."""
-        del found
+    async def offer(
+        self,
+        label: str,
+        found: Callable[[str], None] | None = None,
+        *,
+        awaited: frozenset[str] = frozenset(),
+    ) -> str:
+        """See `p4.ports.Link.offer`. aiortc gathers everything first, and always anew: nothing follows."""
+        del found, awaited
         with _mapping("gathering-failed", "The offer could not be made"):
             self._connect()
             self.open_channel(label)
@@ -139,6 +154,14 @@ class AiortcLink(ChannelLink):
         answer_sdp = usable_description(answer_sdp, "answer")
         with _mapping("bad-sdp", "The other side's answer cannot be used"):
             await self._live().setRemoteDescription(aiortc.RTCSessionDescription(answer_sdp, "answer"))
+
+    def stranded(self, addresses: frozenset[str]) -> bool:
+        """See `p4.ports.Link.stranded`."""
+        connection = self._connection
+        if connection is None or connection.localDescription is None:
+            return False
+        own = addresses_of(candidates_of(connection.localDescription.sdp))
+        return bool(own) and not own & addresses
 
     async def add_candidate(self, candidate: str) -> None:
         """See `p4.ports.Link.add_candidate`."""

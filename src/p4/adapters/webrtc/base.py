@@ -192,8 +192,7 @@ class ChannelLink(Link):
     def _finish(self) -> None:
         self._over = True
         self._open.clear()
-        for kept in self._channels.values():
-            kept.early.clear()
+        self._channels.clear()
         if not self._ended.done():
             self._ended.set_result(None)
         for label in list(self._draining):

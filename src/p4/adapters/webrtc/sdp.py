@@ -12,7 +12,14 @@ import re
 
 from p4.errors import LinkError
 
-__all__ = ["CANDIDATES", "candidates_of", "complete_description", "usable_candidate", "usable_description"]
+__all__ = [
+    "CANDIDATES",
+    "addresses_of",
+    "candidates_of",
+    "complete_description",
+    "usable_candidate",
+    "usable_description",
+]
 
 CANDIDATES = 100
 """Most candidates in a description. Each is an address that we shall send packets to."""
@@ -60,6 +67,12 @@ def usable_description(sdp: str, kind: str) -> str:
 def candidates_of(sdp: str) -> set[str]:
     """The candidates in a description, as values of their attributes: ``candidate:…``."""
     return {line[2:] for line in sdp.splitlines() if line.startswith("a=candidate:")}
+
+
+def addresses_of(candidates: set[str]) -> set[str]:
+    """The addresses of this machine among our candidates, in canonical form."""
+    hosts = (candidate.split() for candidate in candidates)
+    return {str(ipaddress.ip_address(words[4])) for words in hosts if words[7:8] == ["host"]}
 
 
 def usable_candidate(candidate: str) -> bool:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -30,6 +31,7 @@ from p4.adapters.webrtc.base import CLOSED_BY_PEER, PATH_LOST, ChannelLink, Data
 from p4.adapters.webrtc.loopback import loopback_needed
 from p4.adapters.webrtc.patience import GatheringPatience
 from p4.adapters.webrtc.sdp import (
+    addresses_of,
     candidates_of,
     complete_description,
     usable_candidate,
@@ -92,6 +94,14 @@ class WrtcBackend(LinkBackend):
             relay_only=ice.relay_only,
         )
 
+    def network_changed(self) -> None:
+        """See `p4.ports.LinkBackend.network_changed`.
+
+        libwebrtc looks for networks when the first connection begins, and then every 2 s. With the last one
+        the list goes, so that the next begins with the networks of now.
+        """
+        gc.collect()
+
     async def close(self) -> None:
         """Nothing is left to wait for: wrtc closes at once."""
 
@@ -152,13 +162,21 @@ class WrtcLink(ChannelLink):
         self._found: Callable[[str], None] | None = None
         """Takes candidates that are not in the description any more."""
         self._known: set[str] = set()
+        """Every candidate of ours."""
+        self._news = asyncio.Event()
 
-    async def offer(self, label: str, found: Callable[[str], None] | None = None) -> str:
+    async def offer(
+        self,
+        label: str,
+        found: Callable[[str], None] | None = None,
+        *,
+        awaited: frozenset[str] = frozenset(),
+    ) -> str:
         """See `p4.ports.Link.offer`."""
         with self._mapping("gathering-failed", "The offer could not be made"):
             await self._connect()
             self.open_channel(label)
-            return await self._describe(found)
+            return await self._describe(found, awaited)
 
     async def answer(self, offer_sdp: str, found: Callable[[str], None] | None = None) -> str:
         """See `p4.ports.Link.answer`."""
@@ -175,6 +193,11 @@ class WrtcLink(ChannelLink):
         answer_sdp = usable_description(answer_sdp, "answer")
         with self._mapping("bad-sdp", "The other side's answer cannot be used"):
             await self._live().set_remote_description(_description(webrtc.RTCSdpType.answer, answer_sdp))
+
+    def stranded(self, addresses: frozenset[str]) -> bool:
+        """See `p4.ports.Link.stranded`."""
+        own = addresses_of(self._known)
+        return bool(own) and not own & addresses
 
     async def add_candidate(self, candidate: str) -> None:
         """See `p4.ports.Link.add_candidate`."""
@@ -217,12 +240,16 @@ class WrtcLink(ChannelLink):
             raise LinkError("The link is closed or was never offered.", code="gathering-failed")
         return self._connection
 
-    async def _describe(self, found: Callable[[str], None] | None) -> str:
+    async def _describe(
+        self, found: Callable[[str], None] | None, awaited: frozenset[str] = frozenset()
+    ) -> str:
         """Set the local description and give it: once gathering is complete or has taken long enough, or,
         if further candidates may follow, quite soon."""
         connection = self._live()
         trickles = found is not None and not self._relay_only
         await connection.set_local_description()
+        if awaited and not self._relay_only:
+            await self._new_address(awaited)
         patience = self._patience.seconds(relay_only=self._relay_only)
         await asyncio.wait(
             {self._gathered, self._ended},
@@ -235,19 +262,28 @@ class WrtcLink(ChannelLink):
         described = self._live().local_description
         if described is None:
             raise LinkError("The library made no description of this side.", code="gathering-failed")
-        if complete or found is None or not trickles:
+        self._known |= candidates_of(described.sdp)
+        if found is None or not trickles:
             return complete_description(described.sdp)
-        self._known = candidates_of(described.sdp)
+        # Also when gathering is complete: the library finds addresses that come later by itself.
         self._found = found
-        return complete_description(described.sdp, more=True)
+        return complete_description(described.sdp, more=not complete)
+
+    async def _new_address(self, awaited: frozenset[str]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limits.NEW_ADDRESS_SECONDS):
+                while not self._over and not awaited & addresses_of(self._known):
+                    self._news.clear()
+                    await self._news.wait()
 
     def _on_candidate(self, event: webrtc.RTCPeerConnectionIceEvent) -> None:
-        found, candidate = self._found, event.candidate
-        if found is None or self._over or candidate is None or not candidate.candidate:
+        candidate = event.candidate
+        if self._over or candidate is None or not candidate.candidate or candidate.candidate in self._known:
             return
-        if candidate.candidate not in self._known:
-            self._known.add(candidate.candidate)
-            found(candidate.candidate)
+        self._known.add(candidate.candidate)
+        self._news.set()
+        if self._found is not None:
+            self._found(candidate.candidate)
 
     @contextlib.contextmanager
     def _mapping(self, code: str, what: str) -> Iterator[None]:
@@ -312,6 +348,10 @@ class WrtcLink(ChannelLink):
     def _shut(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            # Not kept: the library's list of networks lives as long as any connection's object.
+            self._connection = None
+        self._found = None
+        self._news.set()
 
 
 def _description(kind: webrtc.RTCSdpType, sdp: str) -> webrtc.RTCSessionDescriptionInit:

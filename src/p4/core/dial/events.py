@@ -157,12 +157,14 @@ DialEvent = (
 class Dial:
     """Reach the contact's signaling, make an offer, send it. ``fresh``: forget cached descriptors first.
 
-    ``direct``: the link must not go over a relay: there is one that does.
+    ``direct``: the link must not go over a relay: there is one that does. ``beside``: a link is up, so that
+    there is time to wait for what makes the new one better.
     """
 
     generation: int
     fresh: bool
     direct: bool = False
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,7 +281,13 @@ class DialMachine:
         lived = event.by_peer or now >= self._proven_at + limits.STABLE_SECONDS
         if lived:
             self._failures = 0
-        if self._attempt is not None:
+        attempt = self._attempt
+        if attempt is not None and attempt.beside and attempt.phase is Phase.DIALLING:
+            # It takes its time, which there is no more.
+            self._attempt = None
+            self._plan(now, 0.0)
+            return [Abandon(attempt.generation), *self._dial_if_due(now)]
+        if attempt is not None:
             return []
         if not lived:
             # A link that opens and breaks at once must not be dialled in a tight loop.
@@ -367,8 +373,9 @@ class DialMachine:
         if self._attempt is not None or (self._live is not None and not renewing):
             return []
         direct = self._direct and self._live is not None
-        self._attempt = Attempt(self._next_generation(), Phase.DIALLING)
-        return [Dial(self._attempt.generation, fresh=self._failures > 0, direct=direct)]
+        beside = self._live is not None
+        self._attempt = Attempt(self._next_generation(), Phase.DIALLING, beside=beside)
+        return [Dial(self._attempt.generation, fresh=self._failures > 0, direct=direct, beside=beside)]
 
     def _answer(self, offer: OfferArrived) -> list[DialEffect]:
         self._retry_at = None

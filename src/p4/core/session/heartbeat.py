@@ -110,10 +110,14 @@ class Heartbeat:
             del self._awaited[next(iter(self._awaited))]
         return token
 
-    def suspect(self, now: float) -> None:
-        """Another sign says that the far end may be gone: send a ping now and expect a quick answer."""
-        if self._probe_until is None:
-            self._probe_until = now + max(limits.PROBE_SECONDS, 3 * (self.round_trip or 0.0))
+    def suspect(self, now: float, patience: float = limits.PROBE_SECONDS) -> None:
+        """Another sign says that the far end may be gone: send a ping now and expect a quick answer.
+
+        Args:
+            patience: seconds that the answer may take, if that is more than three round trips.
+        """
+        until = now + max(patience, 3 * (self.round_trip or 0.0))
+        self._probe_until = until if self._probe_until is None else min(until, self._probe_until)
 
     def tick(self, now: float) -> Verdict:
         """Call at `deadline` (earlier is harmless)."""

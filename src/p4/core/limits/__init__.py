@@ -1,0 +1,12 @@
+"""Every number the protocol and the node live by, with its unit and its reason.
+
+First what spec/ fixes (both sides depend on it), then what this implementation chose; one module a subject.
+"""
+
+# ruff: noqa: F403 - one name for all numbers, wherever they stand
+
+from p4.core.limits.links import *
+from p4.core.limits.nearby import *
+from p4.core.limits.relation import *
+from p4.core.limits.signaling import *
+from p4.core.limits.specification import *

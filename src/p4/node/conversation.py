@@ -60,6 +60,8 @@ class Conversation:
         self.dialled = dialled
         self.in_band = in_band
         """It is the link in service: always open for requests, and over with the link."""
+        self.quick = in_band
+        """Replies take milliseconds here, not a way through Tor."""
         self.replied_ms = 0
         """When the far end sealed its latest reply, Unix milliseconds by its own clock."""
         self.warm = False

@@ -40,7 +40,8 @@ class InboundOffers:
         self._tokens += 1
         self._offers[self._tokens] = InboundOffer(conversation, offer)
         boot = offer.p4.boot if offer.p4 else ""
-        self._feed(OfferArrived(self._tokens, protocol, boot, request.verified.timestamp_ms))
+        sent_ms = request.verified.timestamp_ms
+        self._feed(OfferArrived(self._tokens, protocol, boot, sent_ms, quick=conversation.quick))
 
     def candidates(self, message: Candidates) -> None:
         """Candidates for an offer that is not being answered yet."""

@@ -184,6 +184,7 @@ class SignalingStreams:
             dialled=dialled,
             in_band=in_band,
         )
+        conversation.quick = in_band or isinstance(stream, VeiledStream) or self._invite_is_near()
         self._conversations.append(conversation)
         if self._pinger is None or self._pinger.done():
             self._pinger = asyncio.create_task(self._ping_idle())

@@ -69,12 +69,16 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True)
 class OfferArrived:
-    """A verified, well-formed offer of the contact. ``token`` names it in our effects."""
+    """A verified, well-formed offer of the contact. ``token`` names it in our effects.
+
+    ``quick``: it came by a way on which replies take milliseconds.
+    """
 
     token: int
     protocol: int
     boot: str
     sent_ms: int
+    quick: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,11 +123,8 @@ class DialMachine:
     @property
     def deadline(self) -> float | None:
         """When `TimePassed` must be handled, or None."""
-        moments = [
-            self._retry_at if self._awake else None,
-            self._attempt.deadline if self._attempt else None,
-            self._held.until if self._held else None,
-        ]
+        retry_at = self._retry_at if self._awake else None
+        moments = [retry_at, self._attempt and self._attempt.deadline, self._held and self._held.until]
         return min((moment for moment in moments if moment is not None), default=None)
 
     # -- events -------------------------------------------------------------------------------------
@@ -333,10 +330,8 @@ class DialMachine:
             return [Abandon(self._attempt.generation), *self._answer(held.offer)]
         attempt = self._attempt
         if attempt and attempt.deadline is not None and now >= attempt.deadline:
-            return [
-                Abandon(attempt.generation),
-                *self._attempt_failed(now, "the direct path did not open in time", busy=False),
-            ]
+            failed = self._attempt_failed(now, "the direct path did not open in time", busy=False)
+            return [Abandon(attempt.generation), *failed]
         return self._dial_if_due(now)
 
     def _stop(self) -> list[DialEffect]:
@@ -390,7 +385,8 @@ class DialMachine:
 
     def _hold(self, offer: OfferArrived, now: float) -> list[DialEffect]:
         effects = self._drop_held()
-        self._held = Held(offer, now + limits.HOLD_SECONDS)
+        patience = limits.HOLD_QUICK_SECONDS if offer.quick else limits.HOLD_SECONDS
+        self._held = Held(offer, now + patience)
         return effects
 
     def _drop_held(self) -> list[DialEffect]:

@@ -35,8 +35,9 @@ HEARTBEAT_IDLE_FACTOR = 10
 """On an idle link the intervals are so much longer. Its loss costs nobody anything; what is handed over ends
 the idleness, and the end of the warm stream tells of a dead process at once all the same."""
 
-HEARTBEAT_MISSES = 2.5
-"""Silent intervals after which the link counts as dead: the second unanswered ping has had half a second."""
+HEARTBEAT_MISSES = 2.3
+"""Silent intervals after which the link counts as dead: the second unanswered ping has had 0.3 s, and three
+round trips."""
 
 FIRST_PONG_SECONDS = 15.0
 """The first answer to a ping on a new link may take this long: the round trip is not known yet."""

@@ -66,11 +66,13 @@ QUIET_SECONDS = (4.0, 8.0)
 QUIET_V1_SECONDS = (35.0, 60.0)
 """The same towards a known v1 node, whose lock may last V1_REPLY_SECONDS and more."""
 
-HOLD_SECONDS = 1.5
-"""How long the lower id lets a glaring offer wait for the answer to its own (spec/signaling.md)."""
+HOLD_SECONDS, HOLD_QUICK_SECONDS = 1.5, 0.4
+"""How long the lower id lets a glaring offer wait for the answer to its own (spec/signaling.md): one that came
+through Tor, and one that came straight."""
 
-STABLE_SECONDS = 5.0
-"""A link that lived this long was a success; one that breaks sooner counts as a failed attempt."""
+STABLE_SECONDS = 2.0
+"""A link that lived this long was a success; one that breaks sooner counts as a failed attempt. Less than silence
+takes to be noticed: a path that died without a word had been one."""
 
 STAGGER_SECONDS = 0.3
 """After a loss that both sides notice, the higher id waits this long for the lower one's offer."""

@@ -1,4 +1,4 @@
-"""Few actions for many requests, none late."""
+"""One action for many requests, soon after the last."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def moments(*requests: float) -> list[float]:
         await asyncio.sleep(ACTION_SECONDS)
 
     async def scenario() -> None:
-        burst = Burst(action, quiet_seconds=0.3, apart_seconds=1.0)
+        burst = Burst(action, quiet_seconds=0.3, most_seconds=1.0)
         await asyncio.sleep(0)
         time = asyncio.get_running_loop().time
         for moment in requests:
@@ -34,18 +34,21 @@ def moments(*requests: float) -> list[float]:
     return begun
 
 
-def test_one_request_is_carried_out_at_once() -> None:
-    assert moments(5.0) == [5.0]
-    assert moments(5.0, 50.0) == [5.0, 50.0]
+def test_one_request_is_carried_out_soon() -> None:
+    assert moments(5.0) == [5.3]
+    assert moments(5.0, 50.0) == [5.3, 50.3]
 
 
-def test_those_that_follow_share_one_action() -> None:
-    assert moments(5.0, 5.0, 5.0) == [5.0, 6.05]
-    assert moments(5.0, 5.02, 5.1, 5.2) == [5.0, 6.05]
-    assert moments(5.0, 5.5) == [5.0, 6.05]
-    # After the last one there is quiet first.
-    assert moments(5.0, 5.9) == [5.0, 6.2]
-    assert moments(5.0, 5.9, 6.1, 6.3) == [5.0, 6.6]
+def test_those_that_follow_share_the_action() -> None:
+    assert moments(5.0, 5.0, 5.0) == [5.3]
+    assert moments(5.0, 5.02, 5.1, 5.2) == [5.5]
+    # Events without an end do not hold it up for ever.
+    assert moments(5.0, 5.25, 5.5, 5.75, 5.98) == [6.0]
+    assert moments(*(5.0 + 0.2 * number for number in range(10))) == [6.0, 7.1]
+
+
+def test_what_is_requested_during_an_action_is_done_after_it() -> None:
+    assert moments(5.0, 5.31) == [5.3, 5.61]
 
 
 def test_nothing_is_done_after_the_end() -> None:
@@ -57,10 +60,15 @@ def test_nothing_is_done_after_the_end() -> None:
             await asyncio.sleep(1)
             done.append("ended")
 
-        burst = Burst(action, quiet_seconds=0.3, apart_seconds=1.0)
+        burst = Burst(action, quiet_seconds=0.3, most_seconds=1.0)
         burst.close()
         burst.request()
         await asyncio.sleep(0.1)
+        burst.close()
+        await asyncio.sleep(10)
+        assert done == []
+        burst.request()
+        await asyncio.sleep(0.5)
         burst.request()
         burst.close()
         await asyncio.sleep(10)

@@ -210,13 +210,15 @@ def test_after_a_change_of_network_a_call_is_made_at_once_and_again_before_anyth
         await asyncio.sleep(10)
         onion.reachable = False
         onion.watchdog.poke()
-        await asyncio.sleep(3)
-        assert len(onion.moments("check")) >= 3
+        await asyncio.sleep(1.4)
         onion.reachable = True
-        await asyncio.sleep(2)
-        assert set(onion.deeds) == {"check"}
-        assert onion.checked[-1] is not None
-        assert onion.checked[-1] < 14.5
+        await asyncio.sleep(1.0)
+        assert onion.deeds == ["check"] * 4
+        assert onion.checked == [0.5, pytest.approx(12.1)]
+        onion.reachable, onion.cured_by = False, "republish"
+        onion.watchdog.poke()
+        await asyncio.sleep(4.0)
+        assert onion.deeds[4:] == ["check", "check", "check", "republish", "check"], "but not for long"
 
     watched(onion, scenario)
 

@@ -1,4 +1,4 @@
-"""An action for an event that comes in bursts: at once for the first, and once more after the last."""
+"""An action for events that come in bursts: once, when a burst seems to be over."""
 
 from __future__ import annotations
 
@@ -9,54 +9,51 @@ __all__ = ["Burst"]
 
 
 class Burst:
-    """Makes few actions of many requests, without being late for any.
+    """Makes one action of many requests.
 
-    The first request is carried out at once. Those that follow share one more action, when there was quiet
-    for a while and the last action is long enough ago. No two actions run at the same time.
+    It is carried out when there was quiet for a while, but not much later than the first request. Requests
+    that come during an action are another burst.
 
     Args:
         action: raises nothing.
-        quiet_seconds: without a request, before the shared action.
-        apart_seconds: from the end of an action to the next, at least.
+        quiet_seconds: without a request, before the action.
+        most_seconds: from the first request to the action, at most.
     """
 
     def __init__(
-        self, action: Callable[[], Awaitable[None]], *, quiet_seconds: float, apart_seconds: float
+        self, action: Callable[[], Awaitable[None]], *, quiet_seconds: float, most_seconds: float
     ) -> None:
         self._action = action
         self._quiet = quiet_seconds
-        self._apart = apart_seconds
-        self._requested_at = 0.0
-        self._wanted = False
-        self._ended_at = -apart_seconds
+        self._most = most_seconds
+        self._first_at: float | None = None
+        self._last_at = 0.0
         self._running: asyncio.Task[None] | None = None
 
     def request(self) -> None:
         """Have it done. Returns at once."""
         loop = asyncio.get_running_loop()
-        self._requested_at = loop.time()
-        self._wanted = True
+        self._last_at = loop.time()
+        if self._first_at is None:
+            self._first_at = self._last_at
         if self._running is None:
-            quick = loop.time() - self._ended_at >= self._apart
-            self._running = loop.create_task(self._run(quick=quick))
+            self._running = loop.create_task(self._run())
 
     def close(self) -> None:
         """Do nothing more; an action that runs is cancelled."""
-        self._wanted = False
+        self._first_at = None
         if self._running is not None:
             self._running.cancel()
 
-    def _wait_seconds(self) -> float:
-        due = max(self._requested_at + self._quiet, self._ended_at + self._apart)
-        return due - asyncio.get_running_loop().time()
-
-    async def _run(self, *, quick: bool) -> None:
+    async def _run(self) -> None:
+        time = asyncio.get_running_loop().time
         try:
-            while self._wanted:
-                while not quick and (wait := self._wait_seconds()) > 0:  # noqa: ASYNC110 - it grows meanwhile
-                    await asyncio.sleep(wait)
-                quick = self._wanted = False
-                await self._action()
-                self._ended_at = asyncio.get_running_loop().time()
+            while self._first_at is not None:
+                due = min(self._last_at + self._quiet, self._first_at + self._most)
+                if due > time():
+                    await asyncio.sleep(due - time())
+                else:
+                    self._first_at = None
+                    await self._action()
         finally:
             self._running = None

@@ -26,10 +26,10 @@ __all__ = ["OnionDialler"]
 _FETCH_SECONDS = 3.0
 """Longest wait for a new descriptor before a fresh attempt; it takes one circuit of Tor."""
 
-_JOIN_PACES = (1, 2, 3, 5)
+_JOIN_PACES = (1, 2, 3, 5, 8, 12)
 """After these multiples of the network's pace without an answer a further attempt joins. Until a restarted
 service has published, attempts run into its dead introduction points; one that starts a moment later gets
-through at once."""
+through at once. A service whose network changed may take some seconds until it publishes anew."""
 
 _PACE_SECONDS = (0.7, 3.0)
 """Least and most pace. On the public network a healthy dial takes some 3 to 7 s: joining it sooner than a few

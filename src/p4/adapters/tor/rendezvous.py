@@ -37,8 +37,9 @@ _STEADY_SECONDS = 60.0
 _WATCH_SECONDS, _WATCH_ANSWER_SECONDS = 20.0, 10.0
 """How often Tor is asked for a sign of life, and how long it may take. A frozen Tor closes nothing."""
 
-_QUIET_SECONDS, _APART_SECONDS = 0.3, 1.0
-"""A change of network is many events: Tor is told of the first at once, and of the others together."""
+_QUIET_SECONDS, _BURST_SECONDS = 0.15, 0.75
+"""A change of network is many events, and Tor is told once: told a second time while it builds circuits, it
+is reachable two seconds later."""
 
 _SELF_DIAL_SECONDS = 60.0
 """The watchdog gives up sooner."""
@@ -105,7 +106,7 @@ class TorRendezvous:
             self._set_checked,
         )
         self._reconnecting = Burst(
-            self._follow_network, quiet_seconds=_QUIET_SECONDS, apart_seconds=_APART_SECONDS
+            self._follow_network, quiet_seconds=_QUIET_SECONDS, most_seconds=_BURST_SECONDS
         )
         self._checked_at: float | None = None
         self._restart_reason = ""

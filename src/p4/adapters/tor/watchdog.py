@@ -28,9 +28,10 @@ _CHECK_SECONDS = 30.0
 _HURRIED_CHECK_SECONDS = 12.0
 """The same for the first call after a change of network, when the next remedy is worth more than patience."""
 
-_INSIST_SECONDS, _AGAIN_SECONDS = 5.0, 0.3
-"""After a change of network a call that fails at once is made again for a while: Tor is still building
-circuits to the introduction points that it had, which takes 1.5 s here where publishing anew takes 3."""
+_INSIST_SECONDS, _INSIST_CALLS, _AGAIN_SECONDS = 1.8, 2, 0.3
+"""After a change of network a call that fails at once is made again, for so long and so often at least: Tor
+is still building circuits to the introduction points that it had. On a quick network that succeeds within 2 s
+or not at all, and publishing anew takes 3 s."""
 
 _PUBLISH_SECONDS = 60.0
 """A service that is not published after so long is called all the same, and fails."""
@@ -216,12 +217,14 @@ class Watchdog:
     async def _check(self, seconds: float, insist_seconds: float) -> None:
         time = asyncio.get_running_loop().time
         until = time() + insist_seconds
+        calls = 0
         async with asyncio.timeout(seconds):
             while True:
                 try:
                     return await self._remedies.check()
                 except P4Error:
-                    if time() >= until:
+                    calls += 1
+                    if time() >= until and (calls >= _INSIST_CALLS or not insist_seconds):
                         raise
                 await asyncio.sleep(_AGAIN_SECONDS)
 

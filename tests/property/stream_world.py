@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from tests.property import stream_lanes
 from tests.property.stream_side import ID, Make, Plan, Side, frozen
 
 from p4.core.session.stream_frames import (
@@ -65,13 +66,8 @@ class World:
         self.linked = False
         self.reports: list[list[Data]] = [[], []]
         """What each side has not noticed yet: DATA of its own that a lane may have lost."""
-        self.left = {
-            "flap": plan.flaps,
-            "crash": plan.crashes,
-            "power": plan.powers,
-            "cancel": plan.cancels,
-            "lane": plan.lanes,
-        }
+        left = {kind: getattr(plan, f"{kind}s") for kind in ("flap", "power", "cancel", "lane")}
+        self.left = left | {"crash": plan.crashes}
         self.happened: set[str] = set()
         self.fresh = 0
         for side, writes in zip(self.sides, plan.writes, strict=True):
@@ -88,11 +84,7 @@ class World:
         yield from self.quiet_moves()
         if self.linked and self.left["flap"]:
             yield "flap", partial(World.unlink, flap=True)
-        for index in (0, 1) if self.left["lane"] else ():
-            for position in range(len(self.bulk[index])):
-                for arrives in (False, True):
-                    name = f"lane to {index} ends {'behind' if arrives else 'with'} {position}"
-                    yield name, partial(World.end_lane, index=index, position=position, arrives=arrives)
+        yield from stream_lanes.moves(self)
         for index, side in enumerate(self.sides):
             for kind in ("crash", "power"):
                 if self.left[kind] and (side.machine or side.disk):
@@ -133,9 +125,7 @@ class World:
             if machine is not None and not machine.over and not side.script and not machine.record.final:
                 yield f"finish {index}", partial(World.feed, index=index, event=Finish())
 
-        for index in (0, 1):
-            if self.reports[index]:
-                yield f"report {index}", partial(World.report, index=index)
+        yield from stream_lanes.reports(self)
         for index in (0, 1) if self.plan.late else ():
             if self._may_read(index):
                 yield f"read late {index}", partial(World.read, index=index)
@@ -226,21 +216,6 @@ class World:
         data = bytes(side.history[offset : offset + size])
         assert len(data) == size, "bytes are to be sent that were never written"
         self.bulk[1 - index].append(Data(ID, offset, data))
-
-    def end_lane(self, index: int, position: int, *, arrives: bool) -> None:
-        """A lane ends that has carried one frame to this side, or not; nobody told the writer that it has."""
-        self.left["lane"] -= 1
-        frame = self.bulk[index].pop(position)
-        self.reports[1 - index].append(frame)
-        if arrives:
-            self.receive(index, frame)
-
-    def report(self, index: int) -> None:
-        """A side notices that a lane has ended."""
-        _, offset, data = self.reports[index].pop(0)
-        machine = self.sides[index].machine
-        if machine is not None:
-            machine.writer.lost(offset, offset + len(data))
 
     def pass_time(self, index: int) -> None:
         machine = self.sides[index].machine

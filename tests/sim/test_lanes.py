@@ -41,15 +41,14 @@ def small_limits(patch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "LINK_HIGH_WATER_BYTES": 20_000,
         "LINK_LOW_WATER_BYTES": 8_000,
-        "LINK_BESIDE_LANES_BYTES": 10_000,
+        "LINK_BESIDE_LANES_BYTES": 20_000,
         "STREAM_TURN_BYTES": 4_000,
-        "LANE_FIRST_WINDOW_BYTES": 16_000,
+        "LANE_FIRST_WINDOW_BYTES": (8_000, 16_000),
         "LANE_WINDOW_BYTES": (8_000, 40_000),
         "LANE_RECEIVED_BYTES": 8_000,
         "LANE_AMPLE_RATE": 5e6,
     }.items():
         patch.setattr(limits, name, value)
-    patch.setattr("p4.node.lanes.lane._FRAME_BYTES", {PEER: 2_000, STREAM: 8_000})
     patch.setattr(limits, "LANE_FRAME_BYTES", (2_000, 8_000))
 
 
@@ -161,7 +160,7 @@ def test_lanes_of_both_kinds_come_and_carry() -> None:
 
 
 def test_peer_lanes_alone_where_tcp_does_not_reach() -> None:
-    pair, _ = run(tcp=False, size=6_000_000)
+    pair, _ = run(tcp=False, size=12_000_000)
     assert pair.seen[STREAM] == 0
     assert pair.seen[PEER] >= 3
 

@@ -24,7 +24,7 @@ class Flights(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.flight = LaneFlight(limits.LANE_FRAME_BYTES[1])
+        self.flight = LaneFlight(limits.LANE_FRAME_BYTES[1], limits.LANE_FIRST_WINDOW_BYTES[1])
         self.given: list[tuple[int, int, int]] = []
         self.count = 0
         self.offset = 0
@@ -72,7 +72,7 @@ def test_any_course_of_a_lane() -> None:
 
 @given(st.integers(0, 9), st.integers(0, 9))
 def test_a_count_that_falls_or_is_too_high_is_refused(sent: int, count: int) -> None:
-    flight = LaneFlight(1000)
+    flight = LaneFlight(1000, 64 * 1024)
     for number in range(sent):
         flight.given(1, number, number + 1, 0.0)
     flight.received(sent // 2, 1.0)
@@ -86,7 +86,7 @@ def test_a_count_that_falls_or_is_too_high_is_refused(sent: int, count: int) -> 
 
 def drive(rate: float, delay: float, seconds: float) -> LaneFlight:
     """Keep a lane full whose path carries so many bytes a second, one way in so many seconds."""
-    flight = LaneFlight(limits.LANE_FRAME_BYTES[1])
+    flight = LaneFlight(limits.LANE_FRAME_BYTES[1], limits.LANE_FIRST_WINDOW_BYTES[1])
     now, free_at, sent, confirmed = 0.0, 0.0, 0, 0
     arrivals: list[float] = []
     while now < seconds:
@@ -106,12 +106,12 @@ def test_a_window_is_wide_on_a_quick_lane_and_narrow_on_a_slow_one() -> None:
     assert drive(400e6, 0.0005, 2.0).window == limits.LANE_WINDOW_BYTES[1]
     assert drive(58e6, 0.05, 5.0).window >= 58e6 * 0.05, "the path is filled"
     slow = drive(100e3, 0.05, 30.0)
-    assert slow.window <= limits.LANE_FIRST_WINDOW_BYTES, "little waits on a slow lane"
+    assert slow.window <= limits.LANE_FIRST_WINDOW_BYTES[1], "little waits on a slow lane"
     assert slow.window / 100e3 < limits.LANE_SILENCE_SECONDS, "and it is not given up for it"
 
 
 def test_a_lane_is_overdue_by_its_oldest_frame() -> None:
-    flight = LaneFlight(1000)
+    flight = LaneFlight(1000, 64 * 1024)
     flight.given(1, 0, 10, 1.0)
     flight.given(1, 10, 20, 2.0)
     assert flight.overdue_at(0.1) == pytest.approx(1.0 + limits.LANE_SILENCE_SECONDS + 0.3)

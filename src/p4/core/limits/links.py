@@ -126,8 +126,8 @@ ones hold up less; from the disk's cache nothing longer than 256 KiB comes in on
 LANE_WINDOW_BYTES = (64 * 1024, 4 * 1024 * 1024)
 """Least and most bytes that are under way on a lane without RECEIVED."""
 
-LANE_FIRST_WINDOW_BYTES = 256 * 1024
-"""The same at first."""
+LANE_FIRST_WINDOW_BYTES = (64 * 1024, 256 * 1024)
+"""The same at first: on a peer lane, which is there because each connection is slow, and on a stream lane."""
 
 LANE_QUEUE_SECONDS = 0.25
 """DATA that took so much longer on a lane than on the quickest occasion says that it has too much."""

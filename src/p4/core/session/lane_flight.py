@@ -29,11 +29,12 @@ class LaneFlight:
 
     Args:
         frame_bytes: most bytes in one DATA frame on this lane.
+        window: bytes that may be in flight at first.
     """
 
     __slots__ = ("_counted", "_flying", "_frame_bytes", "_least_delay", "_shrunk_at", "in_flight", "window")
 
-    def __init__(self, frame_bytes: int) -> None:
+    def __init__(self, frame_bytes: int, window: int) -> None:
         self._frame_bytes = frame_bytes
         self._flying: deque[Flight] = deque()
         self._counted = 0
@@ -41,7 +42,7 @@ class LaneFlight:
         self._shrunk_at = 0.0
         self.in_flight = 0
         """Bytes given and not confirmed."""
-        self.window = limits.LANE_FIRST_WINDOW_BYTES
+        self.window = window
         """Bytes that may be in flight."""
 
     @property

@@ -24,6 +24,7 @@ __all__ = [
     "LanePlanner",
     "Look",
     "StreamRate",
+    "best_first",
 ]
 
 LOOK_SECONDS = 0.1
@@ -226,6 +227,7 @@ class LanePlanner:
                     self._measure(_Phase.BEFORE, look, now)
             case _Phase.BEFORE if elapsed >= limits.LANE_MEASURE_SECONDS:
                 self._rate_before = self._rate(look, now)
+                self._kept = self._open[LaneKind.PEER]  # what there is now is what has to be surpassed
                 return self._step(look, now)
             case _Phase.OPENING if not self._opening[LaneKind.PEER]:
                 self._enter(_Phase.SETTLING, now)

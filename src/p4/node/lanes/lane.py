@@ -18,7 +18,7 @@ from p4.ports.lane import Lane, LaneClosed, LaneEvent, LaneMessage, LaneReady
 __all__ = ["LaneObserver", "LaneSession"]
 
 _MOST_DATA = {LaneKind.PEER: limits.STREAM_DATA_BYTES, LaneKind.STREAM: limits.LANE_DATA_BYTES}
-_FRAME_BYTES = dict(zip((LaneKind.PEER, LaneKind.STREAM), limits.LANE_FRAME_BYTES, strict=True))
+_KINDS = (LaneKind.PEER, LaneKind.STREAM)
 
 
 class LaneObserver(Protocol):
@@ -77,7 +77,9 @@ class LaneSession:
         """Whether it is a stream lane for which the contact is to listen, and has not said where."""
         self.used = False
         """Whether DATA was sent or received since whoever looks at it has reset this."""
-        self.flight = LaneFlight(_FRAME_BYTES[kind])
+        self.flight = LaneFlight(
+            limits.LANE_FRAME_BYTES[_KINDS.index(kind)], limits.LANE_FIRST_WINDOW_BYTES[_KINDS.index(kind)]
+        )
         self.rate = StreamRate(clock.monotonic())
         self._clock = clock
         self._round_trip = round_trip

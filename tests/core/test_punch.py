@@ -202,7 +202,7 @@ def test_the_numbers_of_the_specification() -> None:
         f"gives\n  up after {limits.PUNCH_HARD_SECONDS:g} s.",
         f"at most {limits.PUNCH_PROBES_PER_SECOND:g} a second, at most {limits.PUNCH_PROBES} in all, for",
         f"for at most {limits.PUNCH_EASY_SECONDS:g} s.",
-        f"at most one attempt in {limits.PUNCH_PAUSE_SECONDS:g} s",
+        f"at most {limits.PUNCH_RUNS} attempts in {limits.PUNCH_RUNS_SECONDS:g} s",
         f"If nothing was sent over the pair for {limits.PUNCH_KEEP_SECONDS:g} s",
         f"has been silent for {limits.PUNCH_IDLE_SECONDS:g} s",
     ):
@@ -212,14 +212,14 @@ def test_the_numbers_of_the_specification() -> None:
 # --- how often ---------------------------------------------------------------------------------------------
 
 
-def test_one_attempt_a_minute_with_a_contact() -> None:
+def test_three_attempts_in_three_minutes_with_a_contact() -> None:
     limit = RunLimit()
-    assert limit.begin("ann", 0.0)
-    assert not limit.begin("ann", 59.9)
-    assert limit.begin("bob", 59.9)
-    assert limit.allows("ann", 60.0)
-    assert limit.begin("ann", 60.0)
-    assert not limit.begin("ann", 61.0)
+    assert [limit.begin("ann", when) for when in (0.0, 10.0, 20.0, 30.0, 179.9)] == [True] * 3 + [False] * 2
+    assert limit.begin("bob", 30.0)
+    assert limit.allows("ann", 180.0)
+    assert limit.begin("ann", 180.0)
+    assert not limit.begin("ann", 189.9)
+    assert limit.begin("ann", 190.0)
 
 
 # --- the candidate -----------------------------------------------------------------------------------------

@@ -172,23 +172,26 @@ def probe_ports(seed: bytes) -> Iterator[int]:
 
 
 class RunLimit:
-    """Remembers when an attempt with a contact was begun."""
+    """Remembers when attempts with contacts were begun."""
 
     def __init__(self) -> None:
-        self._begun: dict[str, float] = {}
+        self._begun: dict[str, list[float]] = {}
 
     def allows(self, contact: str, now: float) -> bool:
         """Whether an attempt with this contact may begin now (monotonic seconds)."""
-        return now - self._begun.get(contact, float("-inf")) >= limits.PUNCH_PAUSE_SECONDS
+        return len(self._counted(contact, now)) < limits.PUNCH_RUNS
 
     def begin(self, contact: str, now: float) -> bool:
         """Note that one begins, if it may."""
         if not self.allows(contact, now):
             return False
-        pause = limits.PUNCH_PAUSE_SECONDS
-        self._begun = {who: when for who, when in self._begun.items() if now - when < pause}
-        self._begun[contact] = now
+        counted = {who: self._counted(who, now) for who in self._begun}
+        self._begun = {who: begun for who, begun in counted.items() if begun}
+        self._begun.setdefault(contact, []).append(now)
         return True
+
+    def _counted(self, contact: str, now: float) -> list[float]:
+        return [when for when in self._begun.get(contact, ()) if now - when < limits.PUNCH_RUNS_SECONDS]
 
 
 def bridge_candidate(host: str, port: int) -> str:

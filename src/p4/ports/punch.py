@@ -58,16 +58,28 @@ class Bridge(Protocol):
 class PortGuesser(Protocol):
     """Makes bridges."""
 
-    async def prepare(self, contact: PeerId, ice: IceSettings) -> Bridge | None:
+    async def prepare(
+        self, contact: PeerId, ice: IceSettings, theirs: NatNote | None = None
+    ) -> Bridge | None:
         """Find out our own NAT's kind and keep a port open, for an offer or answer that is about to be made.
 
-        Takes a round trip to two STUN servers, ``limits.PUNCH_STUN_SECONDS`` at most. Begin it early, beside
-        dialling and gathering; it may be cancelled at any time.
+        Takes a round trip to the quicker of two STUN servers, to both the first time in a network,
+        ``limits.PUNCH_STUN_SECONDS`` at most. Begin it early, beside dialling and gathering; it may be
+        cancelled at any time.
+
+        Args:
+            contact: the other side.
+            ice: the servers that may be asked.
+            theirs: the contact's note, if it is known. If it is known too that ours does not fit, no server is
+                asked.
 
         Returns:
             None if there is nothing to announce: relays only, fewer than two addresses of STUN servers
                 answered, no IPv4, an attempt with the contact just now, or a system that cannot do it.
         """
+
+    def network_changed(self) -> None:
+        """The addresses of this machine are other ones; what was found out about its NAT is void."""
 
     async def close(self) -> None:
         """End every bridge."""

@@ -84,14 +84,25 @@ PUNCH_OPENS_PER_SECOND = 800.0
 PUNCH_OPEN_AGAIN_SECONDS = 3.0
 """They are opened again after this time, in case a packet was lost."""
 
-PUNCH_PAUSE_SECONDS = 60.0
-"""Time between the beginnings of two attempts with one contact."""
+PUNCH_RUNS = 3
+"""Most attempts with one contact that begin in PUNCH_RUNS_SECONDS: the one that opens a link is followed by
+another when the contact moves soon after."""
+
+PUNCH_RUNS_SECONDS = 180.0
+"""See PUNCH_RUNS. A change of our own network begins a new count."""
 
 PUNCH_AT_A_TIME = 2
 """Attempts of a node that search at the same time; a further one is not begun."""
 
 PUNCH_STUN_SECONDS = 2.0
 """Time to find out the kind of our own NAT for an attempt: a slow round trip, or one repetition."""
+
+PUNCH_STUN_REPEAT_SECONDS = 0.1
+"""A request to a server is repeated after this time, then after twice that each time: a lost one must not cost
+the attempt."""
+
+PUNCH_UNKNOWN_SECONDS = 10.0
+"""Servers that did not tell the kind of our NAT are not asked again for this long."""
 
 PUNCH_NOTE_SECONDS = 0.15
 """An offer or answer waits this long for it, if it was not known before: no link shall come later for it."""

@@ -67,15 +67,14 @@ async def test_two_outer_ports_are_hard() -> None:
 
 
 async def test_nothing_is_announced_without_knowing() -> None:
-    guesser = UdpPortGuesser()
     async with pretended_server() as server:
         server.offers_other = False
-        assert await guesser.prepare(ANN, IceSettings(stun=(server.url(),))) is None
-        assert await guesser.prepare(ANN, IceSettings(stun=())) is None
+        assert await UdpPortGuesser().prepare(ANN, IceSettings(stun=(server.url(),))) is None
+        assert await UdpPortGuesser().prepare(ANN, IceSettings(stun=())) is None
         server.sees = lambda client, _: (OUTER, 80)
-        assert await guesser.prepare(ANN, ice(server)) is None
+        assert await UdpPortGuesser().prepare(ANN, ice(server)) is None
         server.swallow = 1000
-        assert await guesser.prepare(ANN, ice(server)) is None
+        assert await UdpPortGuesser().prepare(ANN, ice(server)) is None
 
 
 async def test_with_relays_only_no_server_is_asked() -> None:
@@ -97,18 +96,89 @@ async def test_an_address_that_is_refused_gets_no_packet() -> None:
                 await bridge.opened()
 
 
-async def test_one_attempt_a_minute_with_a_contact_and_two_at_a_time() -> None:
+async def test_three_attempts_in_three_minutes_with_a_contact_and_two_at_a_time() -> None:
     now = 1000.0
     guesser = UdpPortGuesser(lambda: now)
     theirs = NatNote(Role.HARD, "192.0.2.9")
     async with pretended_server() as server:
         server.sees = lambda client, _: (OUTER, client[1])
-        bridges = [await prepared(guesser, server, contact) for contact in (ANN, ANN, BOB, EVE)]
-        assert [bridge.start(theirs, KEY) for bridge in bridges] == [True, False, True, False]
-        assert await guesser.prepare(ANN, ice(server)) is None
-        now += 60.0
+        bridges = [await prepared(guesser, server, contact) for contact in (ANN, BOB, EVE)]
+        assert [bridge.start(theirs, KEY) for bridge in bridges] == [True, True, False]
+        for _ in range(2):
+            await guesser.close()
+            assert (await prepared(guesser, server)).start(theirs, KEY)
         await guesser.close()
+        assert await guesser.prepare(ANN, ice(server)) is None
+        assert await guesser.prepare(BOB, ice(server)) is not None
+        guesser.network_changed()
+        assert (await prepared(guesser, server)).start(theirs, KEY), "elsewhere it counts anew"
+        await guesser.close()
+        for _ in range(2):
+            assert (await prepared(guesser, server)).start(theirs, KEY)
+            await guesser.close()
+        assert await guesser.prepare(ANN, ice(server)) is None
+        now += 180.0
         assert (await prepared(guesser, server)).start(theirs, KEY)
+        await guesser.close()
+
+
+async def test_the_kind_is_remembered_until_the_network_changes() -> None:
+    guesser = UdpPortGuesser()
+    async with pretended_server() as server:
+        server.sees = lambda client, _: (OUTER, client[1])
+        await prepared(guesser, server)
+        await asyncio.sleep(0)
+        slow = IceSettings(stun=(server.url(), "stun:192.0.2.77"))
+        async with asyncio.timeout(limits.PUNCH_STUN_SECONDS / 2):
+            bridge = await guesser.prepare(ANN, slow)
+        assert bridge is not None, "one answer is enough"
+        assert bridge.note.role is Role.EASY
+        asked = len(server.asked)
+        assert await guesser.prepare(ANN, ice(server), NatNote(Role.EASY, "8.8.8.8", 4000)) is None
+        assert len(server.asked) == asked, "no packet for two that need no guessing"
+        assert await guesser.prepare(ANN, ice(server), NatNote(Role.HARD, "8.8.8.8")) is not None
+        guesser.network_changed()
+        ports = itertools.count(40_000)
+        server.sees = lambda client, _: (OUTER, next(ports))
+        assert (await prepared(guesser, server)).note.role is Role.HARD
+        await guesser.close()
+
+
+async def test_the_second_answer_corrects_what_is_remembered() -> None:
+    guesser, ports = UdpPortGuesser(), itertools.count(40_000)
+    async with pretended_server() as server:
+        server.sees = lambda client, _: (OUTER, client[1])
+        await prepared(guesser, server)
+        await asyncio.sleep(0)
+        server.sees = lambda client, _: (OUTER, next(ports))
+        assert (await prepared(guesser, server)).note.role is Role.EASY
+        await asyncio.sleep(0.1)
+        assert (await prepared(guesser, server)).note.role is Role.HARD
+        await guesser.close()
+
+
+async def test_a_lost_answer_is_asked_for_again_at_once() -> None:
+    async with pretended_server() as server:
+        server.sees = lambda client, _: (OUTER, client[1])
+        server.swallow = 2
+        guesser = UdpPortGuesser()
+        async with asyncio.timeout(0.45):
+            await prepared(guesser, server)
+        await guesser.close()
+
+
+async def test_servers_that_tell_nothing_are_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    guesser = UdpPortGuesser(lambda: now)
+    monkeypatch.setattr(limits, "PUNCH_STUN_SECONDS", 0.05)
+    async with pretended_server() as server:
+        server.sees = lambda client, _: (OUTER, client[1])
+        server.swallow = 1000
+        assert await guesser.prepare(ANN, ice(server)) is None
+        server.swallow = 0
+        assert await guesser.prepare(ANN, ice(server)) is None
+        now += limits.PUNCH_UNKNOWN_SECONDS
+        await prepared(guesser, server)
         await guesser.close()
 
 
@@ -122,6 +192,7 @@ async def prepared_pair(guesser: UdpPortGuesser, server: PretendedServer) -> tup
     ports = itertools.count(40_000)
     server.sees = lambda client, _: ("127.0.0.1", next(ports))
     hard = await prepared(guesser, server, BOB)
+    guesser.network_changed()
     server.sees = lambda client, _: ("127.0.0.1", client[1])
     easy = await prepared(guesser, server)
     assert (hard.note.role, easy.note.role) == (Role.HARD, Role.EASY)

@@ -13,6 +13,7 @@ from tests.adapters.net.punch.test_forwarder import Setting, check
 from p4.adapters.net.punch import UdpPortGuesser
 from p4.adapters.net.punch.forwarder import Forwarder
 from p4.adapters.net.stun.codec import username_of
+from p4.core.punch import Role
 
 FORWARDER = "p4.adapters.net.punch.forwarder"
 Law = Callable[[Setting], Awaitable[None]]
@@ -126,13 +127,25 @@ LIVES: list[tuple[str, str, object, Callable[[], Awaitable[None]]]] = [
         "as often as a contact likes",
         "p4.core.punch.RunLimit.begin",
         lambda *_: True,
-        test_guesser.test_one_attempt_a_minute_with_a_contact_and_two_at_a_time,
+        test_guesser.test_three_attempts_in_three_minutes_with_a_contact_and_two_at_a_time,
     ),
     (
         "any number at a time",
         "p4.core.limits.PUNCH_AT_A_TIME",
         99,
-        test_guesser.test_one_attempt_a_minute_with_a_contact_and_two_at_a_time,
+        test_guesser.test_three_attempts_in_three_minutes_with_a_contact_and_two_at_a_time,
+    ),
+    (
+        "what was found is kept in another network",
+        "p4.adapters.net.punch.guesser.UdpPortGuesser.network_changed",
+        lambda _: None,
+        test_guesser.test_the_kind_is_remembered_until_the_network_changes,
+    ),
+    (
+        "what is remembered is never corrected",
+        "p4.adapters.net.punch.guesser._role_of",
+        lambda _: Role.EASY,
+        test_guesser.test_the_second_answer_corrects_what_is_remembered,
     ),
 ]
 

@@ -6,27 +6,42 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 
 from p4.adapters.net.punch.bridge import UdpBridge
 from p4.adapters.net.punch.sockets import drain, loop_reads_sockets, open_socket
-from p4.adapters.net.stun.client import StunClient, resolve_server
-from p4.adapters.net.stun.codec import Address, BindingAnswer
-from p4.adapters.net.stun.nat import may_follow, own_address
+from p4.adapters.net.punch.survey import Survey
+from p4.adapters.net.stun.client import StunClient
+from p4.adapters.net.stun.codec import Address
+from p4.adapters.net.stun.nat import own_address
 from p4.core import limits
 from p4.core.ice import IceSettings
 from p4.core.identity import PeerId
 from p4.core.punch import NatNote, Role, RunLimit
-from p4.errors import UnreachableError
 
 __all__ = ["UdpPortGuesser"]
 
-_MOST_SERVERS = 4
-"""Addresses of STUN servers that are asked: two that answer are enough."""
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The kind of our NAT, as found out in the network that we are in."""
+
+    role: Role
+    server: Address
+    own: str
+    """Our address on the way to that server."""
+
+    @property
+    def current(self) -> bool:
+        """Whether we still have that address: a change may be noticed here first."""
+        return own_address(self.server, socket.AF_INET) == self.own
 
 
 class UdpPortGuesser:
     """Implements `p4.ports.punch.PortGuesser`.
+
+    The kind of our NAT is remembered while we stay in a network; an attempt then needs one answer of a
+    server instead of two, and the second one corrects what is remembered.
 
     Args:
         clock: monotonic seconds.
@@ -36,10 +51,23 @@ class UdpPortGuesser:
         self._clock = clock
         self._limit = RunLimit()
         self._bridges: set[UdpBridge] = set()
+        self._known: _Known | None = None
+        self._nothing_until = 0.0
+        """Until then it is of no use to ask."""
+        self._surveys: set[Survey] = set()
+        """Those that have not ended."""
 
-    async def prepare(self, contact: PeerId, ice: IceSettings) -> UdpBridge | None:
+    async def prepare(
+        self, contact: PeerId, ice: IceSettings, theirs: NatNote | None = None
+    ) -> UdpBridge | None:
         """See `p4.ports.punch.PortGuesser.prepare`."""
         if ice.relay_only or not self._limit.allows(contact, self._clock()) or not loop_reads_sockets():
+            return None
+        if self._clock() < self._nothing_until:
+            return None
+        if self._known is not None and not self._known.current:
+            self.network_changed()
+        if self._known is not None and theirs is not None and theirs.role is self._known.role:
             return None
         try:
             far = open_socket()
@@ -54,8 +82,16 @@ class UdpPortGuesser:
             _close(far)
         return bridge
 
+    def network_changed(self) -> None:
+        """See `p4.ports.punch.PortGuesser.network_changed`."""
+        self._known = None
+        self._nothing_until = 0.0
+        self._limit = RunLimit()
+        self._end_surveys()
+
     async def close(self) -> None:
         """See `p4.ports.punch.PortGuesser.close`."""
+        self._end_surveys()
         for bridge in list(self._bridges):
             bridge.close()
 
@@ -71,23 +107,31 @@ class UdpPortGuesser:
 
         loop = asyncio.get_running_loop()
         loop.add_reader(far.fileno(), arrived)
+        survey = Survey(stun, ice)
+        survey.then(self._surveys.discard)
+        survey.then(self._learn)
+        self._surveys.add(survey)
         try:
-            seen = await _two_answers(stun, ice)
+            role = await self._role(survey)
+        except BaseException:
+            survey.close()
+            raise
         finally:
             loop.remove_reader(far.fileno())
-        if len(seen) < 2:
+        if role is None:
+            survey.close()
             return None
-        (server, first), (_, second) = seen
+        server, mapped = survey.seen[0]
         own = own_address(server, socket.AF_INET)
-        if own is None:
-            return None
-        note = NatNote(Role.EASY, *first) if first == second else NatNote(Role.HARD, first[0])
+        note = NatNote(role, *mapped) if role is Role.EASY else NatNote(role, mapped[0])
         # Announced only as it can be read: a very low outer port is left alone.
-        if NatNote.parse(note.to_object()) != note:
+        if own is None or NatNote.parse(note.to_object()) != note:
+            survey.close()
             return None
         try:
             near = open_socket(own)
         except OSError:
+            survey.close()
             return None
         bridge = UdpBridge(
             note,
@@ -101,45 +145,35 @@ class UdpPortGuesser:
         self._bridges.add(bridge)
         return bridge
 
+    async def _role(self, survey: Survey) -> Role | None:
+        known = self._known
+        if known is not None:
+            return known.role if await survey.answers(1) else None
+        if await survey.answers(2):
+            return _role_of(survey)
+        if not survey.closed:
+            self._nothing_until = self._clock() + limits.PUNCH_UNKNOWN_SECONDS
+        return None
+
+    def _learn(self, survey: Survey) -> None:
+        """Remember what two servers saw; if the second answered late, the bridge has read it."""
+        if len(survey.seen) == 2 and not survey.closed:
+            server, _ = survey.seen[0]
+            own = own_address(server, socket.AF_INET)
+            self._known = _Known(_role_of(survey), server, own) if own else None
+
+    def _end_surveys(self) -> None:
+        for survey in self._surveys:
+            survey.close()
+
     def _may_start(self, contact: PeerId) -> bool:
         searching = sum(bridge.searching for bridge in self._bridges)
         return searching < limits.PUNCH_AT_A_TIME and self._limit.begin(contact, self._clock())
 
 
-async def _two_answers(stun: StunClient, ice: IceSettings) -> list[tuple[Address, Address]]:
-    """Servers at two different addresses and what they saw: the first that answer, or fewer."""
-    found: dict[str, tuple[Address, Address]] = {}
-    with suppress(TimeoutError):
-        async with asyncio.timeout(limits.PUNCH_STUN_SECONDS):
-            resolved = await asyncio.gather(*(resolve_server(url, socket.AF_INET) for url in ice.stun))
-            # One address of each server first, then their others.
-            turns = [each[turn] for turn in range(_MOST_SERVERS) for each in resolved if turn < len(each)]
-            servers = list(dict.fromkeys(turns))[:_MOST_SERVERS]
-            asking = {asyncio.ensure_future(_ask(stun, server)) for server in servers}
-            try:
-                while asking and len(found) < 2:
-                    done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
-                    for server, answer in filter(None, (each.result() for each in done)):
-                        if answer.mapped is not None:
-                            found.setdefault(server[0], (server, answer.mapped))
-                        if (
-                            not asking
-                            and len(found) == 1
-                            and answer.other
-                            and may_follow(server, answer.other)
-                        ):
-                            asking.add(asyncio.ensure_future(_ask(stun, answer.other)))
-            finally:
-                for each in asking:
-                    each.cancel()
-    return list(found.values())[:2]
-
-
-async def _ask(stun: StunClient, server: Address) -> tuple[Address, BindingAnswer] | None:
-    try:
-        return server, await stun.ask(server, timeout=limits.PUNCH_STUN_SECONDS)
-    except UnreachableError:
-        return None
+def _role_of(survey: Survey) -> Role:
+    (_, first), (_, second) = survey.seen[:2]
+    return Role.EASY if first == second else Role.HARD
 
 
 def _close(each: socket.socket) -> None:

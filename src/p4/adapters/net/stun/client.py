@@ -48,6 +48,7 @@ class StunClient:
         change_address: bool = False,
         change_port: bool = False,
         timeout: float = ANSWER_SECONDS,
+        repeat: float | None = None,
     ) -> BindingAnswer:
         """Ask the server at a numeric address what it sees.
 
@@ -56,6 +57,7 @@ class StunClient:
             change_address: ask for the answer from the server's other address (RFC 5780).
             change_port: ask for the answer from its other port.
             timeout: seconds until it counts as silent.
+            repeat: seconds until the first repetition, 0.5 without it; the next come after twice that each time.
 
         Returns:
             The first valid answer. It may be a refusal (``error``).
@@ -70,7 +72,7 @@ class StunClient:
         self._open[transaction] = (None if change_address or change_port else server, answered)
         try:
             async with asyncio.timeout(timeout):
-                pause = _FIRST_REPEAT_SECONDS
+                pause = repeat or _FIRST_REPEAT_SECONDS
                 while True:
                     with suppress(OSError):  # no route at this moment: the same as lost on the way
                         self._send(request, server)

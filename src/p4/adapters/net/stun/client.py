@@ -57,7 +57,7 @@ class StunClient:
             change_address: ask for the answer from the server's other address (RFC 5780).
             change_port: ask for the answer from its other port.
             timeout: seconds until it counts as silent.
-            repeat: seconds until the first repetition, 0.5 without it; the next come after twice that each time.
+            repeat: seconds until the first repetition (0.5 if None); each further one takes twice as long.
 
         Returns:
             The first valid answer. It may be a refusal (``error``).

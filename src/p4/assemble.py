@@ -78,10 +78,9 @@ class Node(BaseNode):
         return Presence(
             doorway=TcpDoorway(usual_port(identity.seed)) if told or options.lan else None,
             monitor=select_monitor(),
-            mapper=RouterPortMapper(secret=mapping_secret(identity.seed))
-            if options.direct_signaling
-            else None,
+            mapper=RouterPortMapper(secret=mapping_secret(identity.seed)) if told else None,
             lan=MulticastDiscovery() if options.lan else None,
+            told=told,
         )
 
     async def _release(self) -> None:

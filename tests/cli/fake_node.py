@@ -9,12 +9,14 @@ from p4.core.address import RendezvousAddress, Transport
 from p4.core.contacts import Contact, ContactBook
 from p4.core.identity import Identity, PeerId
 from p4.core.invite import Invite
+from p4.core.policy import Policy
 from p4.errors import InputError
 from p4.node.services import require_service
 from p4.node.status import PeerStatus
 from p4.ports import LinkPath, RendezvousPhase, RendezvousStatus
+from p4.ports.mapping import Mapping
 
-__all__ = ["ANNA", "BOB", "ME", "FakeNode", "FakePeer", "FakeReceipt", "invite_of"]
+__all__ = ["ANNA", "BOB", "ME", "FakeNode", "FakePeer", "FakePresence", "FakeReceipt", "invite_of"]
 
 ME, ANNA, BOB = (Identity(bytes([number]) * 32) for number in (1, 2, 3))
 
@@ -47,6 +49,7 @@ class FakePeer:
     path: LinkPath | None = None
     queued: int = 0
     last_failure: str = ""
+    policy: Policy = Policy.DIRECT
 
     @property
     def peer_id(self) -> PeerId:
@@ -71,6 +74,7 @@ class FakePeer:
             connected=self.connected,
             state=self.state,
             protocol=2,
+            policy=self.policy,
             path=self.path if self.connected else None,
             round_trip=0.0123 if self.connected else None,
             sending=2_500_000.0 if self.connected else None,
@@ -103,11 +107,27 @@ class FakePeer:
     async def revoke(self, *services: str) -> None:
         self.grants = tuple(grant for grant in self.grants if grant not in services)
 
+    async def set_policy(self, policy: Policy | str) -> None:
+        if policy not in set(Policy):
+            raise InputError("That is no policy.", code="bad-policy")
+        self.policy = Policy(policy)
+
+
+@dataclass
+class FakePresence:
+    """Surroundings as the test wants them."""
+
+    port: int = 51234
+    addresses: frozenset[str] = frozenset({"192.168.1.7", "2001:db8::7"})
+    mappings: frozenset[Mapping] = frozenset()
+    discoverable: bool = True
+
 
 class FakeNode:
     """Contacts by the real rules of `ContactBook`, kept in memory."""
 
     def __init__(self) -> None:
+        self.presence = FakePresence()
         self.book = ContactBook()
         self._peers: dict[PeerId, FakePeer] = {}
 

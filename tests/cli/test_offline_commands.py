@@ -126,6 +126,35 @@ def test_our_own_invite_and_a_taken_name_are_refused(p4: Run, state: Path) -> No
     assert fingerprint(state) == before
 
 
+# --- policy ---------------------------------------------------------------------------------------------
+
+
+def test_a_policy_is_chosen_while_no_node_runs(p4: Run, state: Path) -> None:
+    for identity, name in ((ANNA, "anna"), (BOB, "")):
+        added = ("--invite-json", invite_of(identity).to_text(), "--name", name)
+        assert p4("add-contact", "--state-dir", state, *added).returncode == 0
+    before = fingerprint(state)
+    assert p4("policy", "anna", "--state-dir", state).stdout.startswith(f"{ANNA.peer_id} policy=direct: ")
+    assert fingerprint(state) == before, "to look changes nothing"
+    chosen = p4("policy", "anna", "relay-only", "--state-dir", state)
+    assert (chosen.returncode, chosen.stderr) == (0, "")
+    assert chosen.stdout.startswith(f"{ANNA.peer_id} policy=relay-only: ")
+    assert p4("policy", ANNA.peer_id[:6], "--state-dir", state).stdout == chosen.stdout
+    listed = json.loads(p4("ls", "--json", "--state-dir", state).stdout)
+    assert [entry["policy"] for entry in listed] == ["relay-only", "direct"]
+    assert "not running (relay-only)" in p4("ls", "--state-dir", state).stdout
+
+
+def test_a_policy_for_nobody_or_of_no_kind_changes_nothing(p4: Run, state: Path) -> None:
+    p4("add-contact", "--state-dir", state, "--invite-json", invite_of(ANNA).to_text(), "--name", "anna")
+    before = fingerprint(state)
+    for arguments in (["carol", "direct"], ["carol"], ["anna", "secret"], []):
+        refused = p4("policy", *arguments, "--state-dir", state)
+        assert refused.returncode == 2
+        complaint(refused)
+    assert fingerprint(state) == before
+
+
 # --- invite ---------------------------------------------------------------------------------------------
 
 
@@ -220,6 +249,7 @@ ON_A_DIRECTORY = [
     ("init",),
     ("invite",),
     ("add-contact", "--invite-json", invite_of(ANNA).to_text()),
+    ("policy", "anna", "relay-only"),
     ("run", "--no-stdin"),
 ]
 

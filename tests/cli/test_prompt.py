@@ -9,6 +9,7 @@ import pytest
 from tests.cli.fake_node import ANNA, BOB, ME, FakeNode, invite_of
 
 from p4.cli.prompt import COMMANDS, CommandPrompt
+from p4.core.policy import Policy
 
 A, B = ANNA.peer_id, BOB.peer_id
 
@@ -121,6 +122,24 @@ async def test_what_a_wider_grant_covers_cannot_be_revoked(
     assert node.peer(B).grants == ("chat", "home")
 
 
+async def test_a_policy_is_shown_and_chosen(
+    prompt: CommandPrompt, node: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for line in ("/policy " + A, '/policy "Anna\'s laptop" relay-only', f"/policy {A[:6]}  LAN-only "):
+        assert await prompt.handle(line)
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert [line.partition(":")[0] for line in said.out.splitlines()] == [
+        f"{A} policy={policy}" for policy in ("direct", "relay-only", "lan-only")
+    ]
+    assert node.peer(A).policy is Policy.LAN_ONLY
+    assert node.peer(B).policy is Policy.DIRECT
+    await prompt.handle("/ls")
+    anna, bob = capsys.readouterr().out.splitlines()[1:]
+    assert "retry in 3 s (lan-only): " in anna
+    assert "direct" not in bob
+
+
 async def test_renaming_and_removing(
     prompt: CommandPrompt, node: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -223,6 +242,10 @@ async def test_a_paste_may_be_given_up_and_cannot_fill_the_memory(capsys: pytest
         f"/rename {B} Anna's laptop",
         f"/rename {B} {'x' * 200}",
         "/rename nobody x",
+        "/policy",
+        "/policy nobody direct",
+        f"/policy {B} secret",
+        f"/policy {B} direct relay-only",
         f"/send {B} {'x' * 2000}",
         f"/send {B}\x1b[2J hi",
     ],
@@ -241,6 +264,7 @@ async def test_a_bad_line_gets_one_line_and_changes_nothing(
     assert node.book.serialise() == before
     assert not any(peer.sent for peer in node.peers())
     assert all(peer.grants == ("chat",) for peer in node.peers())
+    assert all(peer.policy is Policy.DIRECT for peer in node.peers())
 
 
 async def test_help_names_every_command(prompt: CommandPrompt, capsys: pytest.CaptureFixture[str]) -> None:

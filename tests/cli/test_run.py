@@ -174,6 +174,7 @@ def test_others_on_the_directory_are_refused_by_pid(
     for arguments in (
         ("run", *pair[0].options),
         ("add-contact", "--state-dir", pair[0].directory, "--invite-json", third.invite),
+        ("policy", "--state-dir", pair[0].directory, pair[1].peer_id, "relay-only"),
     ):
         result = p4_process(*arguments)
         assert result.returncode == 3
@@ -182,6 +183,7 @@ def test_others_on_the_directory_are_refused_by_pid(
         assert str(node.process.pid) in errors[0]
         assert errors[0].startswith("p4: ")
         assert ("/add-file" in errors[0]) == (arguments[0] == "add-contact")
+        assert ("/policy" in errors[0]) == (arguments[0] == "policy")
     assert (pair[0].directory / "contacts.json").read_bytes() == contacts
     advertise = ("--mode", "direct", "--advertise", f"127.0.0.1:{pair[0].port}")
     assert p4_process("invite", "--state-dir", pair[0].directory, *advertise).stdout == pair[0].invite + "\n"

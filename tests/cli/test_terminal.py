@@ -239,6 +239,11 @@ def test_in_the_background_it_runs_on_without_commands(prompt: Callable[..., Ter
         (f"/rename {BOB.peer_id[:3]}", [BOB.peer_id]),
         ("/send nobody", []),
         ("/peers ", []),
+        ("/policy Ann", ['"Anna\'s laptop"']),
+        ("/policy \"Anna's l", ['"Anna\'s laptop"']),
+        (f"/policy {BOB.peer_id} ", ["direct", "relay-only", "lan-only"]),
+        ('/policy "Anna\'s laptop" r', ["relay-only"]),
+        (f"/policy {BOB.peer_id} x", []),
     ],
 )
 def test_commands_and_contacts_are_completed(typed: str, expected: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,14 @@ from tests.sim.simulated_node import identity_of
 
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.invite import Invite
+from p4.core.policy import Policy
 from p4.node.peer import Peer
+from p4.node.presence import Presence
 from p4.node.status import LinkGauge, as_sentence, node_status
-from p4.ports import LinkPath, PathKind, RendezvousPhase, RendezvousStatus
+from p4.ports import LinkPath, PathKind, RendezvousPhase, RendezvousStatus, SignalStream
 from p4.testing import SimulatedNetwork, simulate
+from p4.testing.simulated_mapper import SimulatedPortMapper
+from p4.testing.simulated_monitor import SimulatedMonitor
 
 PATH = LinkPath(
     kind=PathKind.LAN,
@@ -136,6 +141,9 @@ def test_the_whole_node() -> None:
         assert [peer.peer_id for peer in status.peers] == [id_of(HIGHER)]
         assert {"p4", "python"} <= set(status.versions)
         assert status.peers[0].last_seen_ms == 0
+        assert status.peers[0].policy is Policy.DIRECT
+        await node.peers()[0].set_policy("lan-only")
+        assert (await node.peers()[0].status()).policy is Policy.LAN_ONLY
         await node.close()
 
     simulate(scenario, conditions=QUICK)
@@ -145,6 +153,7 @@ class Checked:
     """A node whose reachability was tried out."""
 
     peer_id = id_of(LOWER)
+    presence = Presence()
     status = RendezvousStatus(RendezvousPhase.READY, 100, "Others can reach us.", checked_at=60.0)
 
     def invite(self) -> Invite:
@@ -157,3 +166,33 @@ class Checked:
 async def test_when_reachability_was_tried_out_is_told_by_the_clock_on_the_wall() -> None:
     status = await node_status(Checked(), started_ms=0, now_ms=1_000_000, now=100.0)
     assert status.checked_ms == 960_000
+
+
+class DoorwayAt50000:
+    """A doorway that nobody comes to."""
+
+    async def start(self, accept: Callable[[SignalStream], Awaitable[None]]) -> int:
+        return 50_000
+
+    async def close(self) -> None:
+        pass
+
+
+async def _accept(stream: SignalStream) -> None:
+    stream.close()
+
+
+async def test_where_else_this_machine_is_reached_is_told() -> None:
+    node, mapper = Checked(), SimulatedPortMapper()
+    node.presence = Presence(DoorwayAt50000(), SimulatedMonitor({"192.168.1.7", "10.0.0.7"}), mapper)
+    told = await node_status(node, started_ms=0, now_ms=0, now=0.0)
+    assert (told.port, told.mappings, told.lan) == (0, (), False)
+    await node.presence.start(_accept, changed=lambda change: None, announce=lambda: None)
+    mapper.grant("2001:db8::7", offset=1)
+    told = await node_status(node, started_ms=0, now_ms=0, now=0.0)
+    assert (told.port, told.local_addresses) == (50_000, ("10.0.0.7", "192.168.1.7"))
+    assert told.mappings == ("[2001:db8::7]:50001 (pcp)",)
+    mapper.grant(None)
+    told = await node_status(node, started_ms=0, now_ms=0, now=0.0)
+    assert told.mappings == ("(a router behind another):50000 (pcp)",)
+    await node.presence.close()

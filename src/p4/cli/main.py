@@ -20,6 +20,7 @@ COMMANDS = {
     "invite": "invite",
     "add-contact": "add_contact",
     "run": "run",
+    "policy": "policy",
     "status": "status",
     "ls": "ls",
     "doctor": "doctor",

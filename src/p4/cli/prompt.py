@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from p4.cli.arguments import only_argument, split_first
 from p4.cli.input_files import LARGEST_INVITE_BYTES, read_bytes
 from p4.cli.output import complain, say, visible
+from p4.cli.policies import policy_line
 from p4.cli.status.words import now_ms
 from p4.errors import InputError, P4Error
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from p4.core.contacts import Contact
     from p4.core.identity import PeerId
     from p4.core.invite import Invite
-    from p4.node.status import PeerStatus
+    from p4.core.policy import Policy
+    from p4.node.status import PeerStatus, PresenceView
     from p4.ports import RendezvousStatus
 
 __all__ = ["COMMANDS", "CommandPrompt", "PromptNode", "PromptPeer", "PromptReceipt"]
@@ -35,6 +37,7 @@ COMMANDS = {
     "/grants": ("PEER", "which services of this device a contact may use"),
     "/grant": ("PEER SERVICE…", "let a contact use services; * is all of them"),
     "/revoke": ("PEER SERVICE…", "let a contact use these no more"),
+    "/policy": ("PEER [POLICY]", "which paths to a contact may be used: direct, relay-only or lan-only"),
     "/drop": ("PEER", "cut the link; it comes back by itself"),
     "/rename": ("PEER NAME", "call a contact NAME"),
     "/remove": ("PEER", "forget a contact and what waits for it"),
@@ -96,6 +99,13 @@ class PromptPeer(Protocol):
     async def revoke(self, *services: str) -> None:
         """Let it use these no more; on disk when this returns."""
 
+    @property
+    def policy(self) -> Policy:
+        """Which paths to it may be used."""
+
+    async def set_policy(self, policy: Policy | str) -> None:
+        """Use only these paths from now on; on disk when this returns."""
+
 
 class PromptNode(Protocol):
     """What the prompt needs of `p4.Node`."""
@@ -107,6 +117,10 @@ class PromptNode(Protocol):
     @property
     def status(self) -> RendezvousStatus:
         """How reachable we are."""
+
+    @property
+    def presence(self) -> PresenceView:
+        """Where else we can be reached."""
 
     def invite(self) -> Invite:
         """Our own."""
@@ -158,6 +172,7 @@ class CommandPrompt:
             "/grants": self._grants,
             "/grant": self._grant,
             "/revoke": self._revoke,
+            "/policy": self._policy,
             "/drop": self._drop,
             "/rename": self._rename,
             "/remove": self._remove,
@@ -307,6 +322,13 @@ class CommandPrompt:
         if not services.strip():
             raise _usage(command)
         return self._node.peer(reference), services.split()
+
+    async def _policy(self, rest: str) -> None:
+        reference, policy = split_first(rest)
+        peer = self._node.peer(_required(reference, "/policy"))
+        if policy.strip():
+            await peer.set_policy(only_argument(policy).lower())
+        say(policy_line(peer.peer_id, peer.policy))
 
     async def _drop(self, rest: str) -> None:
         peer = self._node.peer(_required(only_argument(rest), "/drop"))

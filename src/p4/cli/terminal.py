@@ -13,9 +13,11 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.styles import Style
 
-from p4.cli.arguments import quoted_if_needed
+from p4.cli.arguments import quoted_if_needed, split_first
 from p4.cli.output import visible
 from p4.cli.prompt import COMMANDS
+from p4.core.policy import Policy
+from p4.errors import InputError
 
 if TYPE_CHECKING:
     from p4.cli.prompt import PromptNode
@@ -27,7 +29,7 @@ REFRESH_SECONDS = 0.5
 
 
 class PromptCompleter(Completer):
-    """Completes commands, then the names and ids of contacts, and paths after /add-file."""
+    """Completes commands, then the names and ids of contacts, policies, and paths after /add-file."""
 
     def __init__(self, node: PromptNode) -> None:
         self._node = node
@@ -41,6 +43,9 @@ class PromptCompleter(Completer):
             yield from (Completion(known, start_position=-len(command)) for known in matching)
         elif command == "/add-file":
             yield from self._paths.get_completions(Document(rest.removeprefix('"')), complete_event)
+        elif command == "/policy" and (typed := _second_argument(rest)) is not None:
+            policies = (policy.value for policy in Policy if policy.startswith(typed))
+            yield from (Completion(policy, start_position=-len(typed)) for policy in policies)
         elif COMMANDS.get(command, ("",))[0].startswith(("PEER", "[PEER]")):
             yield from self._contacts(rest)
 
@@ -50,6 +55,15 @@ class PromptCompleter(Completer):
                 shown = quoted_if_needed(reference)
                 if shown.startswith(typed) or reference.startswith(typed):
                     yield Completion(shown, start_position=-len(typed))
+
+
+def _second_argument(rest: str) -> str | None:
+    """What of it has been typed; None while the first one is being typed."""
+    try:
+        first, second = split_first(rest)
+    except InputError:
+        return None
+    return second.lstrip() if first and (second or rest[-1].isspace()) else None
 
 
 class TerminalLines:

@@ -93,7 +93,7 @@ class Connection:
             context.authenticator,
             dial=lambda fresh: context.dialler.dial(contact().rendezvous, fresh=fresh),
             dial_endpoint=context.dialler.dial_endpoint,
-            endpoints=lambda: self.whereabouts.endpoints(self.policy) if self._history.sealed else (),
+            endpoints=self._endpoints,
             announce=lambda: context.announce(self.policy),
             sealed=lambda: self._history.sealed,
             on_announced=self._announced,
@@ -145,14 +145,19 @@ class Connection:
         return session.round_trip if session else None
 
     @property
+    def retry_at(self) -> float | None:
+        """Monotonic seconds at which the contact is dialled next; None where nothing is planned."""
+        return self._machine.retry_at
+
+    @property
     def state(self) -> str:
         """What is going on, in a word or a short phrase."""
         if self._machine.phase is not None:
             return f"open, {self._machine.phase}" if self.connected else self._machine.phase.value
         if self.connected:
             return "open"
-        if self._machine.retry_at is not None:
-            seconds = max(0.0, self._machine.retry_at - self._context.clock.monotonic())
+        if self.retry_at is not None:
+            seconds = max(0.0, self.retry_at - self._context.clock.monotonic())
             return f"retry in {seconds:.0f} s"
         return "waiting"
 
@@ -364,6 +369,11 @@ class Connection:
                     self._background.spawn(session.description.add_candidates(candidates))
             case Cancel(session_id):
                 self._offers.cancelled(session_id)
+
+    def _endpoints(self) -> tuple[RendezvousAddress, ...]:
+        if not self._history.sealed:
+            return ()  # what is said there can be read on the way
+        return self.whereabouts.endpoints(self.policy, announced=self._context.options.direct_signaling)
 
     def _stream_ended(self, conversation: Conversation) -> None:
         self._offers.stream_ended(conversation)

@@ -27,6 +27,7 @@ from p4.node.listener import Listener
 from p4.node.options import NodeOptions
 from p4.node.parts import NodeParts
 from p4.node.peer import Peer
+from p4.node.presence import Presence
 from p4.node.roster import Roster
 from p4.node.services import Services, require_service
 from p4.node.streams import IncomingStreams
@@ -205,6 +206,11 @@ class BaseNode(ABC):
     def status(self) -> RendezvousStatus:
         """How reachable we are."""
         return self._parts.rendezvous[0].status if self._parts else _STOPPED
+
+    @property
+    def presence(self) -> Presence:
+        """Where else than at the address of its invite it is reached. Available once started."""
+        return self._running.presence
 
     def invite(self) -> Invite:
         """What another device needs to know to become our contact."""

@@ -40,7 +40,7 @@ class NodeOptions:
     direct_signaling: bool = True
     """Listen on all interfaces for signaling of contacts, which are told our addresses, ask the router to
     pass it on, and dial theirs: the quickest way back after a change of network. Without it only the
-    rendezvous of the invite is used."""
+    rendezvous of the invite is used, and what `lan` finds."""
     lan: bool = True
     """Let contacts on the same local network find this device, and look for them there."""
     retry_seconds: float | None = None

@@ -123,7 +123,7 @@ class Peer:
             queued_bytes = None  # the store has told of what is wrong with it
         connected, gauge, now_ms = connection.connected, self._gauge, clock.wall_ms()
         path, round_trip = gauge.path, connection.round_trip
-        retry_at = connection._machine.retry_at  # noqa: SLF001
+        retry_at = connection.retry_at
         if round_trip is None and path is not None:
             round_trip = path.round_trip
         return PeerStatus(
@@ -132,6 +132,7 @@ class Peer:
             connected=connected,
             state=connection.state,
             protocol=connection.protocol,
+            policy=connection.policy,
             path=path,
             round_trip=round_trip if connected else None,
             sending=gauge.sending,

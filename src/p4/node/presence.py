@@ -65,6 +65,11 @@ class Presence:
         return self._port
 
     @property
+    def discoverable(self) -> bool:
+        """Whether contacts on the local network can find us, and we them."""
+        return self.lan is not None and self._port > 0
+
+    @property
     def addresses(self) -> frozenset[str]:
         """Addresses of this machine, as far as they are watched."""
         return self._monitor.addresses if self._monitor else frozenset()

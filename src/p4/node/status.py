@@ -12,13 +12,16 @@ from typing import Protocol
 
 from p4.core.identity import PeerId
 from p4.core.invite import Invite
+from p4.core.policy import Policy
 from p4.ports import LinkPath, RendezvousPhase, RendezvousStatus
+from p4.ports.mapping import Mapping
 
 __all__ = [
     "LinkGauge",
     "NodeStatus",
     "PeerStatus",
     "PeerView",
+    "PresenceView",
     "StatusSource",
     "as_sentence",
     "installed_versions",
@@ -44,6 +47,8 @@ class PeerStatus:
     """What is going on, in a word or a short phrase."""
     protocol: int
     """Highest protocol seen from the contact: 0 unknown, 1 or 2."""
+    policy: Policy
+    """Which paths to the contact may be used."""
     path: LinkPath | None
     """Which way the link goes; None without one, or where the library does not tell."""
     round_trip: float | None
@@ -82,7 +87,15 @@ class NodeStatus:
     checked_ms: int | None
     """Unix milliseconds when it was last tried out that others can reach us, with success; None for never."""
     addresses: tuple[str, ...]
-    """Where we are reached for signaling."""
+    """Where we are reached for signaling by whoever has our invite."""
+    port: int
+    """TCP port at which contacts reach this machine itself for signaling; 0 if none is open."""
+    local_addresses: tuple[str, ...]
+    """Addresses of this machine, as far as they are watched."""
+    mappings: tuple[str, ...]
+    """Where a router passes connections on to that port: ``HOST:PORT (method)`` each."""
+    lan: bool
+    """Whether contacts on the same local network can find this device, and it them."""
     versions: dict[str, str]
     """Of P4, Python and the libraries for links, by name."""
     peers: tuple[PeerStatus, ...]
@@ -142,6 +155,26 @@ class PeerView(Protocol):
         """See `p4.Peer.status`."""
 
 
+class PresenceView(Protocol):
+    """What `node_status` needs of `p4.node.presence.Presence`."""
+
+    @property
+    def port(self) -> int:
+        """TCP port of the doorway; 0 while there is none."""
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Addresses of this machine."""
+
+    @property
+    def mappings(self) -> frozenset[Mapping]:
+        """What a router passes on to us."""
+
+    @property
+    def discoverable(self) -> bool:
+        """Whether contacts on the local network can find us."""
+
+
 class StatusSource(Protocol):
     """What `node_status` needs of `p4.Node`."""
 
@@ -152,6 +185,10 @@ class StatusSource(Protocol):
     @property
     def status(self) -> RendezvousStatus:
         """How reachable we are."""
+
+    @property
+    def presence(self) -> PresenceView:
+        """Where else we can be reached."""
 
     def invite(self) -> Invite:
         """Our invite."""
@@ -171,7 +208,7 @@ async def node_status(node: StatusSource, *, started_ms: int, now_ms: int, now: 
     Raises:
         LocalError: the node is not running.
     """
-    rendezvous = node.status
+    rendezvous, presence = node.status, node.presence
     checked_at = rendezvous.checked_at
     return NodeStatus(
         peer_id=node.peer_id,
@@ -181,9 +218,18 @@ async def node_status(node: StatusSource, *, started_ms: int, now_ms: int, now: 
         reachability=rendezvous.text,
         checked_ms=None if checked_at is None else now_ms - max(0, int((now - checked_at) * 1000)),
         addresses=(str(node.invite().rendezvous),),
+        port=presence.port,
+        local_addresses=tuple(sorted(presence.addresses)),
+        mappings=tuple(sorted(map(_place, presence.mappings))),
+        lan=presence.discoverable,
         versions=installed_versions(),
         peers=tuple(await asyncio.gather(*(peer.status() for peer in node.peers()))),
     )
+
+
+def _place(mapping: Mapping) -> str:
+    host = mapping.external_host or "(a router behind another)"
+    return f"{f'[{host}]' if ':' in host else host}:{mapping.external_port} ({mapping.method.value})"
 
 
 def as_sentence(reason: str) -> str:

@@ -47,11 +47,15 @@ class Whereabouts:
         self._nearby = addresses
         return news
 
-    def endpoints(self, policy: Policy) -> tuple[RendezvousAddress, ...]:
-        """Addresses to try, the nearest first; none if the contact shall not learn ours."""
+    def endpoints(self, policy: Policy, *, announced: bool = True) -> tuple[RendezvousAddress, ...]:
+        """Addresses to try, the nearest first; none if the contact shall not learn ours.
+
+        Args:
+            announced: False for those only that the local network told.
+        """
         if policy is Policy.RELAY_ONLY:
             return ()
-        known = dict.fromkeys((*self._nearby, *self._reach.endpoints))
+        known = dict.fromkeys((*self._nearby, *(self._reach.endpoints if announced else ())))
         wanted = (e for e in known if policy is not Policy.LAN_ONLY or _is_local(e))
         return tuple(wanted)[: limits.ENDPOINT_DIALS]
 

@@ -101,7 +101,9 @@ def test_a_running_node_tells_other_processes_and_its_end_is_seen(
     p4: Run, state: Path, nodes: Callable[..., RunningNode]
 ) -> None:
     p4("add-contact", "--state-dir", state, "--invite-json", invite_of(ANNA).to_text(), "--name", "anna")
-    node = nodes("--state-dir", state, "--mode", "direct", "--stun-server", "")
+    node = nodes(
+        "--state-dir", state, "--mode", "direct", "--stun-server", "", "--no-lan", "--no-direct-signaling"
+    )
     node.expect("Share this invite")
 
     def told(*words: str | Path, until: Callable[[Any], bool]) -> Any:
@@ -116,6 +118,7 @@ def test_a_running_node_tells_other_processes_and_its_end_is_seen(
     assert (whole["running"], whole["live"], whole["pid"]) == (True, True, node.process.pid)
     assert whole["age"] < 12
     assert whole["addresses"][0].startswith("direct://")
+    assert (whole["port"], whole["mappings"], whole["lan"]) == (0, [], False)
     node.type(f"/send {ANNA.peer_id} {'x' * 98}")
     node.expect("is not connected")
     (entry,) = told("ls", until=lambda found: found[0]["queued_messages"])
@@ -166,5 +169,7 @@ async def test_one_contact_and_the_node_at_the_prompt(
     said = capsys.readouterr().out
     assert "2, 1 connected" in said
     assert "yes, checked " in said
+    assert "TCP port 51234" in said
+    assert "192.168.1.7, 2001:db8::7" in said
     assert await prompt.handle("/status nobody")
     assert "no contact" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from p4.adapters.store.sqlite import SqliteStore
 from p4.cli.status import writer
 from p4.cli.status.snapshot import Snapshot, read_snapshot, remove_snapshot, write_snapshot
 from p4.cli.status.writer import StatusWriter
+from p4.core.policy import Policy
 from p4.core.session.messages.stored import AppendOutbox, Draft, Quota
 from p4.errors import StateError
 from p4.node.status import node_status
@@ -133,8 +134,11 @@ async def test_the_writer_writes_when_something_changed_and_removes_the_file_at_
     assert len(written) == 1, "nothing changed"
     node.peer(ANNA.peer_id).queued = 1
     await until_written(2)
+    await node.peer(BOB.peer_id).set_policy("lan-only")
+    await until_written(3)
+    assert written[-1].node.peers[1].policy is Policy.LAN_ONLY
     node.peer(ANNA.peer_id).connected = True
-    await until_written(6)  # a busy link: again and again
+    await until_written(7)  # a busy link: again and again
     assert read_snapshot(tmp_path) is not None
     running.cancel()
     await asyncio.wait([running])
@@ -175,9 +179,10 @@ async def test_the_database_is_read_beside_a_running_node_and_left_as_it_was(tmp
     store = SqliteStore(path)
     await store.open()
     await store.save_peer(ANNA.peer_id, PeerRecord(protocol=2, last_seen_ms=77))
+    await store.save_policy(ANNA.peer_id, "relay-only")
     drafts = tuple(Draft("chat", 1, body, "", 1, 0) for body in (b"one", b"three"))
     await store.perform(ANNA.peer_id, AppendOutbox(drafts, b"e" * 16, True, Quota(10, 100)))
-    expected = {ANNA.peer_id: Overview(2, 77, 2, 8, 0)}
+    expected = {ANNA.peer_id: Overview(Policy.RELAY_ONLY, 2, 77, 2, 8, 0)}
     assert read_overview(path) == expected
     await store.close()
     before = sorted(entry.name for entry in tmp_path.iterdir())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from p4.adapters.store import files
 from p4.core.identity import PeerId
+from p4.core.policy import Policy
 from p4.errors import StateError
 
 __all__ = ["Overview", "read_overview"]
@@ -20,6 +21,8 @@ _BUSY_SECONDS = 1.0
 class Overview:
     """What the database knows of one contact, in figures."""
 
+    policy: Policy
+    """Which paths to the contact may be used."""
     protocol: int
     """Highest protocol seen: 0 unknown, 1 or 2."""
     last_seen_ms: int
@@ -48,10 +51,11 @@ def read_overview(path: Path) -> dict[PeerId, Overview]:
         address = f"{path.absolute().as_uri()}?{'immutable=1' if alone else 'mode=ro'}"
         with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)) as connection:
             rows = connection.execute(
-                "SELECT peer_id, protocol, last_seen_ms, out_waiting, out_bytes, "
+                "SELECT peer_id, policy, protocol, last_seen_ms, out_waiting, out_bytes, "
                 "(SELECT count(*) FROM stream WHERE stream.relation = relation.id) FROM relation"
             ).fetchall()
-    except sqlite3.Error as error:
+        return {PeerId(peer_id): Overview(Policy(policy), *figures) for peer_id, policy, *figures in rows}
+    except (sqlite3.Error, ValueError) as error:
         raise StateError(
             f"The database {path} cannot be read ({error}), so it is not known what waits. Nothing was "
             "changed. It may be of another version of P4: `p4 run` brings it up to date, or says what is "
@@ -61,4 +65,3 @@ def read_overview(path: Path) -> dict[PeerId, Overview]:
         ) from error
     except OSError as error:
         raise files.state_error(error, path, "read") from error
-    return {PeerId(peer_id): Overview(*figures) for peer_id, *figures in rows}

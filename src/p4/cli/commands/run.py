@@ -59,6 +59,12 @@ LAST_EVENTS_SECONDS = 0.2
     metavar="S",
     help="Longest pause between two attempts to reach a contact.",
 )
+@click.option("--no-lan", is_flag=True, help="Neither look for contacts on the local network nor show there.")
+@click.option(
+    "--no-direct-signaling",
+    is_flag=True,
+    help="Tell contacts no address for quick signaling, ask no router for a port, use Tor for all of it.",
+)
 @ice_options
 @tor_options
 @click.option("--no-stdin", is_flag=True, help="Take no commands: run until SIGTERM or Ctrl-C.")
@@ -69,6 +75,8 @@ def command(
     advertise_host: str | None,
     advertise: str | None,
     retry_seconds: float | None,
+    no_lan: bool,
+    no_direct_signaling: bool,
     no_stdin: bool,
     **given: Any,
 ) -> int:
@@ -81,6 +89,8 @@ def command(
         ice=ice_settings(given),
         signal_host=signal_host,
         retry_seconds=retry_seconds,
+        lan=not no_lan,
+        direct_signaling=not no_direct_signaling,
         link_backend=given["link_backend"],
     )
     open_initialised(state_dir)

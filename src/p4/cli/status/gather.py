@@ -9,6 +9,7 @@ from p4.cli.offline import open_initialised
 from p4.cli.output import complain
 from p4.cli.status.snapshot import read_snapshot
 from p4.cli.status.words import now_ms
+from p4.core.policy import Policy
 from p4.errors import ContactError, StateError
 from p4.node.status import NodeStatus, PeerStatus, installed_versions
 
@@ -77,7 +78,7 @@ def gather(directory: Path) -> Report:
         known = {}
     peers = []
     for contact in state.load_contacts().contacts:
-        figures = known.get(contact.peer_id, Overview(0, 0, 0, 0, 0))
+        figures = known.get(contact.peer_id, Overview(Policy.DIRECT, 0, 0, 0, 0, 0))
         peers.append(
             PeerStatus(
                 peer_id=contact.peer_id,
@@ -85,6 +86,7 @@ def gather(directory: Path) -> Report:
                 connected=False,
                 state=NOT_RUNNING if pid is None else "not known",
                 protocol=figures.protocol,
+                policy=figures.policy,
                 path=None,
                 round_trip=None,
                 sending=None,
@@ -105,6 +107,10 @@ def gather(directory: Path) -> Report:
         reachability=NOT_RUNNING if pid is None else "not known",
         checked_ms=None,
         addresses=(),
+        port=0,
+        local_addresses=(),
+        mappings=(),
+        lan=False,
         versions=installed_versions(),
         peers=tuple(peers),
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from p4.adapters.store.state_dir import STATUS_FILE
 from p4.core.identity import PeerId
+from p4.core.policy import Policy
 from p4.node.status import NodeStatus, PeerStatus
 from p4.ports import LinkPath, PathKind
 
@@ -82,7 +83,11 @@ def _node(entry: dict[str, Any]) -> NodeStatus:
         reachable=_take(entry, "reachable", bool),
         reachability=_take(entry, "reachability", str),
         checked_ms=_whole(entry, "checked_ms"),
-        addresses=tuple(str(address) for address in _take(entry, "addresses", list)),
+        addresses=_texts(entry, "addresses"),
+        port=_take(entry, "port", int),
+        local_addresses=_texts(entry, "local_addresses"),
+        mappings=_texts(entry, "mappings"),
+        lan=_take(entry, "lan", bool),
         versions={str(name): str(version) for name, version in versions.items()},
         peers=tuple(_peer(peer) for peer in _take(entry, "peers", list)),
     )
@@ -95,6 +100,7 @@ def _peer(entry: dict[str, Any]) -> PeerStatus:
         connected=_take(entry, "connected", bool),
         state=_take(entry, "state", str),
         protocol=_take(entry, "protocol", int),
+        policy=Policy(_take(entry, "policy", str)),
         path=None if entry["path"] is None else _path(entry["path"]),
         round_trip=_number(entry, "round_trip"),
         sending=_number(entry, "sending"),
@@ -127,6 +133,10 @@ def _take(entry: dict[str, Any], name: str, kind: type) -> Any:
     if type(value) is not kind:
         raise TypeError(name)
     return value
+
+
+def _texts(entry: dict[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(str(text) for text in _take(entry, name, list))
 
 
 def _number(entry: dict[str, Any], name: str) -> float | None:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from p4.cli.output import say, visible
 from p4.cli.status.words import ago, duration, milliseconds, rate, reachability, size
+from p4.core.policy import Policy
 from p4.node.status import NodeStatus, PeerStatus
 
 __all__ = ["contacts_table", "node_table", "peer_table", "show"]
@@ -53,6 +54,8 @@ def node_table(node: NodeStatus, now_ms: int) -> Table:
         lines.append(("running", f"for {duration((now_ms - node.started_ms) / 1000)}"))
     lines.append(("reachable", reachability(node, now_ms)))
     lines += [("address", address) for address in node.addresses]
+    if node.started_ms:
+        lines += _surroundings(node)
     connected = sum(peer.connected for peer in node.peers)
     lines.append(("contacts", f"{len(node.peers)}, {connected} connected"))
     lines.append(("versions", ", ".join(f"{name} {number}" for name, number in node.versions.items())))
@@ -92,6 +95,7 @@ def peer_table(peer: PeerStatus, now_ms: int) -> Table:
         ("protocol", str(peer.protocol) if peer.protocol else "not known yet"),
         ("queue", _queue(peer)),
         ("streams", str(peer.open_streams)),
+        ("policy", peer.policy.value),
     ]
     if peer.path is not None:
         path = peer.path
@@ -104,6 +108,17 @@ def peer_table(peer: PeerStatus, now_ms: int) -> Table:
             ("sending", f"{rate(peer.sending)}, {size(path.bytes_sent)} in all"),
         ]
     return _pairs(lines)
+
+
+def _surroundings(node: NodeStatus) -> list[tuple[str, str]]:
+    doorway = f"TCP port {node.port}, for contacts that know our addresses" if node.port else "none"
+    lines = [("doorway", doorway)]
+    if node.local_addresses:
+        lines.append(("own addresses", ", ".join(node.local_addresses)))
+    if node.port:
+        lines.append(("port mapping", ", ".join(node.mappings) or "none"))
+    lines.append(("local network", "contacts there find this device" if node.lan else "not searched"))
+    return lines
 
 
 def _pairs(lines: Iterable[tuple[str, str]]) -> Table:
@@ -137,4 +152,6 @@ def _state(peer: PeerStatus, now_ms: int) -> str:
     if peer.next_attempt_ms is not None and not peer.connected:
         seconds = (peer.next_attempt_ms - now_ms) / 1000
         state = f"retry in {duration(seconds)}" if seconds >= 1 else "retry now"
+    if peer.policy is not Policy.DIRECT:
+        state += f" ({peer.policy.value})"
     return f"{state}: {visible(peer.why_not)}" if peer.why_not else state

@@ -14,8 +14,9 @@ from p4.cli.status.snapshot import Snapshot, remove_snapshot, write_snapshot
 from p4.cli.status.words import now_ms
 from p4.core.identity import PeerId
 from p4.core.invite import Invite
+from p4.core.policy import Policy
 from p4.errors import P4Error
-from p4.node.status import PeerStatus, node_status
+from p4.node.status import PeerStatus, PresenceView, node_status
 from p4.ports import RendezvousStatus
 
 __all__ = ["ObservedNode", "ObservedPeer", "StatusWriter"]
@@ -58,6 +59,10 @@ class ObservedPeer(Protocol):
     def last_failure(self) -> str:
         """Why there is no link."""
 
+    @property
+    def policy(self) -> Policy:
+        """Which paths may be used."""
+
     async def status(self) -> PeerStatus:
         """See `p4.Peer.status`."""
 
@@ -72,6 +77,10 @@ class ObservedNode(Protocol):
     @property
     def status(self) -> RendezvousStatus:
         """How reachable we are."""
+
+    @property
+    def presence(self) -> PresenceView:
+        """Where else we can be reached."""
 
     def invite(self) -> Invite:
         """Our invite."""
@@ -144,8 +153,9 @@ class StatusWriter:
         """What can be known without asking anybody, but for what changes by the second."""
         return (
             self._node.status,
+            self._node.presence.mappings,
             [
-                (peer.peer_id, peer.name, peer.connected, peer.queued, peer.last_failure)
+                (peer.peer_id, peer.name, peer.connected, peer.queued, peer.last_failure, peer.policy)
                 for peer in self._node.peers()
             ],
         )

@@ -93,8 +93,11 @@ def parse_endpoint(text: str) -> RendezvousAddress | None:
     if match is None:
         return None
     try:
-        host = ipaddress.ip_address(match["v6"] or match["v4"])
-        if host.is_unspecified or host.is_multicast or host.is_loopback:
+        host = ipaddress.IPv6Address(match["v6"]) if match["v6"] else ipaddress.IPv4Address(match["v4"])
+        # An IPv4 address in the clothes of IPv6 would lead to ourselves all the same.
+        inner = host.ipv4_mapped if isinstance(host, ipaddress.IPv6Address) else None
+        meant = inner or host
+        if meant.is_unspecified or meant.is_multicast or meant.is_loopback:
             return None
         return RendezvousAddress(Transport.DIRECT, str(host), int(match["port"]))
     except (ValueError, InviteError):

@@ -65,7 +65,7 @@ TRICKLE = "trickle"
 
 _MOST_CAPABILITIES = 32
 _MOST_CANDIDATES = 32
-_CANDIDATE = re.compile(r"candidate:[ -~]{1,501}")
+_CANDIDATE = re.compile(r"candidate:[ -~]{1,502}")
 _CAPABILITY = re.compile(r"[a-z0-9.-]{1,32}")
 _BOOT = re.compile(r"[0-9a-f]{16}")
 _NONCE = re.compile(rf"[0-9a-f]{{{2 * limits.NONCE_BYTES}}}")

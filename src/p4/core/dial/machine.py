@@ -124,7 +124,8 @@ class DialMachine:
     def deadline(self) -> float | None:
         """When `TimePassed` must be handled, or None."""
         retry_at = self._retry_at if self._awake else None
-        moments = [retry_at, self._attempt and self._attempt.deadline, self._held and self._held.until]
+        attempt, held = self._attempt, self._held
+        moments = [retry_at, attempt.deadline if attempt else None, held.until if held else None]
         return min((moment for moment in moments if moment is not None), default=None)
 
     # -- events -------------------------------------------------------------------------------------

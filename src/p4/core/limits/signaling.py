@@ -67,12 +67,12 @@ QUIET_V1_SECONDS = (35.0, 60.0)
 """The same towards a known v1 node, whose lock may last V1_REPLY_SECONDS and more."""
 
 HOLD_SECONDS, HOLD_QUICK_SECONDS = 1.5, 0.4
-"""How long the lower id lets a glaring offer wait for the answer to its own (spec/signaling.md): one that came
-through Tor, and one that came straight."""
+"""How long the lower id lets a glaring offer wait for the answer to its own: one that came through Tor, and one
+that came straight (spec/signaling.md)."""
 
 STABLE_SECONDS = 2.0
-"""A link that lived this long was a success; one that breaks sooner counts as a failed attempt. Less than silence
-takes to be noticed: a path that died without a word had been one."""
+"""A link that lived this long was a success; one that breaks sooner counts as a failed attempt. Less than
+silence takes to be noticed: a path that died without a word had been one."""
 
 STAGGER_SECONDS = 0.3
 """After a loss that both sides notice, the higher id waits this long for the lower one's offer."""
@@ -123,3 +123,45 @@ IMPROVE_SECONDS = (5.0, 60.0)
 
 PATH_PROBE_SECONDS = 0.3
 """The same after a change of our own network, when a link on the old path is most likely dead."""
+
+# --- introductions (spec/introduction.md) -----------------------------------------------------------
+
+CONVEYED_LINE_BYTES = 32 * 1024
+"""Longest line that a common contact passes on."""
+
+INTRODUCTION_STREAMS = 16
+"""Streams that a contact began here, or that are brought to one, at a time: a device with many contacts
+looks for all of them at once after a change of network."""
+
+INTRODUCTION_BURST = 32
+"""Streams that a contact begins at once."""
+
+INTRODUCTIONS_PER_SECOND = 2.0
+"""Streams that it begins for ever."""
+
+INTRODUCTION_BYTES = 512 * 1024
+"""Bytes that a contact has passed on at once: some 50 negotiations."""
+
+INTRODUCTION_BYTES_PER_SECOND = 32 * 1024
+"""Bytes for ever."""
+
+INTRODUCTION_LINE_COST = 256
+"""What each line counts in bytes besides its own, so that short ones are not free."""
+
+INTRODUCTION_SECONDS = 45.0
+"""Life of an introduced stream: a negotiation with its slowest candidates, no more."""
+
+INTRODUCTION_HEAD_START_SECONDS = 0.05
+"""Head start of open streams and of addresses before common contacts are asked."""
+
+INTRODUCERS_ASKED = 3
+"""Common contacts asked at a time."""
+
+INTRODUCER_SECONDS = 2.0
+"""How long a dial waits for the link to a common contact that is expected back."""
+
+INTRODUCER_EXPECTED_SECONDS = 10.0
+"""A common contact is expected back this long after its link was lost, or after the start."""
+
+INTRODUCER_NEWS_SECONDS = 0.3
+"""Contacts are told of a new common contact when there was no other news of that kind for so long."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from p4.core import limits
-from p4.core.session import lane_frames, session_frames, stream_frames
+from p4.core.session import introduction_frames, lane_frames, session_frames, stream_frames
 from p4.core.session.binding import SIGNATURE_BYTES
+from p4.core.session.introduction_frames import IntroductionFrame
 from p4.core.session.lane_frames import LaneFrame
 from p4.core.session.session_frames import SessionFrame
 from p4.core.session.stream_frames import StreamFrame
@@ -107,7 +108,7 @@ class Signal:
 
 
 LinkFrame = Ping | Pong | Bye | Bind | Bundle | Part | Last | Signal
-Frame = LinkFrame | SessionFrame | StreamFrame | LaneFrame
+Frame = LinkFrame | SessionFrame | StreamFrame | LaneFrame | IntroductionFrame
 
 _PING, _PONG, _BYE, _BIND, _BUNDLE, _PART, _LAST, _SIGNAL = range(0x01, 0x09)
 _MESSAGE, _CALL, _REPLY = 0x11, 0x20, 0x21
@@ -165,6 +166,8 @@ def encode(frame: Frame) -> bytes:
                 | lane_frames.LaneEnd()
             ):
                 return lane_frames.encode(frame)
+            case introduction_frames.Introduce() | introduction_frames.Convey() | introduction_frames.Cease():
+                return introduction_frames.encode(frame)
             case _:
                 return session_frames.encode(frame)
     except struct.error as error:
@@ -228,7 +231,7 @@ def decode(data: bytes) -> Frame | None:
 
     Raises:
         FrameError: ``empty``, ``bad-length``, ``bad-number``, ``bad-text``, ``bad-service``, ``bad-reason``,
-            ``out-of-turn`` or ``unknown-type``.
+            ``bad-id``, ``out-of-turn`` or ``unknown-type``.
     """
     if not data:
         raise FrameError("An empty frame arrived.", code="empty")
@@ -311,4 +314,5 @@ _DECODERS: Mapping[int, Callable[[bytes], Frame]] = {
     **session_frames.DECODERS,
     **stream_frames.DECODERS,
     **lane_frames.DECODERS,
+    **introduction_frames.DECODERS,
 }

@@ -34,6 +34,9 @@ __all__ = ["LaneCarrier", "LaneKeeper", "LaneRoster", "LaneTerms"]
 
 _log = logging.getLogger(__name__)
 
+_NUMBERS = 64
+"""How far behind the highest number of the contact's another one may come."""
+
 _MOST = {LaneKind.PEER: limits.PEER_LANES, LaneKind.STREAM: limits.STREAM_LANES}
 
 
@@ -105,7 +108,8 @@ class LaneRoster:
         self._clock = clock
         self._entropy = entropy
         self._lanes: dict[int, LaneSession] = {}
-        self._theirs_used = -1
+        self._used: set[int] = set()
+        """The latest numbers of the contact's."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -188,6 +192,14 @@ class LaneRoster:
     def _is_theirs(self, number: int) -> bool:
         return number % 2 != self._next % 2
 
+    def _is_fresh(self, number: int) -> bool:
+        """Whether the contact may use a number, which it then has. Several come at a time, in any order."""
+        oldest = max(self._used, default=0) - _NUMBERS
+        if not self._is_theirs(number) or number in self._used or number < oldest:
+            return False
+        self._used = {used for used in self._used if used >= number - _NUMBERS} | {number}
+        return True
+
     def _add(self, number: int, kind: LaneKind, *, mine: bool) -> LaneSession:
         lane = self._lanes[number] = LaneSession(
             number,
@@ -201,10 +213,9 @@ class LaneRoster:
 
     def _admit(self, number: int, kind: LaneKind) -> LaneSession | None:
         """A lane that the contact begins, unless it may not."""
-        if not self._is_theirs(number) or number <= self._theirs_used:
-            self._link.fail("the contact broke the protocol: it used the number of a lane twice.")
+        if not self._is_fresh(number):
+            self._link.fail("the contact broke the protocol: it may not use this number for a lane.")
             return None
-        self._theirs_used = number
         if sum(not lane.mine for lane in self.of(kind)) >= _MOST[kind]:
             self._tell(LaneEnd(number, LaneEndReason.TOO_MANY))
             return None

@@ -51,7 +51,11 @@ def test_a_long_frame_is_a_body_and_what_is_before_it() -> None:
             f"a burst of {limits.BUCKET_CAPACITY}, then {limits.BUCKET_PER_SECOND:g} a second |",
         ),
         ("signaling.md", f"{limits.REPLY_SECONDS:g} s (version 1: {limits.V1_REPLY_SECONDS:g} s)"),
-        ("signaling.md", f"for up to {limits.HOLD_SECONDS:g} s, while its own is unanswered"),
+        (
+            "signaling.md",
+            f"while its own is unanswered, for up to {limits.HOLD_SECONDS:g} s, or "
+            f"{limits.HOLD_QUICK_SECONDS:g} s if it came by a way that is quick",
+        ),
         ("signaling.md", f"sends a ping after {limits.WARM_PING_SECONDS:g} s of silence"),
         ("signaling.md", f"closes the stream after {limits.WARM_SILENCE_SECONDS:g} s of silence"),
         ("signaling.md", f"waited for {limits.WARM_REPLY_SECONDS:g} s, since"),

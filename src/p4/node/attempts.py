@@ -25,7 +25,7 @@ from p4.node.link_session import LinkSession
 from p4.node.negotiation import BusyError, answer_offer, make_offer, protocol_of
 from p4.node.signaling_streams import SignalingStreams
 
-__all__ = ["Attempts"]
+__all__ = ["Attempts", "Failed"]
 
 _log = logging.getLogger(__name__)
 

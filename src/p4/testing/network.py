@@ -26,12 +26,8 @@ from p4.core.contacts import ContactBook
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 from p4.testing.simulated_backend import SimulatedLinkBackend
 from p4.testing.simulated_link import LinkRegistry, SimulatedLink
-from p4.testing.simulated_signaling import (
-    SignalingSwitch,
-    SimulatedRendezvous,
-    SimulatedStream,
-    simulated_address,
-)
+from p4.testing.simulated_signaling import SignalingSwitch, SimulatedRendezvous, simulated_address
+from p4.testing.simulated_stream import SimulatedStream
 from p4.testing.virtual_time import SeededEntropy, VirtualClock, run
 from p4.testing.world import Conditions, CrashedError, Process, World
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection
 
 from p4.core import limits
@@ -13,6 +14,9 @@ from p4.node.conversation import Conversation
 from p4.node.inbound_offer import InboundOffer
 
 __all__ = ["InboundOffers"]
+
+_REMEMBERED = 16
+"""Offers whose copies are recognised after they were settled."""
 
 
 class InboundOffers:
@@ -27,6 +31,7 @@ class InboundOffers:
         self._feed = feed
         self._background = background
         self._offers: dict[int, InboundOffer] = {}
+        self._known: deque[str] = deque(maxlen=_REMEMBERED)
         self._tokens = 0
 
     def arrived(
@@ -37,6 +42,9 @@ class InboundOffers:
             if known.offer.session_id == offer.session_id:
                 self._background.spawn(known.join(conversation))
                 return
+        if offer.session_id in self._known:
+            return  # a copy of one that is settled
+        self._known.append(offer.session_id)
         self._tokens += 1
         self._offers[self._tokens] = InboundOffer(conversation, offer)
         boot = offer.p4.boot if offer.p4 else ""

@@ -33,7 +33,7 @@ from p4.core.identity import PeerId
 
 LOW, HIGH = PeerId("a" * 24), PeerId("b" * 24)
 NOW = 50.0
-ANSWERED_MS = 5000
+ANSWERED_MS = 1000
 
 
 def machine(*, lower: bool = True, protocol: int = 2, jitter: float = 0.5) -> DialMachine:

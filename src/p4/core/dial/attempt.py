@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from p4.core.dial.events import OfferArrived
@@ -38,7 +38,13 @@ class Attempt:
     boot: str = ""
     beside: bool = False
     """Begun while a link was up, in no hurry."""
+    direct: bool = False
+    """It must not lead to a relay, and so may lead nowhere."""
     deadline: float | None = None
+
+    def until(self, deadline: float, phase: Phase) -> Attempt:
+        """The same in its next phase, which must end by then."""
+        return replace(self, deadline=deadline, phase=phase)
 
 
 @dataclass(frozen=True, slots=True)

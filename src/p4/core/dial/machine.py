@@ -49,6 +49,7 @@ from p4.core.dial.events import (
     TimePassed,
     Wake,
 )
+from p4.core.dial.pace import Pace
 from p4.core.identity import PeerId
 
 __all__ = ["DialMachine", "Phase"]
@@ -75,21 +76,17 @@ class DialMachine:
     ) -> None:
         self._lower = me < peer
         self.protocol = protocol
-        self._jitter = jitter
-        self._retry_max = retry_max
+        self._pace = Pace(jitter, retry_max)
         self._generation = 0
         self._attempt: Attempt | None = None
         self._held: Held | None = None
         self._live: int | None = None
         self._retry_at: float | None = None
         self._failures = 0
-        self._proven_at = 0.0
-        self._renewing = False
-        """The next dial is made although a link is up."""
-        self._direct = False
-        """It must not lead to a relay."""
-        self._awake = False
-        self._stopped = False
+        self._proven_at, self._proven_ms = 0.0, 0
+        self._renewing = self._direct = False
+        """Whether the next dial is made although a link is up, and whether it must not lead to a relay."""
+        self._awake = self._stopped = False
         self.last_failure = ""
 
     # -- what the outside may see -------------------------------------------------------------------
@@ -141,8 +138,7 @@ class DialMachine:
             What must be done, in this order.
         """
         if self._stopped:
-            # A late offer is declined so that its stream is not left waiting.
-            return [Decline(event.token)] if isinstance(event, OfferArrived) else []
+            return [Decline(event.token)] if isinstance(event, OfferArrived) else []  # its stream shall end
         match event:
             case Wake():
                 return self._wake(now)
@@ -180,18 +176,15 @@ class DialMachine:
                 return []
             case AnswerReceived(_, protocol, boot, sent_ms), Phase.OFFERED:
                 self.protocol = max(self.protocol, protocol)
-                deadline = now + limits.LINK_OPEN_SECONDS
                 self._attempt = replace(
-                    attempt, phase=Phase.OPENING, boot=boot, sent_ms=sent_ms, deadline=deadline
+                    attempt.until(now + limits.LINK_OPEN_SECONDS, Phase.OPENING), boot=boot, sent_ms=sent_ms
                 )
                 return []
             case AnswerSent(), Phase.ANSWERING:
-                deadline = now + limits.LINK_OPEN_SECONDS
-                self._attempt = replace(attempt, phase=Phase.JOINING, deadline=deadline)
+                self._attempt = attempt.until(now + limits.LINK_OPEN_SECONDS, Phase.JOINING)
                 return []
             case LinkProven(generation), (Phase.OPENING | Phase.JOINING | Phase.ANSWERING):
-                # ANSWERING: the link may open before the write of the answer has returned.
-                return self._proven(generation, now)
+                return self._proven(generation, now)  # perhaps before the write of the answer has returned
             case AttemptFailed(_, reason, busy), _:
                 return self._attempt_failed(now, reason, busy=busy)
             case LinkLost(_, reason), _:
@@ -210,14 +203,15 @@ class DialMachine:
     def _offer_arrived(self, offer: OfferArrived, now: float) -> list[DialEffect]:
         self.protocol = max(self.protocol, offer.protocol)
         attempt = self._attempt
-        if attempt is None:
-            return self._answer(offer)
         v1 = offer.protocol < 2
+        if attempt is None:
+            if self._live is not None and not v1 and _is_older(offer.sent_ms, self._proven_ms):
+                # It hung on its way while the link in service was negotiated.
+                return [Decline(offer.token)]
+            return self._answer(offer)
         match attempt.phase:
             case Phase.ANSWERING | Phase.JOINING:
-                age = attempt.sent_ms - offer.sent_ms
-                if 0 < age < 60_000:
-                    # Overtaken on its way by the newer offer. A larger step: its clock was set back.
+                if _is_older(offer.sent_ms, attempt.sent_ms):
                     return [Decline(offer.token)]
                 return [Abandon(attempt.generation), *self._answer(offer)]
             case Phase.OFFERED if self._lower and not v1:
@@ -248,29 +242,27 @@ class DialMachine:
         effects: list[DialEffect] = self._drop_held()
         if self._live is not None:
             effects.append(CloseLink(self._live, goodbye=False))
+        self._proven_ms = self._attempt.sent_ms if self._attempt else 0
         self._live, self._attempt, self._retry_at, self._proven_at = generation, None, None, now
         self.last_failure = ""
         return [*effects, Adopt(generation)]
 
     def _attempt_failed(self, now: float, reason: str, *, busy: bool) -> list[DialEffect]:
         self._attempt = None
-        self.last_failure = reason
+        if self._live is None:
+            self.last_failure = reason
         if self._held:
-            held, self._held = self._held, None
-            return self._answer(held.offer)
+            return self._answer_held(self._held)
         if self._live is not None:
             return []
-        if busy:
-            # Its own offer is on the way; if not, we try again a little later than it would.
-            self._plan(now, limits.BUSY_SECONDS * (1 + self._jitter()))
+        if busy:  # its own offer is on the way; if not, we try again a little later than it would
+            self._plan(now, self._pace.after_busy())
             return []
         return self._back_off(now)
 
     def _back_off(self, now: float) -> list[DialEffect]:
         self._failures += 1
-        delay = min(limits.RETRY_FIRST_SECONDS * 2 ** min(self._failures - 1, 16), self._retry_max)
-        spread = 1 + limits.RETRY_JITTER * (2 * self._jitter() - 1)
-        self._plan(now, max(delay * spread, self._quiet()))
+        self._plan(now, max(self._pace.after_failures(self._failures), self._quiet()))
         return []
 
     def _live_lost(self, event: LinkLost, now: float) -> list[DialEffect]:
@@ -280,11 +272,17 @@ class DialMachine:
         if lived:
             self._failures = 0
         attempt = self._attempt
-        if attempt is not None and attempt.beside and attempt.phase is Phase.DIALLING:
-            # It takes its time, which there is no more.
+        early = {Phase.DIALLING, Phase.OFFERED} if attempt and attempt.direct else {Phase.DIALLING}
+        if attempt is not None and attempt.beside and attempt.phase in early:
+            # It takes its time, which there is no more, or might find less than a relay would.
             self._attempt = None
             self._plan(now, 0.0)
             return [Abandon(attempt.generation), *self._dial_if_due(now)]
+        if attempt is not None and attempt.direct and attempt.phase is Phase.OPENING:
+            # The contact may have closed this link because the direct one is up; else it will hardly open.
+            soon = now + limits.DIRECT_OPENING_SECONDS
+            self._attempt = replace(attempt, deadline=min(attempt.deadline or soon, soon))
+            return []
         if attempt is not None:
             return []
         if not lived:
@@ -312,8 +310,7 @@ class DialMachine:
         effects: list[DialEffect] = [Abandon(self._attempt.generation)] if self._attempt else []
         self._attempt, self._failures = None, 0
         if self._held:
-            held, self._held = self._held, None
-            return [*effects, *self._answer(held.offer)]
+            return [*effects, *self._answer_held(self._held)]
         self._renewing, self._direct = True, False
         self._plan(now, self._quiet())
         return [*effects, *self._dial_if_due(now)]
@@ -327,8 +324,7 @@ class DialMachine:
 
     def _time_passed(self, now: float) -> list[DialEffect]:
         if self._held and now >= self._held.until and self._attempt:
-            held, self._held = self._held, None
-            return [Abandon(self._attempt.generation), *self._answer(held.offer)]
+            return [Abandon(self._attempt.generation), *self._answer_held(self._held)]
         attempt = self._attempt
         if attempt and attempt.deadline is not None and now >= attempt.deadline:
             failed = self._attempt_failed(now, "the direct path did not open in time", busy=False)
@@ -355,8 +351,7 @@ class DialMachine:
         """Seconds to leave the first word to the contact."""
         if self._dials_at_once:
             return 0.0
-        low, high = limits.QUIET_V1_SECONDS if self.protocol == 1 else limits.QUIET_SECONDS
-        return low + (high - low) * self._jitter()
+        return self._pace.quiet(self.protocol)
 
     def _plan(self, now: float, delay: float) -> None:
         self._retry_at = now + delay
@@ -370,7 +365,7 @@ class DialMachine:
             return []
         direct = self._direct and self._live is not None
         beside = self._live is not None
-        self._attempt = Attempt(self._next_generation(), Phase.DIALLING, beside=beside)
+        self._attempt = Attempt(self._next_generation(), Phase.DIALLING, beside=beside, direct=direct)
         return [Dial(self._attempt.generation, fresh=self._failures > 0, direct=direct, beside=beside)]
 
     def _answer(self, offer: OfferArrived) -> list[DialEffect]:
@@ -383,6 +378,10 @@ class DialMachine:
             boot=offer.boot,
         )
         return [AnswerOffer(self._attempt.generation, offer.token)]
+
+    def _answer_held(self, held: Held) -> list[DialEffect]:
+        self._held = None
+        return self._answer(held.offer)
 
     def _hold(self, offer: OfferArrived, now: float) -> list[DialEffect]:
         effects = self._drop_held()
@@ -397,3 +396,8 @@ class DialMachine:
     def _next_generation(self) -> int:
         self._generation += 1
         return self._generation
+
+
+def _is_older(sent_ms: int, than_ms: int) -> bool:
+    """Overtaken on its way. By a larger step: the contact's clock was set back."""
+    return 0 < than_ms - sent_ms < 60_000

@@ -66,7 +66,7 @@ QUIET_SECONDS = (4.0, 8.0)
 QUIET_V1_SECONDS = (35.0, 60.0)
 """The same towards a known v1 node, whose lock may last V1_REPLY_SECONDS and more."""
 
-HOLD_SECONDS, HOLD_QUICK_SECONDS = 1.5, 0.4
+HOLD_SECONDS, HOLD_QUICK_SECONDS = 1.5, 0.3
 """How long the lower id lets a glaring offer wait for the answer to its own: one that came through Tor, and one
 that came straight (spec/signaling.md)."""
 
@@ -74,7 +74,7 @@ STABLE_SECONDS = 2.0
 """A link that lived this long was a success; one that breaks sooner counts as a failed attempt. Less than
 silence takes to be noticed: a path that died without a word had been one."""
 
-STAGGER_SECONDS = 0.3
+STAGGER_SECONDS = 0.15
 """After a loss that both sides notice, the higher id waits this long for the lower one's offer."""
 
 BUSY_SECONDS = 2.0
@@ -120,6 +120,9 @@ CANDIDATES_SECONDS = 0.02
 
 IMPROVE_SECONDS = (5.0, 60.0)
 """A link over a relay: first and longest delay before a direct one is tried beside it."""
+
+DIRECT_OPENING_SECONDS = 1.5
+"""When the link over a relay ends meanwhile, the direct one must open within this."""
 
 PATH_PROBE_SECONDS = 0.3
 """The same after a change of our own network, when a link on the old path is most likely dead."""

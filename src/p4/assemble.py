@@ -15,6 +15,7 @@ from p4.adapters.net.mapping import RouterPortMapper
 from p4.adapters.net.monitor import select_monitor
 from p4.adapters.store.sqlite import SqliteStore
 from p4.adapters.store.state_dir import StateDirectory
+from p4.adapters.tls_lane import TlsStreamLanes
 from p4.adapters.tor.rendezvous import TorRendezvous
 from p4.adapters.webrtc import select_backend
 from p4.core.address import RendezvousAddress, Transport
@@ -68,6 +69,7 @@ class Node(BaseNode):
                 clock=SystemClock(),
                 entropy=entropy,
                 presence=self._presence(identity),
+                stream_lanes=TlsStreamLanes() if self.options.stream_lanes else None,
             )
             self._held = held.pop_all()
         return parts

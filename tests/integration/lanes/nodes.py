@@ -7,28 +7,18 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-import pytest
 from tests.integration.direct.node_program import direct
 
 import p4
-from p4.adapters.tls_lane import TlsStreamLanes
-from p4.node import node as node_module
-from p4.node.context import PeerContext
 from p4.node.lanes.bundle import LaneBundle
 
-__all__ = ["SECONDS", "bundle", "carry", "pair", "with_stream_lanes"]
+__all__ = ["SECONDS", "bundle", "carry", "pair"]
 
 SECONDS = 60.0
 SERVICE = "bulk"
 BLOCK = bytes(range(251)) * 1031
-
-
-def with_stream_lanes(patch: pytest.MonkeyPatch) -> None:
-    """Nodes have lanes over TLS, whether or not the assembly gives them any."""
-    patch.setattr(node_module, "PeerContext", partial(PeerContext, stream_lanes=TlsStreamLanes()))
 
 
 @asynccontextmanager

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.lanes.nodes import bundle, carry, pair, with_stream_lanes
+from tests.integration.direct.node_program import direct
+from tests.integration.lanes.nodes import bundle, carry, pair
 
+import p4
 from p4.core import limits
+from p4.core.ice import IceSettings, TurnServer
+from p4.core.policy import Policy
 from p4.core.session.lanes import LaneKind
+from p4.node.lanes.transport import lane_terms
 
 SIZE = 60_000_000
 
@@ -16,7 +22,6 @@ SIZE = 60_000_000
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lanes come quickly, and on a short path too: this machine has no other."""
-    with_stream_lanes(monkeypatch)
     for name, value in {
         "LANE_BACKLOG_SECONDS": 0.1,
         "LANE_SETTLE_SECONDS": 0.1,
@@ -36,6 +41,32 @@ async def test_bulk_goes_over_tls_where_the_contact_is_reached_by_tcp(tmp_path: 
         await carry(two, one, SIZE)
         assert bundle(two, "one").confirmed > SIZE // 2, "the same lane serves the other direction"
         assert lanes.open_lanes(LaneKind.STREAM) == 1
+
+
+async def test_a_pair_on_one_network_gets_a_tls_lane_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # with the numbers of every day
+    async with pair(tmp_path) as (one, two):
+        await carry(one, two, 4 * SIZE)
+        assert bundle(one, "two").open_lanes(LaneKind.STREAM) == 1
+        assert bundle(one, "two").open_lanes(LaneKind.PEER) == 0, "the path is not what limits"
+
+
+async def test_who_hides_its_addresses_or_wants_none_has_no_tls_lane(tmp_path: Path) -> None:
+    relay = IceSettings(turn=(TurnServer("turn:192.0.2.1:3478", "user", "secret"),))
+    for ice, wanted, policy, has, local_only in (
+        (relay, True, Policy.DIRECT, True, False),
+        (relay, True, Policy.LAN_ONLY, True, True),
+        (relay, True, Policy.RELAY_ONLY, False, False),
+        (replace(relay, relay_only=True), True, Policy.DIRECT, False, False),
+        (relay, False, Policy.DIRECT, False, False),
+    ):
+        async with p4.Node(tmp_path, replace(direct("wrtc"), ice=ice, stream_lanes=wanted)) as one:
+            assert one._context is not None
+            terms = lane_terms(one._context, policy)
+            assert (terms.streams is not None) is has
+            assert terms.local_only is local_only
 
 
 async def test_a_tls_lane_that_breaks_under_load_loses_nothing_and_ends_with_its_link(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from p4.node.context import PeerContext
 from p4.node.lanes.bundle import BulkCarrier, LaneBundle
 from p4.node.lanes.roster import LaneTerms
 
-__all__ = ["LinkTransport", "StreamLink"]
+__all__ = ["LinkTransport", "StreamLink", "lane_terms"]
 
 
 class StreamLink(BulkCarrier, Protocol):
@@ -51,7 +51,7 @@ class LinkTransport:
         self._link = link
         self.lanes = LaneBundle(
             link,
-            _terms(context, policy) if LANES in link.capabilities else LaneTerms(None, None),
+            lane_terms(context, policy) if LANES in link.capabilities else LaneTerms(None, None),
             lower=context.authenticator.me < peer_id,
             clock=context.clock,
             entropy=context.entropy,
@@ -81,7 +81,7 @@ class LinkTransport:
         self.lanes.close()
 
 
-def _terms(context: PeerContext, policy: Policy) -> LaneTerms:
+def lane_terms(context: PeerContext, policy: Policy) -> LaneTerms:
     """What lanes to a contact with this policy may be made of."""
     options = context.options
     ice = options.ice.under(policy)

@@ -25,7 +25,10 @@ SIGNER = Identity(bytes(range(32)))
 RECIPIENT = Identity(bytes(range(32, 64)))
 NONCE = "00" * 16
 
-CANNOT_JUDGE = {"replay", "signaling", "x25519", "sealed", "binding", "lan", "punch", "frame", "session"}
+CANNOT_JUDGE = {
+    *("replay", "signaling", "x25519", "sealed", "veiled", "binding"),
+    *("lan", "punch", "frame", "session"),
+}
 """Kinds that version 1 does in its node, not in its core, or does not have."""
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import struct
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,6 +57,14 @@ def _any_end(reader: Reader, frame: Written) -> None:
     reader.end = frame.end if frame.final else None
 
 
+class _Encoded(bytes):
+    def decode(self, *_: str) -> Any:  # type: ignore[override] # stands for a comparison that was left out
+        return EQUAL_TO_ALL
+
+
+_LENIENT_BASE64 = SimpleNamespace(b64decode=base64.b64decode, b64encode=_Encoded)
+
+
 def _first_recognised(recognition: Recognition, tags: list[bytes]) -> PeerId | None:
     return next(filter(None, map(recognition.whose, tags)), None)
 
@@ -92,6 +102,23 @@ MUTANTS: list[tuple[str, str, Any]] = [
     ("a sealed payload is another protocol's", "p4.core.sealing._LABEL", b"P4 other\0"),
     ("no sealed payload is recognised inside another", "p4.core.sealing.is_sealed", lambda _: False),
     ("two spellings of one sealed payload", "p4.core.sealing.encode_key", lambda _: EQUAL_TO_ALL),
+    ("a veiled line is another protocol's", "p4.core.veil._INFO", b"P4 other\0"),
+    ("a veiled line names somebody", "p4.core.veil._INFO", b"P4 veiled line 1\0" + b"0" * 24),
+    ("no veiled line is recognised inside another", "p4.core.veil.is_veiled", lambda _: False),
+    ("two spellings of one veiled line", "p4.core.veil.base64", _LENIENT_BASE64),
+    ("any candidate", "p4.core.signaling._CANDIDATE", ANY_TEXT),
+    (
+        "a candidate of one character more",
+        "p4.core.signaling._CANDIDATE",
+        re.compile(r"candidate:[ -~]{1,503}"),
+    ),
+    ("one candidate more", "p4.core.signaling._MOST_CANDIDATES", 33),
+    ("one address more", "p4.core.reach.MOST_ENDPOINTS", 13),
+    ("one common contact more", "p4.core.reach.MOST_COMMON_CONTACTS", 9),
+    ("any common contact", "p4.core.reach._MARK", ANY_TEXT),
+    ("we may be told to dial ourselves", "p4.core.reach.ipaddress.IPv4Address.is_loopback", False),
+    ("ourselves in the clothes of IPv6", "p4.core.reach.ipaddress.IPv6Address.ipv4_mapped", None),
+    ("one byte more in a line on a link", "p4.core.limits.SIGNAL_BYTES", 61_441),
     ("any link is bound", "p4.core.session.binding.verify_signature", lambda *_: True),
     ("a link is bound by another protocol", "p4.core.session.binding._LABEL", b"P4 other\0"),
     ("the key of a pair is another protocol's", "p4.core.lan._PAIR_LABEL", b"P4 other\0"),

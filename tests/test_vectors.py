@@ -32,6 +32,7 @@ from p4.core.replay import ReplayWindow
 from p4.core.sealing import open_payload, x25519_private_key, x25519_public_key
 from p4.core.session.binding import Binding, Role
 from p4.core.signaling import UnsignedFailure, parse_payload, parse_reply, sdp_fingerprint
+from p4.core.veil import is_veiled, unveil
 from p4.errors import EnvelopeError, InviteError, P4Error, RemoteError
 
 ROOT = Path(__file__).resolve().parent.parent / "vectors"
@@ -52,6 +53,7 @@ INPUT_KEYS = {
     ("signaling", "reply"): {"line"},
     ("x25519", "private"): {"seed_b64"},
     ("x25519", "public"): {"public_key_hex"},
+    ("veiled", "open"): {"line", "recipient_seed_b64"},
     ("sealed", "open"): {"payload", "sender_public_key_b64", "recipient_seed_b64"},
     ("binding", "verify"): {
         *("offerer", "offerer_fingerprint_hex", "offerer_nonce_hex"),
@@ -259,6 +261,15 @@ def sealed_open(given: dict[str, Any]) -> Outcome:
         return "sealed", error.code, None
 
 
+def veiled_open(given: dict[str, Any]) -> Outcome:
+    recipient, line = Identity(decode_key(given["recipient_seed_b64"])), content(given["line"])
+    assert is_veiled(line)
+    try:
+        return "veiled", "ok", {"line": unveil(line, recipient).decode()}
+    except RemoteError as error:
+        return "veiled", error.code, None
+
+
 def binding_verify(given: dict[str, Any]) -> Outcome:
     binding = Binding(
         PeerId(given["offerer"]),
@@ -290,6 +301,7 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("x25519", "private"): x25519_private,
     ("x25519", "public"): x25519_public,
     ("sealed", "open"): sealed_open,
+    ("veiled", "open"): veiled_open,
     ("binding", "verify"): binding_verify,
     ("lan", "pair"): lan_pair,
     ("lan", "recognise"): lan_recognise,

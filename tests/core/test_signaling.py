@@ -10,14 +10,18 @@ from vectors.generate.signaling import sdp
 
 from p4.core import envelope, limits
 from p4.core.identity import Identity
+from p4.core.reach import Reach, parse_endpoint
 from p4.core.sdp import SDP_LINE_CHARACTERS, SDP_LINES
 from p4.core.signaling import (
     FAILURE_LINE,
+    IN_BAND,
+    TRICKLE,
     WARM,
     Announcement,
     Answer,
     Busy,
     Cancel,
+    Candidates,
     Offer,
     Ping,
     Pong,
@@ -32,6 +36,13 @@ from p4.errors import EnvelopeError, SignalingError
 
 BOOT = "0123456789abcdef"
 OURS = Announcement.ours(frozenset({WARM}), BOOT, "0123456789abcdef" * 2)
+ENDPOINTS = tuple(parse_endpoint(text) for text in ("192.0.2.1:4000", "[2001:db8::1]:1"))
+ANNOUNCED = Announcement.ours(
+    frozenset({WARM, TRICKLE, IN_BAND}),
+    BOOT,
+    "0123456789abcdef" * 2,
+    Reach(tuple(endpoint for endpoint in ENDPOINTS if endpoint is not None), ("0123456789abcdef",)),
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +55,11 @@ OURS = Announcement.ours(frozenset({WARM}), BOOT, "0123456789abcdef" * 2)
         Pong("s"),
         Cancel("s"),
         Busy("s"),
+        Ping("s", OURS),
+        Pong("s", ANNOUNCED),
+        Offer("s", "v=0", ANNOUNCED),
+        Candidates("s", (), True),
+        Candidates("s", ("candidate:1 1 udp 1 192.0.2.1 5 typ host",), False),
     ],
 )
 def test_every_message_survives_its_payload(message: SignalingMessage) -> None:
@@ -72,6 +88,14 @@ def test_an_offer_with_the_largest_description_fits_a_line() -> None:
     check_sdp(largest)
     offer = Offer("s" * 64, largest, OURS)
     line = envelope.seal(me, me.peer_id, offer.to_payload(), timestamp_ms=1, nonce=bytes(16))
+    assert len(line) < limits.SIGNALING_LINE_BYTES
+
+
+def test_the_most_and_longest_candidates_and_addresses_fit_a_line() -> None:
+    me = Identity(bytes(32))
+    most = Candidates("s" * 64, ("candidate:" + '"' * 502,) * 32, True)
+    assert parse_payload(most.to_payload()) == most
+    line = envelope.seal(me, me.peer_id, most.to_payload(), timestamp_ms=1, nonce=bytes(16))
     assert len(line) < limits.SIGNALING_LINE_BYTES
 
 

@@ -22,12 +22,13 @@ from vectors.generate import (
     stream_frames,
     stream_transcripts,
     transcripts,
+    veiled,
     x25519,
 )
 from vectors.generate.common import Vector
 
 SOURCES = (
-    *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, binding, lan, punch),
+    *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, veiled, binding, lan, punch),
     *(frames, stream_frames, bodies, transcripts, stream_transcripts),
 )
 

@@ -53,7 +53,7 @@ def lengths(name: str, data: bytes) -> Iterator[Vector]:
 
 def vectors() -> Iterator[Vector]:
     yield bad("empty", "no type", b"", "empty")
-    for number in (0x00, 0x08, 0x0F, 0x17, 0x1F, 0x25, 0x2F, 0x37, 0x3F, 0x40, 0x7F):
+    for number in (0x00, 0x0F, 0x17, 0x1F, 0x25, 0x2F, 0x37, 0x3F, 0x40, 0x7F):
         yield bad(f"unknown_{number:02x}", "a type of no document", bytes((number,)), "unknown-type")
     for number in (0x80, 0xFF):
         yield good(f"ignored_{number:02x}", "a type of the future", bytes((number, 1, 2)), None)
@@ -78,6 +78,11 @@ def link() -> Iterator[Vector]:
     signature = bytes(range(64))
     yield good("bind_ok", "a signature", b"\x04" + signature, "BIND", signature=signature)
     yield from lengths("bind", b"\x04" + signature)
+    yield good("signal_ok", "a line of signaling", b"\x08{}", "SIGNAL", line=b"{}")
+    longest = b"\x08" + b" " * 61_440
+    yield good("signal_ok_longest", "the longest line", longest, "SIGNAL", line=longest[1:])
+    yield bad("signal_empty", "no line", b"\x08", "bad-length")
+    yield bad("signal_too_long", "one byte too long", b"\x08", "bad-length", zeros=61_441)
 
 
 def bundle(*frames: bytes) -> bytes:

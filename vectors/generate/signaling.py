@@ -52,6 +52,7 @@ def replaced(prefix: str, by: str) -> tuple[str, ...]:
 
 def vectors() -> Iterator[Vector]:
     yield from _payloads()
+    yield from _candidates()
     yield from _announcements()
     yield from _descriptions()
     yield from _replies()
@@ -115,8 +116,17 @@ def _announcements() -> Iterator[Vector]:
     )
     empty = described(p4={**p4, "caps": []})
     yield _payload("ok_p4_no_capability", "no capability at all", empty, value=empty)
-    ping = {"type": "ping", "session_id": SESSION}
-    yield _payload("ok_p4_elsewhere", "p4 means nothing in a ping", {**ping, "p4": None}, value=ping)
+    busy = {"type": "busy", "session_id": SESSION}
+    yield _payload("ok_p4_elsewhere", "p4 means nothing in a busy", {**busy, "p4": None}, value=busy)
+    for kind in ("ping", "pong"):
+        plain = {"type": kind, "session_id": SESSION}
+        yield _payload(
+            f"ok_p4_{kind}", "it may say what has changed", {**plain, "p4": p4}, value={**plain, "p4": p4}
+        )
+        yield _payload(
+            f"p4_{kind}_null", "malformed where it counts", {**plain, "p4": None}, "bad-announcement"
+        )
+    yield from _reach(p4)
     for name, comment, value in (
         ("null", "null", None),
         ("text", "a string", "2"),
@@ -141,6 +151,108 @@ def _announcements() -> Iterator[Vector]:
         ("nonce_upper_case", "upper case", {**p4, "nonce": NONCE.upper()}),
     ):
         yield _payload(f"p4_{name}", comment, described(p4=value), "bad-announcement")
+
+
+def _reach(p4: dict[str, Any]) -> Iterator[Vector]:
+    """What `at` and `via` say; what is not of the form is left out, and makes no payload malformed."""
+    mark = "0123456789abcdef"
+    for name, comment, said, read in (
+        ("both", "two addresses and a common contact", (["192.0.2.1:4000", "[2001:db8::1]:1"], [mark]), ...),
+        ("nowhere", "the sender is nowhere else now", ([], []), ...),
+        ("no_via", "without via there is none", (["192.0.2.1:65535"], None), (["192.0.2.1:65535"], [])),
+        ("at_text", "at is no list: nothing is said", ("192.0.2.1:4000", [mark]), None),
+        (
+            "spelling",
+            "another spelling of the same",
+            (["[2001:DB8:0::1]:4000"], []),
+            (["[2001:db8::1]:4000"], []),
+        ),
+        (
+            "repeated",
+            "an address twice",
+            (["192.0.2.1:4000", "192.0.2.1:4000"], []),
+            (["192.0.2.1:4000"], []),
+        ),
+        (
+            "bad_entries",
+            "entries that are none of these",
+            (
+                [
+                    *(
+                        1,
+                        None,
+                        "",
+                        "192.0.2.1",
+                        "192.0.2.1:0",
+                        "192.0.2.1:65536",
+                        "192.0.2.1:4000 ",
+                        "host.example:1",
+                    ),
+                    *("2001:db8::1:4000", "[192.0.2.1]:4000", "[fe80::1%1]:4000", "192.0.2.1:4000"),
+                ],
+                [mark.upper(), mark + "0", mark[1:], 1, mark],
+            ),
+            (["192.0.2.1:4000"], [mark]),
+        ),
+        (
+            "nobody",
+            "addresses that lead nowhere or to the receiver itself",
+            (
+                [
+                    *("127.0.0.1:1", "[::1]:1", "0.0.0.0:1", "[::]:1", "224.0.0.1:1", "[ff02::1]:1"),
+                    *("[::ffff:127.0.0.1]:1", "[::ffff:0.0.0.0]:1"),
+                ],
+                [],
+            ),
+            ([], []),
+        ),
+        (
+            "more",
+            "what is beyond the twelfth address and the eighth contact is ignored",
+            ([f"192.0.2.{number}:1" for number in range(1, 14)], [f"{number:016x}" for number in range(9)]),
+            ([f"192.0.2.{number}:1" for number in range(1, 13)], [f"{number:016x}" for number in range(8)]),
+        ),
+    ):
+        at, via = said
+        content = {**p4, "at": at, **({} if via is None else {"via": via})}
+        if read is ...:
+            read = said
+        value = p4 if read is None else {**p4, "at": read[0], "via": read[1]}
+        yield _payload(f"at_{name}", comment, described(p4=content), value=described(p4=value))
+
+
+def _candidates() -> Iterator[Vector]:
+    found = SDP_LINES[9][2:]
+    message = {"type": "candidates", "session_id": SESSION, "candidates": [found, found], "done": False}
+    for name, comment, changes in (
+        ("ok", "two candidates", {}),
+        ("ok_none", "only that there are no more", {"candidates": [], "done": True}),
+        ("ok_32", "the most", {"candidates": [found] * 32}),
+        ("ok_512", "the longest", {"candidates": ["candidate:" + "x" * 502]}),
+    ):
+        content = {**message, **changes}
+        yield _payload(f"candidates_{name}", comment, content, value=content)
+    more = {**message, "later": 1}
+    yield _payload("candidates_ok_unknown_key", "unknown keys are ignored", more, value=message)
+    for name, comment, changes in (
+        ("33", "one too many", {"candidates": [found] * 33}),
+        ("513", "one character too many", {"candidates": ["candidate:" + "x" * 503]}),
+        ("text", "no list", {"candidates": found}),
+        ("null", "null", {"candidates": None}),
+        ("number", "a number among them", {"candidates": [found, 1]}),
+        ("empty", "an empty one", {"candidates": [""]}),
+        ("nothing", "the name of the attribute alone", {"candidates": ["candidate:"]}),
+        ("attribute", "with a= before it", {"candidates": ["a=" + found]}),
+        ("other", "another attribute", {"candidates": ["ice-pwd:0123456789/bcdefghijklmn"]}),
+        ("newline", "two lines", {"candidates": [found + "\r\na=ice-lite"]}),
+        ("control", "a control character", {"candidates": [found + "\0"]}),
+        ("not_ascii", "not ASCII", {"candidates": [found + "é"]}),
+        ("done_number", "done is no boolean", {"done": 1}),
+    ):
+        yield _payload(f"candidates_{name}", comment, {**message, **changes}, "bad-candidates")
+    for key in ("candidates", "done"):
+        content = {k: v for k, v in message.items() if k != key}
+        yield _payload(f"candidates_no_{key}", "a key is missing", content, "bad-candidates")
 
 
 def _descriptions() -> Iterator[Vector]:

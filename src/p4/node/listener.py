@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from p4.core import limits
+from p4.core.contacts import Contact
 from p4.core.signaling import FAILURE_LINE, Cancel, Offer, Ping, UnsignedFailure
 from p4.core.veil import is_veiled
 from p4.errors import P4Error, RemoteError
@@ -47,8 +48,15 @@ class Listener:
         """Streams that have not proved anything yet; at most ``limits.STRANGER_STREAMS``."""
         return len(self._strangers)
 
-    async def accept(self, stream: SignalStream) -> None:
-        """Serve one inbound stream; returns when it has ended."""
+    async def accept(
+        self, stream: SignalStream, *, hidden_from: Callable[[Contact], bool] = lambda contact: False
+    ) -> None:
+        """Serve one inbound stream; returns when it has ended.
+
+        Args:
+            hidden_from: contacts that shall not learn that this device is where the stream arrived. They are
+                refused as strangers are.
+        """
         self._count += 1
         number = self._count
         if len(self._strangers) >= limits.STRANGER_STREAMS:
@@ -57,7 +65,7 @@ class Listener:
             self._strangers.pop(oldest).close()
         self._strangers[number] = stream
         try:
-            admitted = await self._first_request(stream)
+            admitted = await self._first_request(stream, hidden_from)
         except asyncio.CancelledError:
             stream.close()
             raise
@@ -68,7 +76,9 @@ class Listener:
         else:
             await self._admit(*admitted)
 
-    async def _first_request(self, stream: SignalStream) -> tuple[SignalStream, Authenticated] | None:
+    async def _first_request(
+        self, stream: SignalStream, hidden_from: Callable[[Contact], bool]
+    ) -> tuple[SignalStream, Authenticated] | None:
         try:
             async with asyncio.timeout(limits.FIRST_BYTE_SECONDS):
                 line = await stream.receive_line()
@@ -77,8 +87,8 @@ class Listener:
                 await self._ready.wait()
                 try:
                     if not is_veiled(line):
-                        return stream, await self._authenticate(line)
-                    request = await self._authenticate(self._authenticator.unveil(line))
+                        return stream, await self._authenticate(line, hidden_from)
+                    request = await self._authenticate(self._authenticator.unveil(line), hidden_from)
                     far_key = request.contact.public_key
                     return VeiledStream(stream, self._authenticator.unveil, far_key), request
                 except RemoteError as error:
@@ -90,10 +100,12 @@ class Listener:
             _log.debug("%s: gone before its first line (%s)", stream.description, type(error).__name__)
         return None
 
-    async def _authenticate(self, line: bytes) -> Authenticated:
+    async def _authenticate(self, line: bytes, hidden_from: Callable[[Contact], bool]) -> Authenticated:
         received = self._authenticator.open(line)
         if isinstance(received, UnsignedFailure) or not isinstance(received.message, Offer | Ping | Cancel):
             raise RemoteError("The first line is not a request.", code="not-a-request")
+        if hidden_from(received.contact):
+            raise RemoteError("This contact shall not find this device here.", code="hidden")
         await self._authenticator.admit(received)
         return received
 

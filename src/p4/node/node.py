@@ -116,7 +116,7 @@ class BaseNode(ABC):
         self._invite = Invite(parts.identity.public_key, address)
         assert self._backend is not None  # noqa: S101 - loaded above
         self._surroundings = Surroundings(parts, self._roster, self._backend, self._background)
-        await self._surroundings.start(self._listener.accept)
+        await self._surroundings.start(self._listener)
         self._wake_all()
 
     async def _load(self, parts: NodeParts, store: WatchedStore, authenticator: Authenticator) -> None:

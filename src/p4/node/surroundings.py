@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 from p4.core.address import RendezvousAddress
+from p4.core.contacts import Contact
 from p4.core.identity import PeerId
 from p4.core.policy import Policy
 from p4.node.background import BackgroundTasks
 from p4.node.lan import LanContact, LanPresence
+from p4.node.listener import Listener
 from p4.node.parts import NodeParts
 from p4.node.roster import Roster
-from p4.ports import LinkBackend, SignalStream
+from p4.ports import LinkBackend
 from p4.ports.monitor import NetworkChange
 
 __all__ = ["Surroundings"]
@@ -45,9 +47,10 @@ class Surroundings:
                 gone=lambda peer_id: self._found(peer_id, ()),
             )
 
-    async def start(self, accept: Callable[[SignalStream], Awaitable[None]]) -> None:
-        """Listen and watch; ``accept`` is given each stream that arrives straight at this machine."""
+    async def start(self, listener: Listener) -> None:
+        """Listen and watch; the listener is given each stream that arrives straight at this machine."""
         presence = self._parts.presence
+        accept = partial(listener.accept, hidden_from=self._hides_from)
         await presence.start(accept, changed=self._network_changed, announce=self._announce)
         self._addresses = presence.addresses
         if self._lan:
@@ -71,6 +74,10 @@ class Surroundings:
             for peer in self._roster.latest_first()
             if peer.policy is not Policy.RELAY_ONLY
         ]
+
+    def _hides_from(self, contact: Contact) -> bool:
+        peer = self._roster.get(contact.peer_id)
+        return peer is None or peer.policy is Policy.RELAY_ONLY
 
     def _found(self, peer_id: PeerId, addresses: tuple[RendezvousAddress, ...]) -> None:
         peer = self._roster.get(peer_id)

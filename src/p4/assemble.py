@@ -13,6 +13,7 @@ from p4.adapters.net.direct import DirectRendezvous
 from p4.adapters.net.doorway import TcpDoorway, mapping_secret, usual_port
 from p4.adapters.net.mapping import RouterPortMapper
 from p4.adapters.net.monitor import select_monitor
+from p4.adapters.net.punch import UdpPortGuesser
 from p4.adapters.store.sqlite import SqliteStore
 from p4.adapters.store.state_dir import StateDirectory
 from p4.adapters.tls_lane import TlsStreamLanes
@@ -69,6 +70,7 @@ class Node(BaseNode):
                 clock=SystemClock(),
                 entropy=entropy,
                 presence=self._presence(identity),
+                port_guesser=UdpPortGuesser() if self.options.port_guessing else None,
                 stream_lanes=TlsStreamLanes() if self.options.stream_lanes else None,
             )
             self._held = held.pop_all()

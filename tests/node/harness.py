@@ -9,6 +9,7 @@ from tests.sim.simulated_node import SimulatedNode, book_for, identity_of
 
 from p4.core import envelope, limits
 from p4.core.envelope import parse
+from p4.core.ice import IceSettings
 from p4.core.identity import PeerId
 from p4.core.sdp import sdp_fingerprint
 from p4.core.sealing import is_sealed, open_payload, seal_payload
@@ -110,7 +111,7 @@ class Puppet:
         self.rendezvous = self.host.rendezvous()
         self.inbound: asyncio.Queue[SignalStream] = asyncio.Queue()
         self.link_events: list[LinkEvent] = []
-        self.link = self.host.links().create(None, self.link_events.append)  # type: ignore[arg-type]
+        self.link = self.host.links().create(IceSettings(), self.link_events.append)
         self.sealed: list[bool] = []
         """Whether each signed line that `reply` gave was sealed."""
         self._nonces = 0

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from p4.core import limits
 from p4.core.ice import IceSettings, TurnServer
 from p4.core.identity import PeerId
 from p4.core.punch import NatNote, Role, punch_key
@@ -46,10 +45,15 @@ class Guesser:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[PeerId] = field(default_factory=list)
 
-    async def prepare(self, contact: PeerId, ice: IceSettings) -> Bridge | None:
+    async def prepare(
+        self, contact: PeerId, ice: IceSettings, theirs: NatNote | None = None
+    ) -> Bridge | None:
         self.asked.append(contact)
         await self.ready.wait()
         return self.bridge
+
+    def network_changed(self) -> None:
+        raise NotImplementedError
 
     async def close(self) -> None:
         raise NotImplementedError
@@ -109,20 +113,36 @@ async def test_nothing_known_is_nothing_announced() -> None:
     assert bridge.calls == []
 
 
-async def test_servers_that_take_long_hold_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PUNCH_NOTE_SECONDS", 0.01)
+@pytest.mark.parametrize("patience", [0.0, 0.01])
+async def test_servers_that_take_long_hold_up_nothing(patience: float) -> None:
     bridge = Bridge(EASY)
     guesser = Guesser(bridge)
-    punching = Punching(guesser, CONTACT, ICE)
+    punching = Punching(guesser, CONTACT, ICE, patience=patience)
+    punching.begin()
+    began = asyncio.get_running_loop().time()
     assert await punching.note() is None
+    assert asyncio.get_running_loop().time() < began + 0.1
     guesser.ready.set()
     await asyncio.sleep(0.01)
     assert await punching.note() is None
-    assert bridge.calls == [], "its preparation was cancelled"
+    assert not punching.needed
+    assert bridge.calls == ["close"], "its finding is remembered; the bridge is not needed"
+
+
+async def test_what_is_known_already_is_announced_without_waiting() -> None:
+    guesser = Guesser(Bridge(EASY))
+    guesser.ready.set()
+    punching = Punching(guesser, CONTACT, ICE, patience=0.0)
+    punching.begin()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await punching.note() == EASY
+    assert guesser.asked == [CONTACT], "once"
 
 
 async def test_a_bridge_that_nobody_asked_for_is_closed() -> None:
     punching, bridge, _ = prepared(EASY)
+    punching.begin()
     await asyncio.sleep(0.01)
     punching.close()
     await asyncio.sleep(0)
@@ -140,3 +160,15 @@ async def test_without_a_guesser_or_with_relays_only_nothing_happens() -> None:
         punching.settle()
         punching.close()
     assert guesser.asked == []
+
+
+async def test_both_kinds_known_and_no_need() -> None:
+    punching, _, _ = prepared(EASY)
+    await punching.note()
+    assert not punching.needless
+    punching.add_to("sdp", None)
+    assert punching.needless
+    unknown, _, _ = prepared(None)
+    await unknown.note()
+    unknown.add_to("sdp", None)
+    assert not unknown.needless

@@ -86,6 +86,7 @@ class Announcement:
             (`p4.core.session.binding`).
         reach: where else the sender says it can be reached; None if it says nothing about it.
         nat: the sender's NAT, for port guessing; counts in a sealed payload only (spec/punch.md).
+        direct: an offer's alone: the link must not go over a relay, because there is one that does.
     """
 
     version: int
@@ -94,6 +95,7 @@ class Announcement:
     nonce: str
     reach: Reach | None = None
     nat: NatNote | None = None
+    direct: bool = False
 
     @classmethod
     def ours(
@@ -115,6 +117,7 @@ class Announcement:
             "nonce": self.nonce,
             **(self.reach.to_fields() if self.reach else {}),
             **({"nat": self.nat.to_object()} if self.nat else {}),
+            **({"direct": True} if self.direct else {}),
         }
 
 
@@ -315,5 +318,6 @@ def _announcement(value: object) -> Announcement:
         ):
             reach = Reach.from_fields(value)
             nat = NatNote.parse(value.get("nat"))
-            return Announcement(version, frozenset(capabilities), boot, nonce, reach, nat)
+            direct = value.get("direct") is True
+            return Announcement(version, frozenset(capabilities), boot, nonce, reach, nat, direct)
     raise SignalingError("The announcement p4 has the wrong form.", code="bad-announcement")

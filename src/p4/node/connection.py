@@ -23,7 +23,6 @@ from p4.core.dial import (
     DialMachine,
     DropRequested,
     LinkLost,
-    LinkProven,
     PathChanged,
     Stop,
     TimePassed,
@@ -208,6 +207,7 @@ class Connection:
     def path_changed(self) -> None:
         """Our addresses or routes changed, or this machine stood still."""
         self._streams.doubt()
+        self._attempts.network_changed()
         self.suspect()
         self.feed(PathChanged())
 
@@ -280,10 +280,9 @@ class Connection:
                 self._attempts.end(generation, self._goodbye if goodbye else None)
             case Adopt(generation):
                 self._in_service = generation
-                if session := self._attempts.session(generation):
-                    session.adopt()
-                    if session.signaling and not session.closed:
-                        self._streams.carry(session.signaling)
+                session = self._attempts.adopt(generation)
+                if session and session.signaling and not session.closed:
+                    self._streams.carry(session.signaling)
 
     def _leave_service(self, generation: int) -> None:
         if generation == self._in_service:
@@ -330,7 +329,7 @@ class Connection:
 
     def link_proven(self, generation: int) -> None:
         """See `LinkObserver`."""
-        self.feed(LinkProven(generation))
+        self._attempts.proven(generation)
 
     def link_lost(self, generation: int, reason: str, *, by_peer: bool) -> None:
         """See `LinkObserver`."""

@@ -17,6 +17,7 @@ from p4.node.presence import Presence
 from p4.node.services import Services
 from p4.ports import Clock, Entropy, LinkBackend, Store
 from p4.ports.lane import StreamLanes
+from p4.ports.punch import PortGuesser
 
 __all__ = ["PeerContext"]
 
@@ -31,6 +32,7 @@ class PeerContext:
         boot: names this run of the node (spec/signaling.md, Announcement).
         retry_max: seconds, the longest delay between two attempts to reach a contact.
         stream_lanes: makes lanes over TCP (spec/lanes.md), if there is anything that does.
+        port_guesser: see `p4.node.parts.NodeParts`.
     """
 
     authenticator: Authenticator
@@ -46,6 +48,7 @@ class PeerContext:
     services: Services
     presence: Presence
     stream_lanes: StreamLanes | None = None
+    port_guesser: PortGuesser | None = None
 
     def announce(self, policy: Policy) -> Announcement:
         """Our announcement for one offer, answer or ping: its nonce is never used again.

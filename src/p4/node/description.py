@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from p4.core import limits
 from p4.core.candidates import keep_candidates
+from p4.node.punching import Punching
 from p4.ports import Link
 
 __all__ = ["Description"]
@@ -20,6 +21,8 @@ class Description:
     """
 
     def __init__(self, link: Link, wanted: Callable[[str], bool]) -> None:
+        self.punching: Punching | None = None
+        """Port guessing beside it, to be set before it begins; ends with it."""
         self._link = link
         self._wanted = wanted
         self._theirs = asyncio.Event()
@@ -54,6 +57,8 @@ class Description:
     def close(self) -> None:
         """The link is over: nobody waits any more."""
         self._theirs.set()
+        if self.punching:
+            self.punching.close()
 
     def _only_wanted(self, found: Callable[[str], None] | None) -> Callable[[str], None] | None:
         if found is None:

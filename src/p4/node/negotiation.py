@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from p4.core import limits
 from p4.core.identity import PeerId
@@ -15,6 +15,7 @@ from p4.errors import P4Error, RendezvousError, SignalingError
 from p4.node.authentication import Authenticator
 from p4.node.contact_history import ContactHistory
 from p4.node.conversation import Conversation, Reply
+from p4.node.guessing import guess_for_answer, guess_for_offer, start_guessing
 from p4.node.inbound_offer import InboundOffer
 from p4.node.link_session import LinkSession
 from p4.node.trickle import Trickle
@@ -74,6 +75,7 @@ async def make_offer(
         answer = _answer_in(reply, history)
         check_sdp(answer.sdp)
         offer = proposal.offer
+        answer = guess_for_answer(session, offer, answer)
         if binding := _binding(authenticator.me, conversation.contact.peer_id, offer, answer):
             session.proof = authenticator.proof(conversation.contact, binding)
             session.announcement = answer.p4
@@ -142,7 +144,12 @@ class _Proposal:
         self._sealed = self._history.seal_offer()
         # A contact that may be version 1 needs every candidate in the offer.
         found = self._trickle.found if self._sealed else None
-        self._offer = Offer(self._session_id, await self._session.offer(found), self._announcement)
+        punching = self._session.description.punching if self._sealed else None
+        if punching:
+            punching.begin()  # beside the library's gathering
+        sdp = await self._session.offer(found)
+        nat = await punching.note() if punching else None
+        self._offer = Offer(self._session_id, sdp, replace(self._announcement, nat=nat))
         self._sent()
         return conversation.seal(self._offer, sealed=self._sealed)
 
@@ -209,12 +216,14 @@ async def answer_offer(
     ours = announcement if offer.p4 is not None else None
     follows = offer.p4 is not None and TRICKLE in offer.p4.capabilities
     trickle = Trickle(offer.session_id, lambda: inbound.streams)
-    sdp = await session.description.answer(offer.sdp, trickle.found if follows else None)
+    ours, offered = await guess_for_offer(session, offer, ours)
+    sdp = await session.description.answer(offered, trickle.found if follows else None)
     answer = Answer(offer.session_id, sdp, ours)
     if binding := _binding(inbound.contact.peer_id, authenticator.me, offer, answer):
         session.proof = authenticator.proof(inbound.contact, binding)
         session.announcement = offer.p4
     await inbound.answer(answer)
+    start_guessing(session, offer, answer, theirs=offer.p4)
     trickle.start()
 
 

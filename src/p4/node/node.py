@@ -136,6 +136,7 @@ class BaseNode(ABC):
             self._events.emit,
             self._services,
             parts.presence,
+            port_guesser=parts.port_guesser,
             stream_lanes=parts.stream_lanes,
         )
         await self._roster.load(parts.contacts, self._context, parts.save_contacts)
@@ -180,6 +181,7 @@ class BaseNode(ABC):
             *([self._surroundings.close()] if self._surroundings else []),
             *(rendezvous.close() for rendezvous in parts.rendezvous),
             *([self._backend.close()] if self._backend else []),
+            *([parts.port_guesser.close()] if parts.port_guesser else []),
             *([parts.stream_lanes.close()] if parts.stream_lanes else []),
             self._background.close(limits.CLOSE_SECONDS),
         )

@@ -49,6 +49,9 @@ class NodeOptions:
     """``wrtc``, ``aiortc`` or ``auto`` (wrtc where it is installed). P4_LINK_BACKEND overrides auto."""
     peer_lanes: bool = True
     """Whether streams may get further WebRTC connections on long, lossy paths (spec/lanes.md)."""
+    port_guessing: bool = True
+    """Whether, where the NATs of both sides let no other direct path through, one side opens many UDP ports
+    and the other tries some at random, for a few seconds (spec/punch.md)."""
     stream_lanes: bool = True
     """Whether streams may go over TLS and TCP where a contact can be reached so (spec/lanes.md)."""
     quota: Quota = field(default_factory=lambda: Quota(limits.OUTBOX_MESSAGES, limits.OUTBOX_BYTES))

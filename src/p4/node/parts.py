@@ -10,6 +10,7 @@ from p4.core.identity import Identity
 from p4.node.presence import Presence
 from p4.ports import Clock, Entropy, LinkBackend, Rendezvous, Store
 from p4.ports.lane import StreamLanes
+from p4.ports.punch import PortGuesser
 
 __all__ = ["NodeParts"]
 
@@ -26,6 +27,7 @@ class NodeParts:
         rendezvous: the first is started and named in invites; the others only dial.
         presence: where else it can be reached; by default nowhere.
         stream_lanes: makes lanes over TCP (spec/lanes.md).
+        port_guesser: finds ways through NATs that ICE alone does not pass (spec/punch.md).
         load_backend: imports the library that makes links, which takes a while; called once.
     """
 
@@ -39,3 +41,4 @@ class NodeParts:
     entropy: Entropy
     presence: Presence = field(default_factory=Presence)
     stream_lanes: StreamLanes | None = None
+    port_guesser: PortGuesser | None = None

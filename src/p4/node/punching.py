@@ -16,7 +16,7 @@ __all__ = ["Punching"]
 class Punching:
     """Does nothing where there is no guesser or no need; then every method is still safe to call.
 
-    Life: construct it as soon as an attempt begins, so that the servers' answers are there when the offer or
+    Life: ``begin`` as early as there is reason to, so that the servers' answers are there when the offer or
     answer is written; ``note``; ``add_to`` before the link library gets the contact's description; ``start``
     when both descriptions are on their way; ``settle`` when the link is proven; ``close`` with the link.
 
@@ -25,25 +25,53 @@ class Punching:
             does not speak version 2, or the system cannot do it.
         contact: the other side.
         ice: the servers that may be asked.
+        patience: seconds that ``note`` waits.
     """
 
-    def __init__(self, guesser: PortGuesser | None, contact: PeerId, ice: IceSettings) -> None:
+    def __init__(
+        self,
+        guesser: PortGuesser | None,
+        contact: PeerId,
+        ice: IceSettings,
+        *,
+        patience: float = limits.PUNCH_NOTE_SECONDS,
+    ) -> None:
+        self._guesser = None if ice.relay_only else guesser
+        self._contact = contact
+        self._ice = ice
+        self._patience = patience
         self._preparation: asyncio.Task[Bridge | None] | None = None
         self._bridge: Bridge | None = None
         self._closed = False
-        if guesser is not None and not ice.relay_only:
-            self._preparation = asyncio.create_task(guesser.prepare(contact, ice), name="port guessing")
+        self.needless = False
+        """The kinds of both NATs are known, and such that no port need be guessed."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether the two sides' NATs are such that ports are guessed."""
+        return self._bridge is not None and not self._closed
+
+    def begin(self, theirs: NatNote | None = None) -> None:
+        """Find out what there is to announce; once is enough.
+
+        Args:
+            theirs: the contact's, where an offer is answered.
+        """
+        if self._guesser is not None and self._preparation is None and not self._closed:
+            work = self._guesser.prepare(self._contact, self._ice, theirs)
+            self._preparation = asyncio.ensure_future(work)
 
     async def note(self, theirs: NatNote | None = None) -> NatNote | None:
-        """What to announce as ``nat``; None if that is not known in ``limits.PUNCH_NOTE_SECONDS``.
+        """What to announce as ``nat``; None if that is not known in time.
 
         Args:
             theirs: the contact's, where an offer is answered: without a fitting one there is no attempt, and
                 nothing to announce.
         """
+        self.begin(theirs)
         if self._preparation is None or self._closed:
             return None
-        await asyncio.wait({self._preparation}, timeout=limits.PUNCH_NOTE_SECONDS)
+        await asyncio.wait({self._preparation}, timeout=self._patience)
         if self._closed or not self._preparation.done() or self._preparation.cancelled():
             self.close()
             return None
@@ -51,6 +79,7 @@ class Punching:
         if self._bridge is None:
             return None
         if theirs is not None and role_between(self._bridge.note, theirs) is None:
+            self.needless = True
             self.close()
             return None
         return self._bridge.note
@@ -62,6 +91,7 @@ class Punching:
             LinkError: code ``bad-sdp``.
         """
         if self._bridge is None or role_between(self._bridge.note, theirs) is None:
+            self.needless = self.needless or self._bridge is not None
             self.close()
             return sdp
         return self._bridge.add_to(sdp)
@@ -85,12 +115,13 @@ class Punching:
 
     def close(self) -> None:
         """The negotiation failed or the link is over."""
+        if self._closed:
+            return
         self._closed = True
         if self._bridge is not None:
             self._bridge.close()
         elif self._preparation is not None:
-            self._preparation.cancel()
-            # It may have ended already without anybody having looked.
+            # Not cancelled: what it finds out is remembered for the next attempt.
             self._preparation.add_done_callback(_close_result)
 
 

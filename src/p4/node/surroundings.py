@@ -96,6 +96,8 @@ class Surroundings:
         for peer in peers:
             peer.leave(change.addresses)
         self._backend.network_changed()
+        if self._parts.port_guesser:
+            self._parts.port_guesser.network_changed()
         # What has only lost addresses keeps the paths that went over the others.
         mere_loss = change.addresses < self._addresses and not change.resumed
         self._addresses = change.addresses

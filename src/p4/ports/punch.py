@@ -70,8 +70,8 @@ class PortGuesser(Protocol):
         Args:
             contact: the other side.
             ice: the servers that may be asked.
-            theirs: the contact's note, if it is known. If it is known too that ours does not fit, no server is
-                asked.
+            theirs: the contact's note, if it is known. If it is known too that ours does not fit, no server
+                is asked.
 
         Returns:
             None if there is nothing to announce: relays only, fewer than two addresses of STUN servers

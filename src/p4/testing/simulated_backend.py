@@ -26,7 +26,7 @@ class SimulatedLinkBackend:
 
     def create(self, ice: IceSettings, sink: Callable[[LinkEvent], None]) -> Link:
         """A new link that has not begun."""
-        return SimulatedLink(self._process, self._registry, sink)
+        return SimulatedLink(self._process, self._registry, sink, relays=bool(ice.turn))
 
     def network_changed(self) -> None:
         """Nothing is remembered."""

@@ -12,6 +12,7 @@ from p4.core import limits
 from p4.errors import LinkError
 from p4.ports import ChannelOpened, LinkClosed, LinkEvent, LinkMessage, LinkPath
 from p4.testing.loose_lane import LooseLane
+from p4.testing.simulated_channel import Lanes, SimulatedChannel
 from p4.testing.simulated_path import simulated_path
 from p4.testing.simulated_sdp import Credentials
 from p4.testing.world import Lane, Process, World
@@ -57,62 +58,35 @@ class LinkRegistry:
         return [link for link in self._ends.values() if link.other is not None]
 
 
-Lanes = Lane[str | bytes | None] | LooseLane[str | bytes]
-"""What carries the messages of a channel: the first if ordered and reliable, with None to announce it."""
+class SimulatedLink:
+    """One end of a simulated link; implements `p4.ports.Link`.
 
-
-class _Channel:
-    """One end of a data channel, what it sends, and how many bytes of that are on their way.
-
-    An ordered, reliable channel carries its announcement itself. Beside one of another kind a lane of that
-    kind brings announcement and confirmation, as RFC 8832 (section 6) has them sent whatever the channel's
-    kind; such a channel opens when it is confirmed.
+    Args:
+        relays: it has a TURN server, which is the last resort.
     """
 
     def __init__(
         self,
-        lane: Lanes,
-        control: Lane[None] | None,
+        process: Process,
+        registry: LinkRegistry,
+        sink: Callable[[LinkEvent], None],
         *,
-        ordered: bool,
-        reliable: bool,
+        relays: bool = False,
     ) -> None:
-        self.lane = lane
-        self.control = control
-        self.ordered = ordered
-        self.reliable = reliable
-        self.open = False
-        self.queued = 0
-        self.waiting: list[asyncio.Future[None]] = []
-
-    def announce(self) -> None:
-        """Tell the other end of the channel; it, or what confirms that, comes before any message."""
-        if isinstance(self.lane, Lane):
-            self.lane.send(None)
-        elif self.control is not None:
-            self.control.send(None)
-
-    def wake(self) -> None:
-        for future in self.waiting:
-            if not future.done():
-                future.set_result(None)
-
-
-class SimulatedLink:
-    """One end of a simulated link; implements `p4.ports.Link`."""
-
-    def __init__(self, process: Process, registry: LinkRegistry, sink: Callable[[LinkEvent], None]) -> None:
         self.process = process
         self.other: SimulatedLink | None = None
         self.over = False
         self.silent = False
         """Its packets vanish, in both directions (`SimulatedNetwork.silence_links`)."""
+        self.relays = relays
+        self.relayed = False
+        """It goes over a relay."""
         self.credentials = registry.add(self)
         self._registry = registry
         self._sink = sink
         self._remote: Credentials | None = None
         self._label: str | None = None
-        self._channels: dict[str, _Channel] = {}
+        self._channels: dict[str, SimulatedChannel] = {}
         self._heard = 0.0
         self._sent = 0
         self._timers: list[asyncio.TimerHandle] = []
@@ -197,10 +171,10 @@ class SimulatedLink:
                 channel.waiting.remove(future)
 
     async def path(self) -> LinkPath | None:
-        """A direct one, while the link is up."""
+        """The one that it got when it opened, while it is up."""
         if (far := self.other) is None or self.over:
             return None
-        return simulated_path(self.process, far.process, self._sent, far._sent)
+        return simulated_path(self.process, far.process, self._sent, far._sent, relayed=self.relayed)
 
     def close(self) -> None:
         """End it. The other end learns it a little later, if the path is open."""
@@ -242,6 +216,8 @@ class SimulatedLink:
         if other is None or other.over or not other.process.alive:
             return True
         world, near, far = self.process.world, self.process.place, other.process.place
+        if world.only_relayed(near, far) and not self.relayed:
+            return True
         return self.silent or other.silent or world.blocked(near, far) or world.blocked(far, near)
 
     def speak_again(self) -> None:
@@ -280,6 +256,7 @@ class SimulatedLink:
             return
         self.process.world.note(f"link opens: {self.process.name} to {other.process.name}")
         self.other, other.other = other, self
+        self.relayed = other.relayed = self._needs_relay(other)
         for end in (self, other):
             end.process.at_crash[end.crash] = None
             end._heard = asyncio.get_running_loop().time()
@@ -290,7 +267,12 @@ class SimulatedLink:
 
     def _apart(self, other: SimulatedLink) -> bool:
         world, near, far = self.process.world, self.process.place, other.process.place
+        if self._needs_relay(other) and not (self.relays or other.relays):
+            return True
         return not other.process.alive or world.blocked(near, far) or world.blocked(far, near)
+
+    def _needs_relay(self, other: SimulatedLink) -> bool:
+        return self.process.world.only_relayed(self.process.place, other.process.place)
 
     def _check_consent(self) -> None:
         if self.over:
@@ -310,7 +292,7 @@ class SimulatedLink:
             if channel.control is not None:
                 yield channel.control
 
-    def _add_channel(self, label: str, *, ordered: bool = True, reliable: bool = True) -> _Channel:
+    def _add_channel(self, label: str, *, ordered: bool = True, reliable: bool = True) -> SimulatedChannel:
         other = self.other
         assert other is not None  # noqa: S101 - only called once connected
 
@@ -327,7 +309,7 @@ class SimulatedLink:
             sent = partial(self._arrived, label)
             lane = LooseLane(*ends, take, sent, blocked=blocked, ordered=ordered, reliable=reliable)
             control = Lane(*ends, partial(other._take_control, self, label), blocked=blocked)
-        channel = _Channel(lane, control, ordered=ordered, reliable=reliable)
+        channel = SimulatedChannel(lane, control, ordered=ordered, reliable=reliable)
         self._channels[label] = channel
         return channel
 

@@ -75,6 +75,7 @@ class World:
         self.random = random.Random(f"network {seed}")  # noqa: S311 - repeatable on purpose
         self.trace: deque[str] = deque(maxlen=5000)
         self._cuts: set[tuple[str, str]] = set()
+        self._detours: set[frozenset[str]] = set()
         self._held: dict[Callable[[], None], None] = {}
 
     def now(self) -> float:
@@ -103,16 +104,32 @@ class World:
         """From now on packets from ``source`` to ``target`` vanish (one direction)."""
         self._cuts.add((source, target))
 
+    def only_relayed(self, one: str, other: str) -> bool:
+        """Whether links between the two places get through over a relay only."""
+        return frozenset((one, other)) in self._detours
+
+    def cut_direct(self, one: str, other: str) -> None:
+        """From now on links between the two places need a relay (both directions)."""
+        self._detours.add(frozenset((one, other)))
+
+    def mend_direct(self, one: str, other: str) -> None:
+        """Undo `cut_direct`."""
+        self._detours.discard(frozenset((one, other)))
+        self._flow_again()
+
     def mend(self, pairs: Iterable[tuple[str, str]] | None = None) -> None:
         """Undo `cut` for these directions, or for all; what was held back flows again."""
         self._cuts = self._cuts - set(pairs) if pairs is not None else set()
-        held, self._held = list(self._held), {}
-        for retry in held:
-            retry()
+        self._flow_again()
 
     def when_mended(self, retry: Callable[[], None]) -> None:
         """Call ``retry`` after the next `mend`."""
         self._held[retry] = None
+
+    def _flow_again(self) -> None:
+        held, self._held = list(self._held), {}
+        for retry in held:
+            retry()
 
     def forget_held(self, retry: Callable[[], None]) -> None:
         """Undo `when_mended`."""

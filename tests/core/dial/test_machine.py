@@ -240,9 +240,30 @@ def test_a_link_over_a_relay_is_improved_by_a_direct_one_only() -> None:
     assert m.handle(Improve(), NOW) == [Dial(2, fresh=False, direct=True, beside=True)]
     assert m.handle(Improve(), NOW) == []
     m.handle(OfferSent(2), NOW)
-    assert m.handle(LinkLost(1, "gone"), NOW) == []
-    m.handle(AttemptFailed(2, "no direct path"), NOW)
-    assert m.handle(TimePassed(), NOW + 60) == [Dial(3, fresh=True)]
+    m.handle(AnswerReceived(2, 2, "one", ANSWERED_MS), NOW)
+    assert m.handle(AttemptFailed(2, "no direct path"), NOW) == []
+    assert m.last_failure == "", "there is a link"
+    assert m.deadline is None, "whoever watches the path says when to try again"
+
+
+def test_an_attempt_that_may_lead_nowhere_ends_with_the_link_that_it_shall_replace() -> None:
+    for sent in (False, True):
+        m = live()
+        m.handle(Improve(), NOW)
+        if sent:
+            m.handle(OfferSent(2), NOW)
+        later = NOW + limits.STABLE_SECONDS
+        assert m.handle(LinkLost(1, "gone"), later) == [Abandon(2), Dial(3, fresh=False)]
+
+
+def test_a_direct_link_that_is_about_to_open_has_a_moment_left() -> None:
+    m = live()
+    m.handle(Improve(), NOW)
+    m.handle(OfferSent(2), NOW)
+    m.handle(AnswerReceived(2, 2, "one", ANSWERED_MS), NOW)
+    assert m.handle(LinkLost(1, "the contact has adopted the direct one"), NOW + 1) == []
+    assert m.deadline == NOW + 1 + limits.DIRECT_OPENING_SECONDS
+    assert m.handle(LinkProven(2), NOW + 1.1) == [Adopt(2)]
 
 
 def test_what_was_begun_without_hurry_begins_anew_when_the_link_is_lost() -> None:

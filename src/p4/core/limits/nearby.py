@@ -98,8 +98,8 @@ PUNCH_STUN_SECONDS = 2.0
 """Time to find out the kind of our own NAT for an attempt: a slow round trip, or one repetition."""
 
 PUNCH_STUN_REPEAT_SECONDS = 0.1
-"""A request to a server is repeated after this time, then after twice that each time: a lost one must not cost
-the attempt."""
+"""A request to a server is repeated after this time, then after twice that each time: a lost one must not
+cost the attempt."""
 
 PUNCH_UNKNOWN_SECONDS = 10.0
 """Servers that did not tell the kind of our NAT are not asked again for this long."""

@@ -13,7 +13,8 @@ from p4.errors import InputError
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (DEFAULT_STUN, IceServerUrl("stun", "stun.l.google.com", 19302, "udp")),
+        (DEFAULT_STUN[0], IceServerUrl("stun", "stun.l.google.com", 19302, "udp")),
+        (DEFAULT_STUN[1], IceServerUrl("stun", "stun.cloudflare.com", 3478, "udp")),
         ("stun:example.org", IceServerUrl("stun", "example.org", 3478, "udp")),
         ("STUN:192.0.2.1:1", IceServerUrl("stun", "192.0.2.1", 1, "udp")),
         ("stun:[2001:db8::1]:3479", IceServerUrl("stun", "2001:db8::1", 3479, "udp")),
@@ -118,7 +119,7 @@ def test_any_text_is_an_address_or_an_input_error(text: str) -> None:
 def test_an_empty_stun_address_means_none_as_in_v1() -> None:
     assert IceSettings(stun=("",)).stun == ()
     assert IceSettings(stun=("", "stun:a", "")).stun == ("stun:a",)
-    assert IceSettings().stun == (DEFAULT_STUN,)
+    assert IceSettings().stun == DEFAULT_STUN
 
 
 def test_relays_alone_need_a_relay() -> None:

@@ -123,7 +123,7 @@ def ice_options(command: Decorated) -> Decorated:
             "--stun-server",
             multiple=True,
             metavar="URL",
-            help="stun:HOST:PORT. May be repeated; '' means none. Without it: a public server.",
+            help="stun:HOST:PORT. May be repeated; '' means none. Without it: two public servers.",
         ),
         click.option(
             "--turn-server",

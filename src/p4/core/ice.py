@@ -19,8 +19,9 @@ from p4.errors import InputError
 
 __all__ = ["DEFAULT_STUN", "IceServerUrl", "IceSettings", "TurnServer", "parse_stun_url", "parse_turn_url"]
 
-DEFAULT_STUN = "stun:stun.l.google.com:19302"
-"""The STUN server of v1: it is told our public address and nothing else."""
+DEFAULT_STUN = ("stun:stun.l.google.com:19302", "stun:stun.cloudflare.com:3478")
+"""The STUN server of v1 and one of another operator: two, because that is what it takes to tell the kind of a
+NAT, and one may be down. They are told our public address and nothing else."""
 
 USERNAME_BYTES = 508
 """Longest TURN user name: a STUN USERNAME stays below 509 bytes (RFC 8489 section 14.3)."""
@@ -139,7 +140,7 @@ class IceSettings:
         InputError: code ``stun-url`` or ``relay-only``.
     """
 
-    stun: tuple[str, ...] = (DEFAULT_STUN,)
+    stun: tuple[str, ...] = DEFAULT_STUN
     """``stun:host[:port]`` each. Empty strings are left out, so ``("",)`` means no STUN server (as in v1)."""
     turn: tuple[TurnServer, ...] = ()
     relay_only: bool = False

@@ -14,7 +14,7 @@ from p4.core.session.messages.stored import Draft, InboxMessage, Quota
 from p4.core.session.session_frames import Grants, Kind, Message, Resume
 from p4.errors import LinkError
 from p4.node.mailbox import Mailbox, Told
-from p4.node.relation import _state
+from p4.node.relation_state import relation_state
 from p4.ports import PeerRecord
 from p4.testing import MemoryDisk, MemoryStore, SeededEntropy, VirtualClock
 
@@ -84,7 +84,7 @@ class Post:
         record = self.disk.peers.get(BOB, PeerRecord())
         entropy = SeededEntropy(len(self.disk.peers))
         machine = MessageMachine(
-            _state(record),
+            relation_state(record),
             quota=Quota(1000, 10**7),
             fresh_epoch=lambda: entropy.token(16),
             grants=record.grants,

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from p4.core.address import RendezvousAddress, Transport
-from p4.core.identity import PeerId
+from p4.core.identity import PeerId, is_peer_id
 from p4.errors import InviteError
 
-__all__ = ["Reach", "common_contact_mark", "parse_endpoint"]
+__all__ = ["KnownReach", "Reach", "common_contact_mark", "parse_endpoint", "recognised"]
 
 MOST_ENDPOINTS = 12
 MOST_COMMON_CONTACTS = 8
@@ -58,18 +58,39 @@ class Reach:
             tuple(mark for mark in marks if isinstance(mark, str) and _MARK.fullmatch(mark)),
         )
 
+
+@dataclass(frozen=True, slots=True)
+class KnownReach:
+    """What we remember of a contact's announcements; hints as well.
+
+    Args:
+        endpoints: as announced.
+        introducers: those common contacts that we recognised: their marks mean nothing later.
+    """
+
+    endpoints: tuple[RendezvousAddress, ...] = ()
+    introducers: tuple[PeerId, ...] = ()
+
     def to_text(self) -> str:
         """For the store."""
-        return json.dumps(self.to_fields(), separators=(",", ":"))
+        endpoints = [_endpoint_text(endpoint) for endpoint in self.endpoints]
+        return json.dumps({"at": endpoints, "through": self.introducers}, separators=(",", ":"))
 
     @classmethod
-    def from_text(cls, text: str) -> Reach:
-        """What `to_text` gave; nothing for anything else, since it is only a hint."""
+    def from_text(cls, text: str) -> KnownReach:
+        """What `to_text` gave, also in an older program; nothing for anything else: it is but a hint."""
         try:
             fields = json.loads(text) if text else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             fields = {}
-        return (cls.from_fields(fields) if isinstance(fields, dict) else None) or cls()
+        if not isinstance(fields, dict):
+            return cls()
+        reach = Reach.from_fields(fields) or Reach()
+        through = fields.get("through")
+        known = through[:MOST_COMMON_CONTACTS] if isinstance(through, list) else []
+        return cls(
+            reach.endpoints, tuple(PeerId(one) for one in known if isinstance(one, str) and is_peer_id(one))
+        )
 
 
 def common_contact_mark(nonce: str, peer_id: PeerId) -> str:

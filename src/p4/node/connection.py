@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from p4.core import limits
 from p4.core.address import RendezvousAddress
@@ -28,6 +29,7 @@ from p4.core.dial import (
     TimePassed,
     Wake,
 )
+from p4.core.identity import PeerId
 from p4.core.policy import Policy
 from p4.core.sdp import check_sdp
 from p4.core.session.frames import ByeReason
@@ -93,6 +95,7 @@ class Connection:
             dial=lambda fresh: context.dialler.dial(contact().rendezvous, fresh=fresh),
             dial_endpoint=context.dialler.dial_endpoint,
             endpoints=self._endpoints,
+            introducers=self._introducers,
             announce=lambda: context.announce(self.policy),
             sealed=lambda: self._history.sealed,
             on_announced=self._announced,
@@ -122,6 +125,7 @@ class Connection:
         self._goodbye = ByeReason.DROPPED
         self._up = asyncio.Event()
         self._served = 0
+        context.introductions.watch(peer_id, self._introducer_linked)
         self._in_service = 0
         self._closed = False
 
@@ -237,6 +241,7 @@ class Connection:
         """End everything; nothing of this peer runs afterwards."""
         self._goodbye = goodbye
         self._closed = True
+        self._context.introductions.unwatch(self._contact().peer_id)
         self.feed(Stop())
         self._up.set()  # whoever waits for a link learns that none will come
         self._streams.close()
@@ -296,6 +301,7 @@ class Connection:
         if live is not None and session is not None and live != self._served:
             self._served = live
             if session.protocol >= 2:
+                self._streams.end_introduced()
                 self._streams.keep_warm(0.5 if self._lower else 15.0)
             self._history.seen(self._machine.protocol)
             self._up.set()
@@ -343,7 +349,8 @@ class Connection:
 
     def _announced(self, announcement: Announcement | None) -> None:
         if announcement is not None and announcement.reach is not None:
-            self._background.spawn(self.whereabouts.announced(announcement.reach))
+            contacts = self._context.introductions.contacts()
+            self._background.spawn(self.whereabouts.announced(announcement, contacts))
 
     def _request(self, conversation: Conversation, request: Authenticated) -> None:
         self._history.notice(request.protocol)
@@ -373,6 +380,17 @@ class Connection:
         if not self._history.sealed:
             return ()  # what is said there can be read on the way
         return self.whereabouts.endpoints(self.policy, announced=self._context.options.direct_signaling)
+
+    def _introducers(self) -> list[tuple[str, Callable[[], Awaitable[SignalStream]]]]:
+        introductions = self._context.introductions
+        if not self._history.sealed:
+            return []
+        known = introductions.known(self.whereabouts.introducers)[: limits.INTRODUCERS_ASKED]
+        return [(one, partial(introductions.open, one, self._contact().peer_id)) for one in known]
+
+    def _introducer_linked(self, introducer: PeerId) -> None:
+        if introducer in self.whereabouts.introducers and not self.connected and self._history.sealed:
+            self.feed(Wake())
 
     def _stream_ended(self, conversation: Conversation) -> None:
         self._offers.stream_ended(conversation)

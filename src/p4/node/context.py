@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from p4.core import limits
 from p4.core.policy import Policy
+from p4.core.reach import common_contact_mark
+from p4.core.session.introduction_frames import INTRODUCE
 from p4.core.session.lane_frames import LANES
 from p4.core.signaling import CALLS, DATAGRAMS, IN_BAND, STREAMS, TRICKLE, WARM, Announcement
 from p4.node.authentication import Authenticator
 from p4.node.dialler import Dialler
 from p4.node.events import NodeEvent
+from p4.node.introductions import Introductions
 from p4.node.options import NodeOptions
 from p4.node.presence import Presence
 from p4.node.services import Services
@@ -21,7 +24,7 @@ from p4.ports.punch import PortGuesser
 
 __all__ = ["PeerContext"]
 
-_CAPABILITIES = frozenset({WARM, CALLS, DATAGRAMS, IN_BAND, STREAMS, TRICKLE})
+_CAPABILITIES = frozenset({WARM, CALLS, DATAGRAMS, IN_BAND, INTRODUCE, STREAMS, TRICKLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class PeerContext:
     emit: Callable[[NodeEvent], None]
     services: Services
     presence: Presence
+    introductions: Introductions
     stream_lanes: StreamLanes | None = None
     port_guesser: PortGuesser | None = None
 
@@ -58,4 +62,6 @@ class PeerContext:
         """
         nonce = self.entropy.token(limits.NONCE_BYTES).hex()
         lanes = {LANES} if self.options.peer_lanes or self.options.stream_lanes else set()
-        return Announcement.ours(_CAPABILITIES | lanes, self.boot, nonce, self.presence.reach(policy))
+        marks = tuple(common_contact_mark(nonce, peer_id) for peer_id in self.introductions.introducers)
+        reach = replace(self.presence.reach(policy), common_contacts=marks)
+        return Announcement.ours(_CAPABILITIES | lanes, self.boot, nonce, reach)

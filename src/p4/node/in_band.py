@@ -1,4 +1,4 @@
-"""Signaling over the link in service, as a stream like any other (spec/link.md, Signaling on a link)."""
+"""Signaling over a link in service, as a stream like any other (spec/link.md, Signaling on a link)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from p4.core.session.frames import Signal
 from p4.errors import FrameError, LinkError, RendezvousError
 
 __all__ = ["InBandStream"]
@@ -16,19 +15,24 @@ _WAITING_LINES = 32
 
 
 class InBandStream:
-    """Lines in SIGNAL frames; implements `p4.ports.SignalStream`.
+    """Lines in frames of a link; implements `p4.ports.SignalStream`.
 
     Args:
-        send: puts a frame on the link; raises LinkError.
+        send: puts a line on the link; raises LinkError or ValueError.
         description: for the log.
+        closed: called once when we close it, not when the far end or the link has ended it.
     """
 
-    def __init__(self, send: Callable[[Signal], None], description: str) -> None:
+    def __init__(
+        self, send: Callable[[bytes], None], description: str, *, closed: Callable[[], None] | None = None
+    ) -> None:
         self.description = description
         self._send = send
+        self._closed = closed
         self._lines: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._over = False
+        self._why: RendezvousError | None = None
 
     def arrived(self, line: bytes) -> None:
         """A frame arrived. Raises FrameError (``early``) if the far end does not wait for answers."""
@@ -39,10 +43,22 @@ class InBandStream:
         self._lines.append(line)
         self._news.set()
 
+    def end(self, why: RendezvousError | None = None) -> None:
+        """The far end or the link has ended it.
+
+        Args:
+            why: raised to the reader, where there is more to say than that.
+        """
+        if not self._over:
+            self._over, self._why = True, why
+            self._news.set()
+
     async def receive_line(self) -> bytes | None:
         """See `p4.ports.SignalStream.receive_line`."""
         while not self._lines:
             if self._over:
+                if self._why:
+                    raise self._why
                 return None
             self._news.clear()
             await self._news.wait()
@@ -51,13 +67,16 @@ class InBandStream:
     async def send_line(self, line: bytes) -> None:
         """See `p4.ports.SignalStream.send_line`."""
         if self._over:
-            raise RendezvousError("The link has ended.", code="stream-broken")
+            raise self._why or RendezvousError("The link has ended.", code="stream-broken")
         try:
-            self._send(Signal(line))
+            self._send(line)
         except (LinkError, ValueError) as error:  # ValueError: longer than a frame takes
             raise RendezvousError(f"The line was not sent: {error}.", code="stream-broken") from error
 
     def close(self) -> None:
         """See `p4.ports.SignalStream.close`; also called when the link is over."""
-        self._over = True
-        self._news.set()
+        if not self._over:
+            self._over = True
+            self._news.set()
+            if self._closed:
+                self._closed()

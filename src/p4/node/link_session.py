@@ -142,7 +142,7 @@ class LinkSession:
         """This is the contact's link from now on. If it breaks here the observer is told."""
         self._adopted = True
         if IN_BAND in self.capabilities:
-            self.signaling = InBandStream(self._send_signal, f"link {self.generation}, {self._contact.label}")
+            self.signaling = InBandStream(lambda line: self.send_whole(Signal(line)), self._contact.label)
         self._receiver.link_up(self)
         early, self._early = self._early, []
         self._guarded(self._take_early, early)
@@ -193,6 +193,10 @@ class LinkSession:
         self._use()
         for message in packed(frames):
             self._link.send(CONTROL, message)
+
+    def send_whole(self, frame: Frame) -> None:
+        """Send a frame that never comes in parts, at once. Raises LinkError, ValueError."""
+        self._link.send(CONTROL, encode(frame))
 
     def send_chat_line(self, text: str) -> None:
         """Send a text to a version 1 peer. Raises LinkError."""
@@ -385,9 +389,6 @@ class LinkSession:
         if not isinstance(frame, kind):
             raise FrameError("A channel carries what belongs to another one.", code="out-of-turn")
         take(frame)
-
-    def _send_signal(self, frame: Signal) -> None:
-        self._link.send(CONTROL, encode(frame))
 
     def _use(self) -> None:
         if self._liveness:

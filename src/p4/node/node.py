@@ -23,6 +23,7 @@ from p4.node.dialler import Dialler
 from p4.node.event_stream import EventHub, EventStream
 from p4.node.events import NodeWarning, RendezvousChanged
 from p4.node.inbox import MessageStream
+from p4.node.introductions import Introductions
 from p4.node.listener import Listener
 from p4.node.options import NodeOptions
 from p4.node.parts import NodeParts
@@ -103,11 +104,11 @@ class BaseNode(ABC):
     async def _bring_up(self, parts: NodeParts) -> None:
         store = WatchedStore(parts.store, parts.clock, self._warn)
         authenticator = Authenticator(parts.identity, store, parts.clock, parts.entropy, self._find_contact)
-        self._listener = Listener(authenticator, self._loaded, self._admit)
+        self._listener = listener = Listener(authenticator, self._loaded, self._admit)
         # Tor takes longest: everything else is read while it starts.
-        starting = asyncio.create_task(parts.rendezvous[0].start(self._listener.accept, self._observe))
+        starting = asyncio.create_task(parts.rendezvous[0].start(listener.accept, self._observe))
         try:
-            await self._load(parts, store, authenticator)
+            await self._load(parts, store, authenticator, listener)
             address = await starting
         except BaseException:
             starting.cancel()
@@ -116,10 +117,12 @@ class BaseNode(ABC):
         self._invite = Invite(parts.identity.public_key, address)
         assert self._backend is not None  # noqa: S101 - loaded above
         self._surroundings = Surroundings(parts, self._roster, self._backend, self._background)
-        await self._surroundings.start(self._listener)
+        await self._surroundings.start(listener)
         self._wake_all()
 
-    async def _load(self, parts: NodeParts, store: WatchedStore, authenticator: Authenticator) -> None:
+    async def _load(
+        self, parts: NodeParts, store: WatchedStore, authenticator: Authenticator, listener: Listener
+    ) -> None:
         backend, _ = await asyncio.gather(parts.load_backend(), store.open())
         self._backend = backend
         self._context = PeerContext(
@@ -136,6 +139,13 @@ class BaseNode(ABC):
             self._events.emit,
             self._services,
             parts.presence,
+            Introductions(
+                authenticator.me,
+                contacts=lambda: [peer.peer_id for peer in self._roster.latest_first()],
+                accept=listener.accept,
+                spawn=self._background.spawn,
+                announce=self._announce,
+            ),
             port_guesser=parts.port_guesser,
             stream_lanes=parts.stream_lanes,
         )
@@ -173,6 +183,8 @@ class BaseNode(ABC):
             self._listener.close()
         if self._waking:
             self._waking.cancel()
+        if self._context:
+            self._context.introductions.close()
         self._services.close()
         await self._roster.close()
 
@@ -342,6 +354,10 @@ class BaseNode(ABC):
         for peer in peers:
             await asyncio.sleep(1 / limits.DIALS_PER_SECOND)
             peer.wake()
+
+    def _announce(self) -> None:
+        for peer in self._roster:
+            peer.announce()
 
     def _contacts_changed(self) -> None:
         if self._surroundings:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from p4.core.session.frames import Frame, encode
+from p4.core.session.introduction_frames import IntroductionFrame
 from p4.core.session.lane_frames import LaneAnswer, LaneAsk, LaneEnd, LaneListen, LaneOffer
 from p4.core.session.lanes import LaneKind
 from p4.core.session.messages.events import (
@@ -22,7 +23,6 @@ from p4.core.session.messages.events import (
     Withdrawn,
 )
 from p4.core.session.messages.machine import MessageMachine
-from p4.core.session.messages.relation import RelationState
 from p4.core.session.messages.stored import Draft, InboxMessage
 from p4.core.session.session_frames import Call, Cancel, Datagram, Replied, Reply
 from p4.core.session.stream_frames import Credit, Data, Done, Gone, Open, Reset, Written
@@ -32,10 +32,12 @@ from p4.node.calls import CallHub
 from p4.node.context import PeerContext
 from p4.node.datagrams import datagram
 from p4.node.events import NodeWarning
+from p4.node.introductions import IntroductionCarrier
 from p4.node.lanes import LinkTransport, StreamLink
 from p4.node.mailbox import Mailbox, MessageCarrier, Taken, Told
 from p4.node.notices import refusal, sentence
 from p4.node.receipts import Receipt, ReceiptBook
+from p4.node.relation_state import relation_state
 from p4.node.streams import Stream, StreamHub
 from p4.ports import LinkPath, PeerRecord, StreamRecord
 
@@ -49,7 +51,7 @@ _LANE_FRAMES = (LaneOffer, LaneAnswer, LaneListen, LaneAsk, LaneEnd)
 _CALL_FRAMES = (Call, Reply, Cancel, Replied)
 
 
-class RelationLink(MessageCarrier, StreamLink, Protocol):
+class RelationLink(MessageCarrier, StreamLink, IntroductionCarrier, Protocol):
     """The link in service, as the relation uses it."""
 
     @property
@@ -79,7 +81,7 @@ class Relation:
         self.peer = peer
         self._context = context
         self._machine = MessageMachine(
-            _state(record),
+            relation_state(record),
             quota=context.options.quota,
             fresh_epoch=lambda: context.entropy.token(16),
             grants=record.grants,
@@ -166,6 +168,7 @@ class Relation:
         grants = change(self.grants)
         await self._context.store.save_grants(self.peer.peer_id, grants)
         self._mailbox.set_grants(grants)
+        self._context.introductions.rights_changed(self.peer.peer_id)
         if self._streams:
             self._streams.rights_changed()
 
@@ -248,6 +251,7 @@ class Relation:
 
     def forget(self) -> None:
         """The contact was removed: its streams end."""
+        self._context.introductions.forget(self.peer.peer_id)
         if self._streams:
             self._streams.forget()
 
@@ -259,6 +263,9 @@ class Relation:
             self.link_down()
         self._link = link
         self.receipts.new_link()
+        self._context.introductions.link_up(
+            self.peer.peer_id, link, allowed=self.allows, granted=self._mailbox.granted
+        )
         self._mailbox.link_up(link)
         if self._link is link and self._streams and STREAMS in link.capabilities:
             self._connect_streams(link, self._streams)
@@ -271,6 +278,7 @@ class Relation:
         if self._transport:
             self._transport.close()
             self._transport = None
+        self._context.introductions.link_down(self.peer.peer_id)
         self._mailbox.link_down()
         if self._streams:
             self._streams.link_down()
@@ -296,6 +304,8 @@ class Relation:
                     self._transport.lanes.handle(frame)
             elif isinstance(frame, Datagram):
                 self.handle_datagram(frame)
+            elif isinstance(frame, IntroductionFrame):
+                self._context.introductions.handle(self.peer.peer_id, frame)
             else:
                 messages.append(frame)  # type: ignore[arg-type]  # the link keeps its own frames
         self._flush(messages)
@@ -339,6 +349,7 @@ class Relation:
     def may_send(self) -> None:
         """See `p4.node.mailbox.MailboxObserver`."""
         self._connect_calls()
+        self._context.introductions.told_grants(self.peer.peer_id)
         if self._streams:
             self._streams.grants_changed()
 
@@ -371,19 +382,3 @@ def _send(link: RelationLink, frames: Sequence[Frame]) -> None:
         link.send(frames)
     except LinkError as error:
         link.fail(error.message)
-
-
-def _state(record: PeerRecord) -> RelationState:
-    return RelationState(
-        out_epoch=record.out_epoch,
-        out_first=record.out_first,
-        out_next=record.out_next,
-        out_offered=record.out_offered,
-        out_retired=record.out_retired,
-        out_waiting=record.out_waiting,
-        in_epoch=record.in_epoch,
-        in_next=record.in_next,
-        in_retired=record.in_retired,
-        in_waiting=record.in_waiting,
-        in_waiting_bytes=record.in_waiting_bytes,
-    )

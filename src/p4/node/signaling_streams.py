@@ -14,6 +14,7 @@ from p4.core.signaling import Announcement, Ping, Pong
 from p4.errors import P4Error, SignalingError
 from p4.node.authentication import Authenticated, Authenticator
 from p4.node.conversation import Conversation
+from p4.node.introduced_stream import IntroducedStream
 from p4.node.veiled_stream import VeiledStream
 from p4.node.ways import Way
 from p4.ports import SignalStream
@@ -30,6 +31,7 @@ class SignalingStreams:
         dial: opens a new stream to the address of the contact's invite; raises RendezvousError.
         dial_endpoint: the same to another address of the contact.
         endpoints: other addresses to try.
+        introducers: common contacts to ask, by name, each with what opens a stream over it.
         announce: what our pings say about us.
         sealed: whether requests to the contact are sealed now.
         on_request: called with each request of the contact.
@@ -46,6 +48,7 @@ class SignalingStreams:
         dial: Callable[[bool], Awaitable[SignalStream]],
         dial_endpoint: Callable[[RendezvousAddress], Awaitable[SignalStream]],
         endpoints: Callable[[], Sequence[RendezvousAddress]],
+        introducers: Callable[[], Sequence[tuple[str, Callable[[], Awaitable[SignalStream]]]]],
         announce: Callable[[], Announcement],
         sealed: Callable[[], bool],
         on_request: Callable[[Conversation, Authenticated], None],
@@ -58,6 +61,7 @@ class SignalingStreams:
         self._dial = dial
         self._dial_endpoint = dial_endpoint
         self._endpoints = endpoints
+        self._introducers = introducers
         self._announce = announce
         self._sealed = sealed
         self._on_request = on_request
@@ -67,6 +71,8 @@ class SignalingStreams:
         self._conversations: list[Conversation] = []
         self._surest: set[Conversation] = set()
         """Those to or from the address of an invite, which stays the same wherever the contact goes."""
+        self._introduced: set[Conversation] = set()
+        """Those that a common contact passes on: on links, though not on ours to the contact."""
         self._doubted_at = float("-inf")
         self._keeper: asyncio.Task[None] | None = None
         self._pinger: asyncio.Task[None] | None = None
@@ -85,7 +91,7 @@ class SignalingStreams:
         open_now = [c for c in reversed(self._conversations) if c.stays and not c.ended]
         ways = [
             Way(
-                "the link" if conversation.in_band else "an open stream",
+                "an open stream" if conversation in self._introduced or conversation.warm else "the link",
                 partial(_same, conversation),
                 patience=limits.WARM_REPLY_SECONDS,
             )
@@ -93,6 +99,11 @@ class SignalingStreams:
         ]
         ways += [Way(str(e), partial(self._open_endpoint, e)) for e in self._endpoints()]
         head_start = limits.ROUNDABOUT_SECONDS if ways else 0.0
+        via_after = limits.INTRODUCTION_HEAD_START_SECONDS if ways else 0.0
+        ways += [
+            Way(f"via {name}", partial(self._open_introduced, ask), via_after, limits.WARM_REPLY_SECONDS)
+            for name, ask in self._introducers()
+        ]
         if self._invite_is_near():
             head_start = 0.0
         elif any(conversation in self._surest for conversation in open_now) and not self._in_doubt:
@@ -106,9 +117,13 @@ class SignalingStreams:
         return conversation
 
     async def _open_endpoint(self, endpoint: RendezvousAddress) -> Conversation:
-        stream = await self._dial_endpoint(endpoint)
-        veiled = VeiledStream(stream, self._authenticator.unveil, self._contact().public_key)
-        return self._add(veiled, dialled=True)
+        return self._add(self._veiled(await self._dial_endpoint(endpoint)), dialled=True)
+
+    async def _open_introduced(self, ask: Callable[[], Awaitable[SignalStream]]) -> Conversation:
+        return self._add(self._veiled(await ask()), dialled=True, in_band=True)
+
+    def _veiled(self, stream: SignalStream) -> VeiledStream:
+        return VeiledStream(stream, self._authenticator.unveil, self._contact().public_key)
 
     def doubt(self) -> None:
         """Our network changed: open streams may be dead without a word."""
@@ -131,8 +146,9 @@ class SignalingStreams:
         inbound = [c for c in self._conversations if not c.dialled]
         if len(inbound) >= limits.CONTACT_STREAMS:
             inbound[0].close()
-        conversation = self._add(stream, dialled=False)
-        if not isinstance(stream, VeiledStream):
+        introduced = _is_introduced(stream)
+        conversation = self._add(stream, dialled=False, in_band=introduced)
+        if not introduced and not isinstance(stream, VeiledStream):
             self._surest.add(conversation)
         return conversation
 
@@ -151,6 +167,11 @@ class SignalingStreams:
         """See to it, from now on, that one stream stays open while the link is up."""
         if self._keeper is None or self._keeper.done():
             self._keeper = asyncio.create_task(self._keep_warm(first_delay))
+
+    def end_introduced(self) -> None:
+        """A link is proven: common contacts need not pass anything on any more."""
+        for conversation in [c for c in self._conversations if c in self._introduced]:
+            conversation.close()
 
     def rest(self) -> None:
         """The link is down: leave opening streams to the dialling."""
@@ -186,6 +207,8 @@ class SignalingStreams:
         )
         conversation.quick = in_band or isinstance(stream, VeiledStream) or self._invite_is_near()
         self._conversations.append(conversation)
+        if _is_introduced(stream):
+            self._introduced.add(conversation)
         if self._pinger is None or self._pinger.done():
             self._pinger = asyncio.create_task(self._ping_idle())
         return conversation
@@ -194,6 +217,7 @@ class SignalingStreams:
         if conversation in self._conversations:
             self._conversations.remove(conversation)
         self._surest.discard(conversation)
+        self._introduced.discard(conversation)
         if by_peer:
             self._on_ended(conversation)
         if conversation.warm and by_peer:
@@ -241,6 +265,11 @@ class SignalingStreams:
             raise SignalingError("The reply to a ping is not a pong.", code="bad-reply")
         if reply.p4 is not None:
             self._on_announced(reply.p4)
+
+
+def _is_introduced(stream: SignalStream) -> bool:
+    carrier = stream.carrier if isinstance(stream, VeiledStream) else stream
+    return isinstance(carrier, IntroducedStream)
 
 
 async def _same(conversation: Conversation) -> Conversation:

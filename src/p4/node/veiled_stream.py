@@ -31,6 +31,11 @@ class VeiledStream:
         self._unveil = unveil
 
     @property
+    def carrier(self) -> SignalStream:
+        """What carries the veiled lines."""
+        return self._stream
+
+    @property
     def description(self) -> str:
         """For the log."""
         return self._stream.description

@@ -41,23 +41,24 @@ async def race(ways: Sequence[Way], ask: Callable[[Conversation, Way], Awaitable
     A way begins when its head start has passed, or at once when everything before it has failed.
 
     Args:
-        ways: at least one, in the order of their head starts.
+        ways: at least one, the surest one last.
         ask: given an open conversation; raises P4Error if there is no answer this way.
 
     Raises:
-        P4Error: what the last of the ways, which is the surest one, ended with.
+        P4Error: what the surest of the ways ended with.
     """
-    runners = [asyncio.ensure_future(_run(way, ask)) for way in ways[:1]]
-    waiting = list(ways[1:])
+    waiting = sorted(ways, key=lambda way: way.head_start)
+    runners = {asyncio.ensure_future(_run(waiting[0], ask)): waiting.pop(0)}
     loop = asyncio.get_running_loop()
     began = loop.time()
-    failures: dict[int, P4Error] = {}
+    surest: P4Error | None = None
     running = set(runners)
     try:
         while True:
             while waiting and (not running or loop.time() >= began + waiting[0].head_start):
-                runner = asyncio.ensure_future(_run(waiting.pop(0), ask))
-                runners.append(runner)
+                way = waiting.pop(0)
+                runner = asyncio.ensure_future(_run(way, ask))
+                runners[runner] = way
                 running.add(runner)
             delay = max(began + waiting[0].head_start - loop.time(), 0.0) if waiting else None
             done, running = await asyncio.wait(running, timeout=delay, return_when=asyncio.FIRST_COMPLETED)
@@ -67,11 +68,11 @@ async def race(ways: Sequence[Way], ask: Callable[[Conversation, Way], Awaitable
                     return runner.result()
                 if not isinstance(error, RendezvousError | SignalingError) or error.code == "busy":
                     raise error  # no other way would change it
-                index = runners.index(runner)
-                _log.debug("%s: %s", ways[index].name, error.message)
-                failures[index] = error
-            if not running and not waiting:
-                raise failures[len(ways) - 1]
+                _log.debug("%s: %s", runners[runner].name, error.message)
+                if runners[runner] is ways[-1]:
+                    surest = error
+            if not running and not waiting and surest is not None:
+                raise surest
     finally:
         for runner in runners:
             runner.cancel()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from p4.core import limits
 from p4.core.address import RendezvousAddress
+from p4.core.identity import PeerId
 from p4.core.policy import Policy
-from p4.core.reach import Reach
+from p4.core.reach import KnownReach, recognised
+from p4.core.signaling import Announcement
 
 __all__ = ["Whereabouts"]
 
@@ -17,25 +19,36 @@ class Whereabouts:
     """What the contact announced, and what the local network told. All of it are hints.
 
     Args:
-        reach: what it announced in earlier runs.
+        known: what it announced in earlier runs.
         save: writes what it announces, for later runs.
     """
 
-    def __init__(self, reach: str, save: Callable[[str], Awaitable[None]]) -> None:
-        self._reach = Reach.from_text(reach)
+    def __init__(self, known: str, save: Callable[[str], Awaitable[None]]) -> None:
+        self._known = KnownReach.from_text(known)
         self._save = save
         self._nearby: tuple[RendezvousAddress, ...] = ()
 
     @property
-    def reach(self) -> Reach:
-        """What the contact announced last."""
-        return self._reach
+    def introducers(self) -> tuple[PeerId, ...]:
+        """Contacts of ours that would introduce us to it, as it announced last."""
+        return self._known.introducers
 
-    async def announced(self, reach: Reach | None) -> None:
-        """The contact said where it is; on disk when this returns. Raises StateError."""
-        if reach is not None and reach != self._reach:
-            self._reach = reach
-            await self._save(reach.to_text())
+    async def announced(self, announcement: Announcement, contacts: Sequence[PeerId]) -> None:
+        """The contact said where it is; on disk when this returns.
+
+        Args:
+            contacts: those of ours that it may name.
+
+        Raises:
+            StateError: not written.
+        """
+        reach = announcement.reach
+        if reach is None:
+            return
+        known = KnownReach(reach.endpoints, tuple(recognised(reach, announcement.nonce, contacts)))
+        if known != self._known:
+            self._known = known
+            await self._save(known.to_text())
 
     def seen_nearby(self, addresses: tuple[RendezvousAddress, ...]) -> bool:
         """The local network tells where it is, or (empty) that it has gone.
@@ -55,7 +68,7 @@ class Whereabouts:
         """
         if policy is Policy.RELAY_ONLY:
             return ()
-        known = dict.fromkeys((*self._nearby, *(self._reach.endpoints if announced else ())))
+        known = dict.fromkeys((*self._nearby, *(self._known.endpoints if announced else ())))
         wanted = (e for e in known if policy is not Policy.LAN_ONLY or _is_local(e))
         return tuple(wanted)[: limits.ENDPOINT_DIALS]
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 __all__ = ["Burst"]
+
+
+_T = TypeVar("_T")
 
 
 class Burst:
@@ -29,6 +33,7 @@ class Burst:
         self._first_at: float | None = None
         self._last_at = 0.0
         self._running: asyncio.Task[None] | None = None
+        self._done = 0
 
     def request(self) -> None:
         """Have it done. Returns at once."""
@@ -38,6 +43,24 @@ class Burst:
             self._first_at = self._last_at
         if self._running is None:
             self._running = loop.create_task(self._run())
+
+    async def through(self, attempt: Callable[[], Awaitable[_T]], broken: Callable[[Exception], bool]) -> _T:
+        """Do what the action would break: when it is over, and again if it came in between.
+
+        Args:
+            attempt: does it; raises what this raises.
+            broken: whether an error of an attempt looks as if the action had caused it.
+        """
+        while True:
+            while self._running is not None:
+                await asyncio.wait([self._running])
+                await asyncio.sleep(0)  # it may have begun again
+            done = self._done
+            try:
+                return await attempt()
+            except Exception as error:
+                if not broken(error) or (done == self._done and self._running is None):
+                    raise
 
     def close(self) -> None:
         """Do nothing more; an action that runs is cancelled."""
@@ -54,6 +77,7 @@ class Burst:
                     await asyncio.sleep(due - time())
                 else:
                     self._first_at = None
+                    self._done += 1
                     await self._action()
         finally:
             self._running = None

@@ -18,7 +18,7 @@ from p4.adapters.tor.reasons import startup_failure
 from p4.adapters.tor.workspace import Workspace
 from p4.errors import TorError
 
-__all__ = ["TorProcess", "read_endpoint"]
+__all__ = ["TorProcess", "read_endpoint", "until_ended"]
 
 _LISTEN_SECONDS = 30.0
 """From starting Tor to its control port: 0.1 s usually, long on a machine that scans new programs."""
@@ -33,6 +33,10 @@ _NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 """Windows would open a console window for Tor; other systems know no such flag."""
 
 _EVENTS = ("STATUS_CLIENT", "STATUS_GENERAL", "HS_DESC", "WARN", "ERR")
+
+
+_WATCH_SECONDS, _WATCH_ANSWER_SECONDS = 20.0, 10.0
+"""How often Tor is asked for a sign of life, and how long it may take. A frozen Tor closes nothing."""
 
 
 class TorProcess:
@@ -212,3 +216,20 @@ def _read(path: Path) -> str:
         return path.read_text("utf-8", "replace")
     except OSError:
         return ""
+
+
+async def until_ended(tor: TorProcess) -> str:
+    """Wait for Tor's end, or find that it hangs."""
+    ended = asyncio.ensure_future(tor.ended())
+    try:
+        while True:
+            done, _ = await asyncio.wait([ended], timeout=_WATCH_SECONDS)
+            if done:
+                return ended.result()
+            try:
+                await tor.control.command("GETINFO", "version", timeout=_WATCH_ANSWER_SECONDS)
+            except TorError as error:
+                if error.code == "control-silent":
+                    return error.message
+    finally:
+        ended.cancel()

@@ -17,13 +17,13 @@ from p4.adapters.tor.dialler import OnionDialler
 from p4.adapters.tor.listening import listen
 from p4.adapters.tor.onion import OnionService
 from p4.adapters.tor.orphans import end_orphans
-from p4.adapters.tor.process import TorProcess
+from p4.adapters.tor.process import TorProcess, until_ended
 from p4.adapters.tor.progress import Progress
 from p4.adapters.tor.self_check import SelfCheck
 from p4.adapters.tor.watchdog import Remedies, TorState, Watchdog
 from p4.adapters.tor.workspace import Workspace, prepare_workspace, unix_sockets_work
 from p4.core.address import RendezvousAddress, Transport
-from p4.errors import P4Error, RendezvousError, TorError
+from p4.errors import P4Error, RendezvousError
 from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
 
 __all__ = ["TorRendezvous"]
@@ -33,9 +33,6 @@ _RESTART_FIRST_SECONDS, _RESTART_MAX_SECONDS = 0.2, 30.0
 
 _STEADY_SECONDS = 60.0
 """A Tor that ran this long was well: its end is a new failure, not one more in a row."""
-
-_WATCH_SECONDS, _WATCH_ANSWER_SECONDS = 20.0, 10.0
-"""How often Tor is asked for a sign of life, and how long it may take. A frozen Tor closes nothing."""
 
 _QUIET_SECONDS, _BURST_SECONDS = 0.15, 0.75
 """A change of network is many events, and Tor is told once: told a second time while it builds circuits, it
@@ -170,9 +167,18 @@ class TorRendezvous:
 
         ``fresh`` fetches the address' descriptor anew and uses new circuits; set it after a failure.
 
+        While Tor is being told of a change of network, which breaks all its connections, it waits for that.
+
         Raises:
             RendezvousError: a code of `socks.SOCKS_ERRORS`, ``timeout``, ``tor-down`` or ``socks-broken``.
         """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        return await self._reconnecting.through(
+            lambda: self._dial(address, deadline - loop.time(), fresh=fresh), _is_broken
+        )
+
+    async def _dial(self, address: RendezvousAddress, timeout: float, *, fresh: bool) -> SignalStream:
         tor, dialler = self._tor, self._dialler
         if tor is None or dialler is None or not tor.alive:
             raise _tor_down()
@@ -339,7 +345,7 @@ class TorRendezvous:
         delay, since, reason = _RESTART_FIRST_SECONDS, loop.time(), ""
         while True:
             if self._tor is not None:
-                reason = await self._until_ended(self._tor)
+                reason = await until_ended(self._tor)
                 reason, self._restart_reason = self._restart_reason or reason, ""
             await self._halt()
             if loop.time() - since >= _STEADY_SECONDS:
@@ -351,22 +357,6 @@ class TorRendezvous:
                 await self._bring_up()
             except P4Error as error:
                 reason = error.message
-
-    async def _until_ended(self, tor: TorProcess) -> str:
-        """Wait for Tor's end, or find that it hangs."""
-        ended = asyncio.ensure_future(tor.ended())
-        try:
-            while True:
-                done, _ = await asyncio.wait([ended], timeout=_WATCH_SECONDS)
-                if done:
-                    return ended.result()
-                try:
-                    await tor.control.command("GETINFO", "version", timeout=_WATCH_ANSWER_SECONDS)
-                except TorError as error:
-                    if error.code == "control-silent":
-                        return error.message
-        finally:
-            ended.cancel()
 
     async def _halt(self) -> None:
         tor, self._tor = self._tor, None
@@ -396,3 +386,8 @@ class TorRendezvous:
 
 def _tor_down() -> RendezvousError:
     return RendezvousError("Tor is not running at the moment; P4 starts it again.", code="tor-down")
+
+
+def _is_broken(error: Exception) -> bool:
+    """By Tor's own end or silence, not by the network."""
+    return isinstance(error, RendezvousError) and error.code in {"socks-broken", "tor-down"}

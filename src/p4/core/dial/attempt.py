@@ -36,6 +36,8 @@ class Attempt:
     sent_ms: int = 0
     """When the contact sealed its offer, or its answer to ours; by its own clock."""
     boot: str = ""
+    offered_at: float = 0.0
+    """When our offer went out first."""
     beside: bool = False
     """Begun while a link was up, in no hurry."""
     direct: bool = False

@@ -77,12 +77,11 @@ class DialMachine:
         self._lower = me < peer
         self.protocol = protocol
         self._pace = Pace(jitter, retry_max)
-        self._generation = 0
+        self._generation = self._failures = 0
         self._attempt: Attempt | None = None
         self._held: Held | None = None
         self._live: int | None = None
         self._retry_at: float | None = None
-        self._failures = 0
         self._proven_at, self._proven_ms = 0.0, 0
         self._renewing = self._direct = False
         """Whether the next dial is made although a link is up, and whether it must not lead to a relay."""
@@ -172,7 +171,7 @@ class DialMachine:
     ) -> list[DialEffect]:
         match event, attempt.phase:
             case OfferSent(), Phase.DIALLING:
-                self._attempt = replace(attempt, phase=Phase.OFFERED)
+                self._attempt = replace(attempt, phase=Phase.OFFERED, offered_at=now)
                 return []
             case AnswerReceived(_, protocol, boot, sent_ms), Phase.OFFERED:
                 self.protocol = max(self.protocol, protocol)
@@ -215,10 +214,10 @@ class DialMachine:
                     return [Decline(offer.token)]
                 return [Abandon(attempt.generation), *self._answer(offer)]
             case Phase.OFFERED if self._lower and not v1:
-                return self._hold(offer, now)
+                return self._hold(offer, now, attempt.offered_at)
             case Phase.OPENING if not v1 and offer.boot == attempt.boot and offer.sent_ms <= attempt.sent_ms:
                 # It was on its way when the contact answered ours. A newer one means that it gave that up.
-                return self._hold(offer, now)
+                return self._hold(offer, now, now)
         return [*self._drop_held(), Abandon(attempt.generation), *self._answer(offer)]
 
     def _offer_withdrawn(self, token: int, now: float) -> list[DialEffect]:
@@ -266,8 +265,7 @@ class DialMachine:
         return []
 
     def _live_lost(self, event: LinkLost, now: float) -> list[DialEffect]:
-        self._live = None
-        self.last_failure = event.reason
+        self._live, self.last_failure = None, event.reason
         lived = event.by_peer or now >= self._proven_at + limits.STABLE_SECONDS
         if lived:
             self._failures = 0
@@ -383,11 +381,10 @@ class DialMachine:
         self._held = None
         return self._answer(held.offer)
 
-    def _hold(self, offer: OfferArrived, now: float) -> list[DialEffect]:
+    def _hold(self, offer: OfferArrived, now: float, since: float) -> list[DialEffect]:
         effects = self._drop_held()
-        patience = limits.HOLD_QUICK_SECONDS if offer.quick else limits.HOLD_SECONDS
-        self._held = Held(offer, now + patience)
-        return effects
+        self._held = Held(offer, since + (limits.HOLD_QUICK_SECONDS if offer.quick else limits.HOLD_SECONDS))
+        return [*effects, *self._time_passed(now)]
 
     def _drop_held(self) -> list[DialEffect]:
         held, self._held = self._held, None

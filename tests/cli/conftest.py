@@ -18,6 +18,9 @@ from p4.cli.main import main
 
 SOURCE = Path(__file__).parents[2] / "src"
 
+ALONE = ("--stun-server", "", "--no-lan", "--no-direct-signaling")
+"""Options of `p4 run` with which it asks nobody around: no server, no router, no neighbour."""
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from rich.console import Console
-from tests.cli.conftest import environment
+from tests.cli.conftest import ALONE, environment
 from tests.requirements import require_program
 
 from p4.cli.commands import demo
@@ -210,7 +210,7 @@ async def test_a_step_that_never_ends_fails_by_its_limit(tmp_path: Path) -> None
     scenario = Scenario(
         devices,
         Steps(display),
-        options=lambda _device: ["--mode", "direct", "--stun-server", ""],
+        options=lambda _device: ["--mode", "direct", *ALONE],
         invite_options=lambda _device: [],
         targets=Targets(cold_limit=2.0),
     )

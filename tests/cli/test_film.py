@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from tests.cli.conftest import Run, environment
+from tests.cli.conftest import ALONE, Run, environment
 
 import p4
 from p4.cli.demo import film
@@ -60,11 +60,11 @@ def pair(p4: Run, p4_process: Run, tmp_path: Path) -> dict[str, list[str]]:
     for name, other in (("laptop", "phone"), ("phone", "laptop")):
         state = ("--state-dir", tmp_path / name)
         assert p4("add-contact", *state, "--invite-json", invites[other], "--name", other).returncode == 0
-    direct = ("--mode", "direct", "--stun-server", "")
-    said = p4_process("run", "--state-dir", tmp_path / "phone", *direct, stdin="/grant laptop film\n")
+    alone = ("--mode", "direct", *ALONE)
+    said = p4_process("run", "--state-dir", tmp_path / "phone", *alone, stdin="/grant laptop film\n")
     assert "may use: chat ping film" in said.stdout
     return {
-        name: ["--mode", "direct", "--signal-port", str(port), "--stun-server", "", str(tmp_path / name)]
+        name: ["--mode", "direct", "--signal-port", str(port), *ALONE, str(tmp_path / name)]
         for name, port in ports.items()
     }
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run, complaint, environment, fingerprint
+from tests.cli.conftest import ALONE, Run, complaint, environment, fingerprint
 from tests.cli.node_process import RunningNode
 
 from p4.adapters.store.state_dir import StateDirectory
@@ -42,7 +42,7 @@ class Device:
     def options(self) -> list[str]:
         return [
             *("--state-dir", str(self.directory), "--mode", "direct"),
-            *("--signal-port", str(self.port), "--stun-server", ""),
+            *("--signal-port", str(self.port), *ALONE),
         ]
 
 

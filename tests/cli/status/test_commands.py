@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Run, complaint, fingerprint
+from tests.cli.conftest import ALONE, Run, complaint, fingerprint
 from tests.cli.fake_node import ANNA, BOB, FakeNode, invite_of
 from tests.cli.node_process import RunningNode
 from tests.cli.status.test_files import PATH
@@ -101,9 +101,7 @@ def test_a_running_node_tells_other_processes_and_its_end_is_seen(
     p4: Run, state: Path, nodes: Callable[..., RunningNode]
 ) -> None:
     p4("add-contact", "--state-dir", state, "--invite-json", invite_of(ANNA).to_text(), "--name", "anna")
-    node = nodes(
-        "--state-dir", state, "--mode", "direct", "--stun-server", "", "--no-lan", "--no-direct-signaling"
-    )
+    node = nodes("--state-dir", state, "--mode", "direct", *ALONE)
     node.expect("Share this invite")
 
     def told(*words: str | Path, until: Callable[[Any], bool]) -> Any:
@@ -133,7 +131,7 @@ def test_a_running_node_tells_other_processes_and_its_end_is_seen(
     assert "not running" in killed.splitlines()[0]
     assert "1 (100 B)" in killed
 
-    again = nodes("--state-dir", state, "--mode", "direct", "--stun-server", "")
+    again = nodes("--state-dir", state, "--mode", "direct", *ALONE)
     again.expect("Share this invite")
     assert again.end()[0] == 0
     assert not (state / "status.json").exists()

@@ -113,6 +113,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--mode", choices=["onion", "direct"], default="onion", help=like)
     parser.add_argument("--signal-port", type=int, default=0, metavar="N", help=like)
     parser.add_argument("--stun-server", action="append", metavar="URL", help=like)
+    parser.add_argument("--no-lan", action="store_true", help=like)
+    parser.add_argument("--no-direct-signaling", action="store_true", help=like)
     parser.add_argument("--torrc-line", action="append", default=[], metavar="LINE", help=like)
     parser.add_argument("--onionrelay-bin", type=Path, metavar="BIN", help=like)
     parser.add_argument("state_dir", type=Path)
@@ -125,6 +127,8 @@ def main(words: Sequence[str] | None = None) -> None:
         transport=p4.Transport(given.mode),
         signal_port=given.signal_port,
         ice=p4.IceSettings(tuple(given.stun_server)) if given.stun_server else p4.IceSettings(),
+        lan=not given.no_lan,
+        direct_signaling=not given.no_direct_signaling,
         torrc_lines=tuple(given.torrc_line),
         onionrelay_bin=given.onionrelay_bin,
     )

@@ -164,8 +164,9 @@ class Stage:
         tor = [word for line in torrc_lines for word in ("--torrc-line", line)]
         if self.onionrelay_bin is not None:
             tor += ["--onionrelay-bin", str(self.onionrelay_bin)]
-        # Both are on this machine: no STUN server needs to be asked for their address.
-        run = ["--stun-server", "", *tor]
+        # Both are on this machine: no STUN server needs to be asked for their address, no router for a port,
+        # and the networks around need not know of them.
+        run = ["--stun-server", "", "--no-lan", "--no-direct-signaling", *tor]
         invite = {laptop: tor, phone: tor}
         options = {laptop: run, phone: run}
         if self.way is Way.DIRECT:

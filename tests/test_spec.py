@@ -53,7 +53,7 @@ def test_a_long_frame_is_a_body_and_what_is_before_it() -> None:
         ("signaling.md", f"{limits.REPLY_SECONDS:g} s (version 1: {limits.V1_REPLY_SECONDS:g} s)"),
         (
             "signaling.md",
-            f"until {limits.HOLD_SECONDS:g} s after that was sent, or {limits.HOLD_QUICK_SECONDS:g} s if it came",
+            f"until {limits.HOLD_SECONDS:g} s after that was sent, or {limits.HOLD_QUICK_SECONDS:g} s if",
         ),
         ("signaling.md", f"sends a ping after {limits.WARM_PING_SECONDS:g} s of silence"),
         ("signaling.md", f"closes the stream after {limits.WARM_SILENCE_SECONDS:g} s of silence"),

@@ -67,8 +67,8 @@ QUIET_V1_SECONDS = (35.0, 60.0)
 """The same towards a known v1 node, whose lock may last V1_REPLY_SECONDS and more."""
 
 HOLD_SECONDS, HOLD_QUICK_SECONDS = 1.5, 0.3
-"""How long the lower id lets a glaring offer wait for the answer to its own: one that came through Tor, and one
-that came straight (spec/signaling.md)."""
+"""How long the lower id lets a glaring offer wait for the answer to its own: one that came through Tor, and
+one that came straight (spec/signaling.md)."""
 
 STABLE_SECONDS = 2.0
 """A link that lived this long was a success; one that breaks sooner counts as a failed attempt. Less than

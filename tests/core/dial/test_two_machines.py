@@ -1,0 +1,166 @@
+"""Two machines agree on one link, whatever is late, lost or doubled between them, in every order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.core.dial.two_machines import Budget, Order, Step, World, converge, linked_world, starting_world
+
+from p4.core import limits
+from p4.core.dial import Abandon, DialEffect, OfferArrived, Phase
+from p4.core.dial import machine as module
+from p4.core.dial.machine import DialMachine
+
+History = tuple[Step, ...]
+LONGEST_SECONDS = limits.WARM_REPLY_SECONDS + 4.0
+"""A reply that was lost is missed after the first; then there may be glare and a pause."""
+MEAN_SECONDS = 0.8
+
+
+def calms_down(world: World, history: History) -> list[float]:
+    """From here both must come to one link once the world is kind; how many seconds that takes."""
+    took = []
+    for order in Order:
+        try:
+            took.append(converge(world, order).now - world.now)
+        except AssertionError as error:
+            error.add_note(f"after {history}, then {order}")
+            raise
+    return took
+
+
+def taken(world: World, step: Step, history: History) -> World:
+    try:
+        return world.after(step)
+    except AssertionError as error:
+        error.add_note(f"in {(*history, step)}")
+        raise
+
+
+def explore(first: World, depth: int) -> list[float]:
+    """Try every order of so many steps, and what comes of each; the seconds until both had one link."""
+    layer: dict[object, tuple[World, History]] = {first.key(): (first, ())}
+    for _ in range(depth):
+        following: dict[object, tuple[World, History]] = {}
+        for world, history in layer.values():
+            for step in world.steps():
+                twin = taken(world, step, history)
+                following.setdefault(twin.key(), (twin, (*history, step)))
+        layer = following
+    return [seconds for world, history in layer.values() for seconds in calms_down(world, history)]
+
+
+def wander(first: World, seeds: range, steps: int = 40) -> list[float]:
+    """For each seed one order of many steps, chosen by chance; the seconds as in `explore`."""
+    seconds = []
+    for seed in seeds:
+        chance = random.Random(seed)
+        world, history = first, ()
+        for _ in range(chance.randint(1, steps)):
+            possible = list(world.steps())
+            if not possible:
+                break
+            step = chance.choice(possible)
+            world, history = taken(world, step, history), (*history, step)
+        seconds += calms_down(world, history)
+    return seconds
+
+
+def expect_swift(seconds: list[float]) -> None:
+    """What was lost is waited for, a while; nearly always nothing has to be."""
+    assert max(seconds) <= LONGEST_SECONDS
+    assert sum(seconds) / len(seconds) <= MEAN_SECONDS
+
+
+SCENES: dict[str, tuple[Callable[[Budget], World], Budget]] = {
+    "start": (starting_world, Budget(losses=1, moves=1, changes=1, hurries=1)),
+    "one moves": (linked_world, Budget(losses=1, moves=1, changes=0, hurries=1)),
+    "both change": (linked_world, Budget(losses=0, moves=1, changes=2, hurries=0)),
+}
+UNKIND = Budget(losses=3, moves=3, changes=3, hurries=4)
+scenes = pytest.mark.parametrize(("make", "budget"), SCENES.values(), ids=SCENES)
+beginnings = pytest.mark.parametrize("make", [starting_world, linked_world])
+
+
+@scenes
+def test_every_order_leads_to_one_link(make: Callable[[Budget], World], budget: Budget) -> None:
+    expect_swift(explore(make(budget), 4))
+
+
+@beginnings
+def test_many_long_orders_lead_to_one_link(make: Callable[[Budget], World]) -> None:
+    expect_swift(wander(make(UNKIND), range(200)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@scenes
+def test_every_longer_order_leads_to_one_link(make: Callable[[Budget], World], budget: Budget) -> None:
+    expect_swift(explore(make(budget), 6))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@beginnings
+def test_very_many_long_orders_lead_to_one_link(make: Callable[[Budget], World]) -> None:
+    expect_swift(wander(make(UNKIND), range(1000, 21_000), 60))
+
+
+# --- bugs that these tests notice --------------------------------------------------------------------------
+
+attempt_event, path_changed = DialMachine._attempt_event, DialMachine._path_changed
+
+
+def _answer_of_the_future(machine: DialMachine, *event: Any) -> list[DialEffect]:
+    effects = attempt_event(machine, *event)
+    if machine._attempt is not None and machine._attempt.phase is Phase.OPENING:
+        machine._attempt = replace(machine._attempt, sent_ms=10**12)
+    return effects
+
+
+def _goes_on_after_a_change(machine: DialMachine, now: float) -> list[DialEffect]:
+    return path_changed(machine, now) if machine._attempt is None else []
+
+
+def _forgets_without_ending(machine: DialMachine, now: float) -> list[DialEffect]:
+    return [effect for effect in path_changed(machine, now) if not isinstance(effect, Abandon)]
+
+
+def _answers_at_once(machine: DialMachine, offer: OfferArrived, *_: Any) -> list[DialEffect]:
+    ended = [Abandon(machine._attempt.generation)] if machine._attempt else []
+    return [*machine._drop_held(), *ended, *machine._answer(offer)]
+
+
+MUTANTS = {
+    "a newer offer is held while the answer's link opens": ("_attempt_event", _answer_of_the_future),
+    "an attempt goes on after a change of path": ("_path_changed", _goes_on_after_a_change),
+    "an attempt is forgotten but not ended": ("_path_changed", _forgets_without_ending),
+    "a held offer is answered twice": ("_answer_held", lambda m, held: m._answer(held.offer)),
+    "both give way": ("_hold", _answers_at_once),
+    "held for ever": ("_time_passed", lambda m, now: m._dial_if_due(now)),
+    "nothing follows a failure": ("_back_off", lambda *_: []),
+}
+
+
+def everything() -> None:
+    for make, budget in SCENES.values():
+        expect_swift(explore(make(budget), 3))
+    for make in (starting_world, linked_world):
+        expect_swift(wander(make(UNKIND), range(150)))
+
+
+@pytest.mark.parametrize("bug", MUTANTS)
+def test_a_planted_bug_is_noticed(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DialMachine, *MUTANTS[bug])
+    with pytest.raises(AssertionError):
+        everything()
+
+
+def test_an_old_offer_that_begins_anew_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_is_older", lambda *_: False)
+    with pytest.raises(AssertionError):
+        everything()

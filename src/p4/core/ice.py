@@ -168,7 +168,8 @@ class IceSettings:
         if policy is Policy.LAN_ONLY:
             return IceSettings(stun=())
         if policy is Policy.RELAY_ONLY:
-            return replace(self, relay_only=True)
+            # A library may ask STUN servers although nothing of their answers would be used.
+            return replace(self, stun=(), relay_only=True)
         return self if relays or self.relay_only else replace(self, turn=())
 
 

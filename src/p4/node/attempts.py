@@ -24,9 +24,17 @@ from p4.node.improvement import Improvement
 from p4.node.inbound_offer import InboundOffer
 from p4.node.link_roles import LinkObserver, SessionReceiver
 from p4.node.link_session import LinkSession
-from p4.node.negotiation import BusyError, answer_offer, make_offer, protocol_of
+from p4.node.negotiation import (
+    BusyError,
+    Negotiated,
+    StaleOfferError,
+    answer_offer,
+    make_offer,
+    protocol_of,
+)
 from p4.node.punching import Punching
 from p4.node.signaling_streams import SignalingStreams
+from p4.node.ways import Way
 from p4.ports import PathKind
 
 __all__ = ["Attempts", "Failed"]
@@ -220,19 +228,30 @@ class Attempts:
         punching = session.description.punching
         if punching and self._history.sealed and not effect.fresh:
             punching.begin()  # while the ways are opened
-        negotiated = await make_offer(
-            session,
-            self._streams.ways(fresh=effect.fresh),
-            context.authenticator,
-            self._history,
-            replace(context.announce(self._policy()), direct=effect.direct),
-            sent=lambda: self._feed(OfferSent(generation)),
-        )
+        ways = self._streams.ways(fresh=effect.fresh)
+        try:
+            negotiated = await self._offer(session, ways, effect)
+        except StaleOfferError as stale:
+            self.end(generation, None)
+            session = self._session(generation, direct=effect.direct)
+            ways = [stale.way, *self._streams.ways(fresh=effect.fresh)]
+            negotiated = await self._offer(session, ways, effect)
         answer = negotiated.answer
         self._announced(answer.p4)
         boot = answer.p4.boot if answer.p4 else ""
         self._feed(AnswerReceived(generation, protocol_of(answer.p4), boot, negotiated.sent_ms))
         await session.description.accept_answer(answer.sdp)
+
+    async def _offer(self, session: LinkSession, ways: list[Way], effect: Dial) -> Negotiated:
+        context = self._context
+        return await make_offer(
+            session,
+            ways,
+            context.authenticator,
+            self._history,
+            replace(context.announce(self._policy()), direct=effect.direct),
+            sent=lambda: self._feed(OfferSent(effect.generation)),
+        )
 
     async def _answer(self, generation: int, inbound: InboundOffer) -> None:
         p4 = inbound.offer.p4

@@ -54,6 +54,11 @@ class Description:
                 self._added += 1
                 await self._link.add_candidate(candidate)
 
+    @property
+    def gathered(self) -> bool:
+        """See `p4.ports.Link.gathered`."""
+        return self._link.gathered
+
     def close(self) -> None:
         """The link is over: nobody waits any more."""
         self._theirs.set()

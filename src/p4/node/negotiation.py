@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from p4.core import limits
 from p4.core.identity import PeerId
 from p4.core.sdp import check_sdp, sdp_fingerprint
 from p4.core.session.binding import Binding
 from p4.core.signaling import TRICKLE, WARM, Announcement, Answer, Busy, Cancel, Offer
-from p4.errors import P4Error, RendezvousError, SignalingError
+from p4.errors import LinkError, P4Error, RendezvousError, SignalingError
 from p4.node.authentication import Authenticator
 from p4.node.contact_history import ContactHistory
 from p4.node.conversation import Conversation, Reply
@@ -19,13 +20,32 @@ from p4.node.guessing import guess_for_answer, guess_for_offer, start_guessing
 from p4.node.inbound_offer import InboundOffer
 from p4.node.link_session import LinkSession
 from p4.node.trickle import Trickle
-from p4.node.ways import Way, race
+from p4.node.ways import Way, opened, race
 
-__all__ = ["BusyError", "Negotiated", "answer_offer", "make_offer", "protocol_of"]
+__all__ = [
+    "BusyError",
+    "Negotiated",
+    "StaleOfferError",
+    "answer_offer",
+    "make_offer",
+    "protocol_of",
+]
 
 
 class BusyError(SignalingError):
     """The contact answers another offer; its own is probably on the way."""
+
+
+class StaleOfferError(LinkError):
+    """The path has come back, and the offer was made while there was none: make another.
+
+    Args:
+        way: gives the stream that has just opened.
+    """
+
+    def __init__(self, way: Way) -> None:
+        super().__init__("The offer was made while there was no path.", code="stale-offer")
+        self.way = way
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +88,7 @@ async def make_offer(
     Raises:
         RendezvousError, SignalingError, LinkError: why there is no answer.
         BusyError: the contact is negotiating otherwise.
+        StaleOfferError: it is worth another offer at once.
     """
     proposal = _Proposal(session, authenticator.new_session_id(), announcement, history, sent)
     try:
@@ -110,6 +131,8 @@ class _Proposal:
         self._sent = sent
         self._offer: Offer | None = None
         self._line: asyncio.Future[bytes] | None = None
+        self._begun_at = 0.0
+        self._on_new_stream = False
         self._streams: list[Conversation] = []
         self._trickle = Trickle(session_id, lambda: self._streams)
 
@@ -125,6 +148,9 @@ class _Proposal:
             # Gathered only now: while a stream is dialled, NAT bindings would go stale.
             if self._line is None:
                 self._line = asyncio.ensure_future(self._make(conversation))
+            elif way.opens:
+                self._require_fresh(conversation)
+            self._on_new_stream = self._on_new_stream or way.opens
             line = await asyncio.shield(self._line)
             self._streams.append(conversation)
             request = conversation.request_line(self._session_id, line, way.patience, sealed=self._sealed)
@@ -135,12 +161,21 @@ class _Proposal:
                 self.refused = self.refused or self._sealed
             if isinstance(error, RendezvousError) and conversation.warm:
                 conversation.close()  # it is dead, whatever its socket says
+            elif isinstance(error, StaleOfferError):
+                pass  # its stream is for the next offer
             elif not conversation.stays and conversation not in self._streams:
                 conversation.close()
             raise
         return reply, conversation
 
+    def _require_fresh(self, conversation: Conversation) -> None:
+        """Not made when no server could be asked, and taken so far by streams only that may be dead."""
+        old = asyncio.get_running_loop().time() > self._begun_at + limits.STALE_OFFER_SECONDS
+        if old and not self._on_new_stream and not self._session.description.gathered:
+            raise StaleOfferError(Way("the stream that opened", partial(opened, conversation)))
+
     async def _make(self, conversation: Conversation) -> bytes:
+        self._begun_at = asyncio.get_running_loop().time()
         self._sealed = self._history.seal_offer()
         # A contact that may be version 1 needs every candidate in the offer.
         found = self._trickle.found if self._sealed else None

@@ -16,7 +16,7 @@ from p4.node.authentication import Authenticated, Authenticator
 from p4.node.conversation import Conversation
 from p4.node.introduced_stream import IntroducedStream
 from p4.node.veiled_stream import VeiledStream
-from p4.node.ways import Way
+from p4.node.ways import Way, opened
 from p4.ports import SignalStream
 
 __all__ = ["SignalingStreams"]
@@ -92,8 +92,9 @@ class SignalingStreams:
         ways = [
             Way(
                 "an open stream" if conversation in self._introduced or conversation.warm else "the link",
-                partial(_same, conversation),
+                partial(opened, conversation),
                 patience=limits.WARM_REPLY_SECONDS,
+                opens=False,
             )
             for conversation in open_now[: limits.CONTACT_STREAMS]
         ]
@@ -270,7 +271,3 @@ class SignalingStreams:
 def _is_introduced(stream: SignalStream) -> bool:
     carrier = stream.carrier if isinstance(stream, VeiledStream) else stream
     return isinstance(carrier, IntroducedStream)
-
-
-async def _same(conversation: Conversation) -> Conversation:
-    return conversation

@@ -12,7 +12,7 @@ from p4.core import limits
 from p4.errors import P4Error, RendezvousError, SignalingError
 from p4.node.conversation import Conversation
 
-__all__ = ["Way", "race"]
+__all__ = ["Way", "opened", "race"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -27,12 +27,19 @@ class Way:
         open: gives a conversation, an open one or a new one; raises RendezvousError.
         head_start: seconds that the ways before it get.
         patience: seconds that a reply may take over it.
+        opens: it is a new stream, so that there was a path a moment ago.
     """
 
     name: str
     open: Callable[[], Awaitable[Conversation]]
     head_start: float = 0.0
     patience: float = limits.REPLY_SECONDS
+    opens: bool = True
+
+
+async def opened(conversation: Conversation) -> Conversation:
+    """For a way that is open already."""
+    return conversation
 
 
 async def race(ways: Sequence[Way], ask: Callable[[Conversation, Way], Awaitable[_T]]) -> _T:

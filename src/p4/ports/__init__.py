@@ -249,6 +249,10 @@ class Link(Protocol):
             LinkError: code ``bad-sdp``.
         """
 
+    @property
+    def gathered(self) -> bool:
+        """Whether every server that was asked for candidates has answered or failed."""
+
     def stranded(self, addresses: frozenset[str]) -> bool:
         """Whether every address of this machine that it was made with is gone, and so its path.
 

@@ -112,6 +112,9 @@ class SimulatedLink:
         self._give_up_later()
         return self.credentials.to_sdp("active")
 
+    gathered = True
+    """No server is asked."""
+
     def stranded(self, addresses: frozenset[str]) -> bool:
         """A simulated path hangs on no address."""
         return False

@@ -155,6 +155,11 @@ class AiortcLink(ChannelLink):
         with _mapping("bad-sdp", "The other side's answer cannot be used"):
             await self._live().setRemoteDescription(aiortc.RTCSessionDescription(answer_sdp, "answer"))
 
+    @property
+    def gathered(self) -> bool:
+        """See `p4.ports.Link.gathered`. What is not known when a description is given is not waited for."""
+        return self._connection is not None and self._connection.localDescription is not None
+
     def stranded(self, addresses: frozenset[str]) -> bool:
         """See `p4.ports.Link.stranded`."""
         connection = self._connection

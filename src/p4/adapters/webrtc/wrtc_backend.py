@@ -194,6 +194,11 @@ class WrtcLink(ChannelLink):
         with self._mapping("bad-sdp", "The other side's answer cannot be used"):
             await self._live().set_remote_description(_description(webrtc.RTCSdpType.answer, answer_sdp))
 
+    @property
+    def gathered(self) -> bool:
+        """See `p4.ports.Link.gathered`."""
+        return self._gathered.done()
+
     def stranded(self, addresses: frozenset[str]) -> bool:
         """See `p4.ports.Link.stranded`."""
         own = addresses_of(self._known)

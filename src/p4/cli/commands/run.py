@@ -63,7 +63,7 @@ LAST_EVENTS_SECONDS = 0.2
 @click.option(
     "--no-direct-signaling",
     is_flag=True,
-    help="Tell contacts no address for quick signaling, ask no router for a port, use Tor for all of it.",
+    help="Tell contacts no addresses to call and ask no router for a port: they use the invite's address.",
 )
 @ice_options
 @tor_options

@@ -13,8 +13,9 @@ from tests.node.harness import ANNOUNCEMENT, HIGHER, LOWER, QUICK, Puppet, until
 from p4.core.ice import IceSettings
 from p4.core.identity import PeerId
 from p4.core.policy import Policy
-from p4.core.punch import NatNote, Role, role_between
-from p4.core.signaling import Answer, Offer
+from p4.core.punch import NatNote, Role, punch_key, role_between
+from p4.core.signaling import Answer, Offer, SignalingMessage
+from p4.node.conversation import Conversation
 from p4.node.node import NodeParts
 from p4.node.options import NodeOptions
 from p4.node.punching import Punching
@@ -104,10 +105,9 @@ async def nodes(
 
 
 async def linked(network: SimulatedNetwork, lower: NotedGuesser, higher: NotedGuesser) -> GuessingNode:
-    """A first link, whose offer is not sealed, and a second one."""
+    """A first link, whose offer was not sealed, and a second one."""
     node, _ = await nodes(network, lower, higher)
     await until(lambda: node.peer(HIGHER).connected)
-    assert not lower.bridges or not any(bridge.started for bridge in lower.bridges), "not sealed: no attempt"
     node.peer(HIGHER).drop()
     await until(lambda: not node.peer(HIGHER).connected)
     await until(lambda: node.peer(HIGHER).connected)
@@ -118,13 +118,14 @@ async def linked(network: SimulatedNetwork, lower: NotedGuesser, higher: NotedGu
 async def one_easy_one_hard(network: SimulatedNetwork) -> None:
     easy, hard = NotedGuesser(EASY), NotedGuesser(HARD)
     await linked(network, easy, hard)
-    one, other = (next(b for b in guesser.bridges if b.started) for guesser in (easy, hard))
-    assert one.started is not None
-    assert other.started is not None
-    assert (one.started[0], other.started[0]) == (HARD, EASY)
-    assert one.started[1] == other.started[1], "the same key"
-    assert one.closed, "the link found another way"
-    assert other.closed
+    assert len(easy.bridges) == len(hard.bridges) == 2
+    for one, other in zip(easy.bridges, hard.bridges, strict=True):
+        assert one.started is not None
+        assert other.started is not None
+        assert (one.started[0], other.started[0]) == (HARD, EASY)
+        assert one.started[1] == other.started[1], "the same key"
+        assert one.closed, "the link found another way"
+        assert other.closed
 
 
 async def both_easy(network: SimulatedNetwork) -> None:
@@ -166,8 +167,8 @@ async def hidden(network: SimulatedNetwork) -> None:
     assert guesser.asked == asked
 
 
-async def unsealed(network: SimulatedNetwork) -> None:
-    """What everybody on the way could read begins nothing."""
+async def in_clear(network: SimulatedNetwork) -> None:
+    """An offer may carry it in clear, because the answer is sealed and its nonce is part of the key."""
     guesser = NotedGuesser(HARD)
     node = GuessingNode(network, LOWER, HIGHER, guesser, NodeOptions())
     puppet = await Puppet(network, HIGHER).start()
@@ -178,19 +179,25 @@ async def unsealed(network: SimulatedNetwork) -> None:
     answer = await puppet.reply(stream)
     assert isinstance(answer, Answer)
     assert answer.p4 is not None
-    assert answer.p4.nat is None
-    assert not [bridge for bridge in guesser.bridges if bridge.started]
+    assert answer.p4.nat == HARD
+    assert puppet.sealed[-1]
+    key = punch_key(bytes.fromhex(ANNOUNCEMENT.nonce), bytes.fromhex(answer.p4.nonce), "sid")
+    await until(lambda: [bridge.started for bridge in guesser.bridges if bridge.started] == [(EASY, key)])
 
 
 Scenario = Callable[[SimulatedNetwork], Coroutine[Any, Any, None]]
 
 
-@pytest.mark.parametrize("scenario", [one_easy_one_hard, both_easy, held_up, hidden, unsealed])
+@pytest.mark.parametrize("scenario", [one_easy_one_hard, both_easy, held_up, hidden, in_clear])
 def test_a_negotiation(scenario: Scenario) -> None:
     simulate(scenario, conditions=QUICK)
 
 
-_note = Punching.note
+_note, _seal = Punching.note, Conversation.seal
+
+
+def _in_clear(self: Conversation, message: SignalingMessage, *, sealed: bool) -> bytes:
+    return _seal(self, message, sealed=False)
 
 
 async def _patient(self: Punching, theirs: NatNote | None = None) -> NatNote | None:
@@ -199,7 +206,7 @@ async def _patient(self: Punching, theirs: NatNote | None = None) -> NatNote | N
 
 
 MUTANTS: list[tuple[str, str, object, Scenario]] = [
-    ("what is in clear counts", "p4.node.authentication.replace", lambda message, **_: message, unsealed),
+    ("the answer is in clear", "p4.node.conversation.Conversation.seal", _in_clear, in_clear),
     ("an offer waits for the servers", "p4.node.punching.Punching.note", _patient, held_up),
     (
         "what was needless is waited for",

@@ -85,7 +85,7 @@ class Announcement:
         nonce: 32 lower-case hex digits, random for each offer and answer; part of what binds the link
             (`p4.core.session.binding`).
         reach: where else the sender says it can be reached; None if it says nothing about it.
-        nat: the sender's NAT, for port guessing; counts in a sealed payload only (spec/punch.md).
+        nat: the sender's NAT, for port guessing (spec/punch.md).
         direct: an offer's alone: the link must not go over a relay, because there is one that does.
     """
 

@@ -188,7 +188,8 @@ class Attempts:
             observer=self._observer,
             wanted=candidate_filter(policy, relays=not direct),
         )
-        guesser = self._context.port_guesser if policy is Policy.DIRECT else None
+        guessing = policy is Policy.DIRECT and not self._history.old
+        guesser = self._context.port_guesser if guessing else None
         patience = 0.0 if self._guessing_needless else limits.PUNCH_NOTE_SECONDS
         session.description.punching = Punching(guesser, self._contact().peer_id, ice, patience=patience)
         self._sessions[generation] = session
@@ -226,7 +227,7 @@ class Attempts:
         if effect.beside:
             session.awaited = context.presence.new_addresses
         punching = session.description.punching
-        if punching and self._history.sealed and not effect.fresh:
+        if punching and not effect.fresh:
             punching.begin()  # while the ways are opened
         ways = self._streams.ways(fresh=effect.fresh)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from p4.core import envelope, limits
@@ -168,9 +168,6 @@ class Authenticator:
         if sealed and isinstance(message, Offer | Answer) and message.p4 is None:
             # Who can seal is version 2: without its announcement the link would have only version 1's proof.
             raise SignalingError("A sealed description has no announcement.", code="bad-announcement")
-        if not sealed and isinstance(message, Offer | Answer) and message.p4 is not None:
-            # The key of a port-guessing attempt is made of what others could have read (spec/punch.md).
-            message = replace(message, p4=replace(message.p4, nat=None))
         return Authenticated(known, message, verified, sealed)
 
     async def admit(self, request: Authenticated) -> bool:

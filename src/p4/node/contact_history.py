@@ -48,6 +48,11 @@ class ContactHistory:
         """Whether our requests to the contact are sealed: as far as we know it can open them."""
         return self._speaks >= PROTOCOL_2
 
+    @property
+    def old(self) -> bool:
+        """Whether the contact is known to speak version 1 only."""
+        return self._speaks == 1
+
     def seal_offer(self) -> bool:
         """Whether the offer that is now made shall be sealed."""
         if self._refusals < limits.SEALED_REFUSALS:

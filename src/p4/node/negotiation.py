@@ -179,7 +179,7 @@ class _Proposal:
         self._sealed = self._history.seal_offer()
         # A contact that may be version 1 needs every candidate in the offer.
         found = self._trickle.found if self._sealed else None
-        punching = self._session.description.punching if self._sealed else None
+        punching = self._session.description.punching
         if punching:
             punching.begin()  # beside the library's gathering
         sdp = await self._session.offer(found)

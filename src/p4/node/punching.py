@@ -100,7 +100,7 @@ class Punching:
         """Begin to look for the contact, if there is an attempt.
 
         Args:
-            theirs: from a sealed payload.
+            theirs: from the offer, or from a sealed answer.
             offer_nonce, answer_nonce: of the announcements, in hex.
             session_id: of the offer.
         """

@@ -19,7 +19,7 @@ class Bridge(Protocol):
 
     @property
     def note(self) -> NatNote:
-        """What to announce about our side: the key ``nat``, in a sealed payload only."""
+        """What to announce about our side: the key ``nat``."""
 
     @property
     def alive(self) -> bool:

@@ -23,9 +23,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.contacts import ContactBook
+from p4.node.presence import Presence
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 from p4.testing.simulated_backend import SimulatedLinkBackend
 from p4.testing.simulated_link import LinkRegistry, SimulatedLink
+from p4.testing.simulated_monitor import SimulatedMonitor
+from p4.testing.simulated_presence import SimulatedDirectDialler, SimulatedDoorway
 from p4.testing.simulated_signaling import SignalingSwitch, SimulatedRendezvous, simulated_address
 from p4.testing.simulated_stream import SimulatedStream
 from p4.testing.virtual_time import SeededEntropy, VirtualClock, run
@@ -54,6 +57,8 @@ class SimulatedHost(Process):
         self.disk = disk
         """What survives a crash: the next incarnation gets the same."""
         self.clock = VirtualClock()
+        self.monitor: SimulatedMonitor | None = None
+        """Tells its node of changes, once it has a `presence`."""
         self.entropy = SeededEntropy(f"{network.world.seed} {self.name}")
 
     def rendezvous(self, transport: Transport = Transport.ONION) -> SimulatedRendezvous:
@@ -67,6 +72,17 @@ class SimulatedHost(Process):
     def links(self) -> SimulatedLinkBackend:
         """A link backend of this host."""
         return SimulatedLinkBackend(self, self._network.registry)
+
+    def presence(self) -> Presence | None:
+        """Its addresses, and who takes what arrives there; None if it has none that could change."""
+        if self.place not in self.world.addresses:
+            return None
+        self.monitor = SimulatedMonitor(self.world.addresses[self.place])
+        return Presence(SimulatedDoorway(self, self._network.switch), self.monitor)
+
+    def direct_dialler(self) -> SimulatedDirectDialler:
+        """Dials addresses of other hosts."""
+        return SimulatedDirectDialler(self, self._network.switch)
 
     def store(self, *, commit_seconds: float = 0.002, return_seconds: float = 0.001) -> MemoryStore:
         """A store on this host's disk that dies with the host."""
@@ -151,6 +167,27 @@ class SimulatedNetwork:
         """Every path works again; what the transports held back is delivered."""
         self.world.note("heal")
         self.world.mend()
+
+    def move(self, name: str, *addresses: str, told: bool = True) -> None:
+        """A host has these addresses from now on: its first ones, if its node has not begun.
+
+        Links made over addresses that it has no more are dead, and so is every stream if none of its
+        addresses has stayed; nobody is told of that. Private addresses whose first 24 bits agree are in one
+        local network.
+
+        Args:
+            told: whether the host notices it.
+        """
+        before = self.world.addresses.get(name, frozenset())
+        self.world.note(f"{name} moves to {addresses}")
+        self.world.addresses[name] = frozenset(addresses)
+        if before and not before & frozenset(addresses):
+            for stream in self.streams(name):
+                stream.fall_silent()
+        current = self._hosts.get(name)
+        if told and current is not None and current.alive and current.monitor is not None:
+            # In the host's own context: what its node begins now must die with it.
+            current.later(0, current.monitor.change, *addresses)
 
     # --- streams and links ----------------------------------------------------------------------------
 

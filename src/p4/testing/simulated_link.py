@@ -78,6 +78,8 @@ class SimulatedLink:
         self.over = False
         self.silent = False
         """Its packets vanish, in both directions (`SimulatedNetwork.silence_links`)."""
+        self.addresses = process.world.addresses.get(process.place, frozenset())
+        """Those that its end had when it was made."""
         self.relays = relays
         self.relayed = False
         """It goes over a relay."""
@@ -116,8 +118,8 @@ class SimulatedLink:
     """No server is asked."""
 
     def stranded(self, addresses: frozenset[str]) -> bool:
-        """A simulated path hangs on no address."""
-        return False
+        """Whether it was made with addresses, all of which are gone."""
+        return bool(self.addresses) and not self.addresses & addresses
 
     async def add_candidate(self, candidate: str) -> None:
         """A simulated path needs none."""
@@ -218,10 +220,16 @@ class SimulatedLink:
         other = self.other
         if other is None or other.over or not other.process.alive:
             return True
+        if self._has_left() or other._has_left():
+            return True
         world, near, far = self.process.world, self.process.place, other.process.place
         if world.only_relayed(near, far) and not self.relayed:
             return True
         return self.silent or other.silent or world.blocked(near, far) or world.blocked(far, near)
+
+    def _has_left(self) -> bool:
+        """Whether its host has gone from the network that it was made in."""
+        return self.stranded(self.process.world.addresses.get(self.process.place, frozenset()))
 
     def speak_again(self) -> None:
         """End `silent`; what was held back flows again."""
@@ -271,6 +279,8 @@ class SimulatedLink:
     def _apart(self, other: SimulatedLink) -> bool:
         world, near, far = self.process.world, self.process.place, other.process.place
         if self._needs_relay(other) and not (self.relays or other.relays):
+            return True
+        if self._has_left() or other._has_left():
             return True
         return not other.process.alive or world.blocked(near, far) or world.blocked(far, near)
 

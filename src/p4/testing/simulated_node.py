@@ -23,6 +23,7 @@ from p4.core.identity import Identity
 from p4.core.invite import Invite
 from p4.node.node import BaseNode, NodeParts
 from p4.node.options import NodeOptions
+from p4.node.presence import Presence
 from p4.ports import LinkBackend
 from p4.testing.network import SimulatedHost, SimulatedNetwork
 
@@ -68,12 +69,14 @@ class SimulatedNode(BaseNode):
         network.contacts[host.place] = book
 
     async def _open(self) -> NodeParts:
+        presence = self._host.presence()
         return NodeParts(
             identity=simulated_identity(self._host.place),
             contacts=self._network.contacts[self._host.place],
             save_contacts=self._save_contacts,
             store=self._host.store(),
-            rendezvous=[self._host.rendezvous()],
+            rendezvous=[self._host.rendezvous(), *([self._host.direct_dialler()] if presence else [])],
+            presence=presence or Presence(),
             load_backend=self._load_backend,
             clock=self._host.clock,
             entropy=self._host.entropy,

@@ -9,6 +9,7 @@ import base64
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from p4.core import limits
 from p4.core.address import RendezvousAddress, Transport
@@ -16,6 +17,9 @@ from p4.errors import RendezvousError, StateError
 from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
 from p4.testing.simulated_stream import SimulatedStream
 from p4.testing.world import Process, World
+
+if TYPE_CHECKING:
+    from p4.testing.simulated_presence import SimulatedDoorway
 
 __all__ = ["SignalingSwitch", "SimulatedRendezvous", "simulated_address"]
 
@@ -40,6 +44,8 @@ class SignalingSwitch:
         self.world = world
         self.listeners: dict[RendezvousAddress, SimulatedRendezvous] = {}
         self.streams: list[SimulatedStream] = []
+        self.doorways: dict[str, SimulatedDoorway] = {}
+        """By place, who takes what arrives straight at its addresses."""
 
     def living_streams(self) -> list[SimulatedStream]:
         """Ends that are neither closed nor broken."""

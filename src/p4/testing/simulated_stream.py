@@ -122,6 +122,12 @@ class SimulatedStream:
                     end._lane.lose_tail()
                 end.process.later(self._latency(), end._fail)
 
+    def fall_silent(self) -> None:
+        """Packets vanish in both directions, for good, and nobody is told."""
+        for end in (self, self._other):
+            if end is not None and end._lane is not None:
+                end._lane.stop()
+
     def crash(self, silent: bool) -> None:
         """The process of this end died: the other sees the end (or a reset), or nothing at all if silent."""
         if self._other is None or self._lane is None:

@@ -74,6 +74,8 @@ class World:
         self.conditions = conditions
         self.random = random.Random(f"network {seed}")  # noqa: S311 - repeatable on purpose
         self.trace: deque[str] = deque(maxlen=5000)
+        self.addresses: dict[str, frozenset[str]] = {}
+        """Of places, the addresses that they have now; one that is not here has none that could change."""
         self._cuts: set[tuple[str, str]] = set()
         self._detours: set[frozenset[str]] = set()
         self._held: dict[Callable[[], None], None] = {}

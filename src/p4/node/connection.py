@@ -196,12 +196,15 @@ class Connection:
         """Dialling has just become possible or more promising."""
         self.feed(Wake())
 
-    def leave(self, addresses: frozenset[str]) -> None:
-        """Our addresses are these now: a link over others is over."""
+    def leave(self, addresses: frozenset[str]) -> bool:
+        """Our addresses are these now: a link over others is over; whether there was one."""
+        left = False
         for generation in (self._machine.attempt, self._machine.live):
             session = self._attempts.session(generation)
             if session is not None and session.stranded(addresses):
+                left = True
                 session.fail("this device has left the network that it went over")
+        return left
 
     def suspect(self) -> None:
         """The path may be gone: find out quickly."""

@@ -350,9 +350,9 @@ class Peer:
         """Dialling has just become possible or more promising."""
         self._connection.wake()
 
-    def leave(self, addresses: frozenset[str]) -> None:
-        """Our addresses are these now: a link over others is over."""
-        self._connection.leave(addresses)
+    def leave(self, addresses: frozenset[str]) -> bool:
+        """Our addresses are these now: a link over others is over; whether there was one."""
+        return self._connection.leave(addresses)
 
     def suspect(self) -> None:
         """The path to the contact may be gone: find out quickly."""

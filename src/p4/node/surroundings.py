@@ -93,8 +93,7 @@ class Surroundings:
         if self._lan:
             self._lan.network_changed()
         peers = list(self._roster)
-        for peer in peers:
-            peer.leave(change.addresses)
+        left = {peer.peer_id for peer in peers if peer.leave(change.addresses)}
         self._backend.network_changed()
         if self._parts.port_guesser:
             self._parts.port_guesser.network_changed()
@@ -102,7 +101,7 @@ class Surroundings:
         mere_loss = change.addresses < self._addresses and not change.resumed
         self._addresses = change.addresses
         for peer in peers if change.addresses else []:
-            if mere_loss:
+            if mere_loss and peer.peer_id not in left:
                 peer.suspect()
             else:
                 peer.path_changed()

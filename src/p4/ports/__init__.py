@@ -254,7 +254,7 @@ class Link(Protocol):
         """Whether every server that was asked for candidates has answered or failed."""
 
     def stranded(self, addresses: frozenset[str]) -> bool:
-        """Whether every address of this machine that it was made with is gone, and so its path.
+        """Whether the address of this machine that it goes over is gone, and so its path.
 
         Args:
             addresses: those that the machine has now.

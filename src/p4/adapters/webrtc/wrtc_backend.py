@@ -37,7 +37,7 @@ from p4.adapters.webrtc.sdp import (
     usable_candidate,
     usable_description,
 )
-from p4.adapters.webrtc.wrtc_path import selected_path
+from p4.adapters.webrtc.wrtc_path import selected_base, selected_path
 from p4.core import limits
 from p4.core.ice import IceSettings, parse_stun_url
 from p4.errors import LinkError
@@ -201,7 +201,8 @@ class WrtcLink(ChannelLink):
 
     def stranded(self, addresses: frozenset[str]) -> bool:
         """See `p4.ports.Link.stranded`."""
-        own = addresses_of(self._known)
+        used = selected_base(self._connection) if self._connection is not None else None
+        own = {used} if used else addresses_of(self._known)
         return bool(own) and not own & addresses
 
     async def add_candidate(self, candidate: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import webrtc
 
 from p4.adapters.webrtc.path import host_and_port, path_kind
 from p4.ports import LinkPath
 
-__all__ = ["selected_path"]
+__all__ = ["selected_base", "selected_path"]
 
 
 def selected_path(report: webrtc.RTCStatsReport) -> LinkPath | None:
@@ -34,6 +36,19 @@ def selected_path(report: webrtc.RTCStatsReport) -> LinkPath | None:
         bytes_sent=pair.bytes_sent or 0,
         bytes_received=pair.bytes_received or 0,
     )
+
+
+def selected_base(connection: webrtc.RTCPeerConnection) -> str | None:
+    """The address of this machine that a connection uses at the moment; None if none, or one over a relay."""
+    transport = connection.sctp.transport if connection.sctp is not None else None
+    pair = transport.ice_transport.get_selected_candidate_pair() if transport is not None else None
+    if pair is None or str(pair.local.type) == "relay":
+        return None
+    base = pair.local.related_address or pair.local.address
+    try:
+        return str(ipaddress.ip_address(base or ""))
+    except ValueError:
+        return None
 
 
 def _selected_pair(report: webrtc.RTCStatsReport) -> webrtc.RTCIceCandidatePairStats | None:

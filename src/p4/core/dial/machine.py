@@ -280,7 +280,6 @@ class DialMachine:
             # The contact may have closed this link because the direct one is up; else it will hardly open.
             soon = now + limits.DIRECT_OPENING_SECONDS
             self._attempt = replace(attempt, deadline=min(attempt.deadline or soon, soon))
-            return []
         if attempt is not None:
             return []
         if not lived:

@@ -110,8 +110,8 @@ WARM_HEAD_START_SECONDS = 1.0
 """The same for an open stream to that address."""
 
 STALE_OFFER_SECONDS = 1.5
-"""An offer this old for which a server was asked in vain is made anew for a stream that opens at last: the path
-was gone and has come back."""
+"""An offer this old for which a server was asked in vain is made anew for a stream that opens at last: the
+path was gone and has come back."""
 
 TRICKLE_SECONDS = 0.08
 """A description waits this long for candidates before it goes out; the others follow."""

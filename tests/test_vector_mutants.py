@@ -58,7 +58,7 @@ def _any_end(reader: Reader, frame: Written) -> None:
 
 
 class _Encoded(bytes):
-    def decode(self, *_: str) -> Any:  # type: ignore[override] # stands for a comparison that was left out
+    def decode(self, *_: str) -> Any:
         return EQUAL_TO_ALL
 
 
@@ -119,6 +119,9 @@ MUTANTS: list[tuple[str, str, Any]] = [
     ("we may be told to dial ourselves", "p4.core.reach.ipaddress.IPv4Address.is_loopback", False),
     ("ourselves in the clothes of IPv6", "p4.core.reach.ipaddress.IPv6Address.ipv4_mapped", None),
     ("one byte more in a line on a link", "p4.core.limits.SIGNAL_BYTES", 61_441),
+    ("anybody may be introduced", "p4.core.session.introduction_frames.is_peer_id", lambda _: True),
+    ("one byte more in a conveyed line", "p4.core.limits.CONVEYED_LINE_BYTES", 32_769),
+    ("any reason to cease", "p4.core.session.introduction_frames.number_in", lambda *_: 0),
     ("any link is bound", "p4.core.session.binding.verify_signature", lambda *_: True),
     ("a link is bound by another protocol", "p4.core.session.binding._LABEL", b"P4 other\0"),
     ("the key of a pair is another protocol's", "p4.core.lan._PAIR_LABEL", b"P4 other\0"),

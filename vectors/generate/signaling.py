@@ -156,9 +156,10 @@ def _announcements() -> Iterator[Vector]:
 def _reach(p4: dict[str, Any]) -> Iterator[Vector]:
     """What `at` and `via` say; what is not of the form is left out, and makes no payload malformed."""
     mark = "0123456789abcdef"
-    for name, comment, said, read in (
-        ("both", "two addresses and a common contact", (["192.0.2.1:4000", "[2001:db8::1]:1"], [mark]), ...),
-        ("nowhere", "the sender is nowhere else now", ([], []), ...),
+    same: tuple[Any, Any] = (["192.0.2.1:4000", "[2001:db8::1]:1"], [mark])
+    cases: tuple[tuple[str, str, tuple[Any, Any], tuple[Any, Any] | None], ...] = (
+        ("both", "two addresses and a common contact", same, same),
+        ("nowhere", "the sender is nowhere else now", ([], []), ([], [])),
         ("no_via", "without via there is none", (["192.0.2.1:65535"], None), (["192.0.2.1:65535"], [])),
         ("at_text", "at is no list: nothing is said", ("192.0.2.1:4000", [mark]), None),
         (
@@ -212,11 +213,9 @@ def _reach(p4: dict[str, Any]) -> Iterator[Vector]:
             ([f"192.0.2.{number}:1" for number in range(1, 14)], [f"{number:016x}" for number in range(9)]),
             ([f"192.0.2.{number}:1" for number in range(1, 13)], [f"{number:016x}" for number in range(8)]),
         ),
-    ):
-        at, via = said
+    )
+    for name, comment, (at, via), read in cases:
         content = {**p4, "at": at, **({} if via is None else {"via": via})}
-        if read is ...:
-            read = said
         value = p4 if read is None else {**p4, "at": read[0], "via": read[1]}
         yield _payload(f"at_{name}", comment, described(p4=content), value=described(p4=value))
 
@@ -224,17 +223,18 @@ def _reach(p4: dict[str, Any]) -> Iterator[Vector]:
 def _candidates() -> Iterator[Vector]:
     found = SDP_LINES[9][2:]
     message = {"type": "candidates", "session_id": SESSION, "candidates": [found, found], "done": False}
-    for name, comment, changes in (
+    good: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("ok", "two candidates", {}),
         ("ok_none", "only that there are no more", {"candidates": [], "done": True}),
         ("ok_32", "the most", {"candidates": [found] * 32}),
         ("ok_512", "the longest", {"candidates": ["candidate:" + "x" * 502]}),
-    ):
+    )
+    for name, comment, changes in good:
         content = {**message, **changes}
         yield _payload(f"candidates_{name}", comment, content, value=content)
     more = {**message, "later": 1}
     yield _payload("candidates_ok_unknown_key", "unknown keys are ignored", more, value=message)
-    for name, comment, changes in (
+    bad: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("33", "one too many", {"candidates": [found] * 33}),
         ("513", "one character too many", {"candidates": ["candidate:" + "x" * 503]}),
         ("text", "no list", {"candidates": found}),
@@ -248,7 +248,8 @@ def _candidates() -> Iterator[Vector]:
         ("control", "a control character", {"candidates": [found + "\0"]}),
         ("not_ascii", "not ASCII", {"candidates": [found + "é"]}),
         ("done_number", "done is no boolean", {"done": 1}),
-    ):
+    )
+    for name, comment, changes in bad:
         yield _payload(f"candidates_{name}", comment, {**message, **changes}, "bad-candidates")
     for key in ("candidates", "done"):
         content = {k: v for k, v in message.items() if k != key}

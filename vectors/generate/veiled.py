@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from vectors.generate.common import ALICE, BOB, CAROL, Vector, b64, text
-from vectors.generate.sealed import PING, canonical, sealed_bytes
+from vectors.generate.common import ALICE, BOB, CAROL, Vector, b64, canonical, text
+from vectors.generate.sealed import PING, sealed_bytes
 
 INFO = b"P4 veiled line 1\0"
 LINE = '{"a":"line of any kind"}'

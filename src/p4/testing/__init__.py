@@ -6,7 +6,8 @@ An application needs `simulate`, `start_node` and what they give it; the rest is
 - `simulate`, `SimulatedNetwork`, `SimulatedHost`, `Conditions`, `Chaos`: hosts, paths and their faults.
 - `SimulatedNode`, `start_node`: whole nodes on it, for tests of applications.
 - `MemoryStore`, `MemoryDisk`: durable memory that a crash cuts short.
-- `SimulatedMonitor`: tells of changed addresses and of sleep when the test says so.
+- `SimulatedMonitor`: tells of changed addresses and of sleep when the test says so; whole nodes get theirs
+  from `SimulatedNetwork.move`.
 - `SimulatedPortMapper`: a router that maps ports when the test says so.
 - `PrivateTorNetwork`: a real Tor network that never leaves this machine.
 """

@@ -59,7 +59,8 @@ def wander(first: World, seeds: range, steps: int = 40) -> list[float]:
     seconds = []
     for seed in seeds:
         chance = random.Random(seed)
-        world, history = first, ()
+        world = first
+        history: History = ()
         for _ in range(chance.randint(1, steps)):
             possible = list(world.steps())
             if not possible:

@@ -70,7 +70,10 @@ async def test_bytes_that_change_under_a_running_spool_are_not_given_out(place: 
     assert await read(made, 70_000, 100) == DATA[70_000:70_100]
 
 
-async def test_an_earlier_segment_that_is_damaged_is_told_when_it_is_read(place: Files) -> None:
+async def test_an_earlier_segment_that_is_damaged_is_told_when_it_is_read(
+    place: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment, "DOUBTFUL_SEGMENTS", 1)
     await written(place, 6_000_000)
     path = place.paths()[0]
     path.write_bytes(path.read_bytes()[:-1])
@@ -84,7 +87,10 @@ async def test_an_earlier_segment_that_is_damaged_is_told_when_it_is_read(place:
 # --- space --------------------------------------------------------------------------------------------------
 
 
-async def test_space_is_given_back_and_the_end_is_known(place: Files) -> None:
+async def test_space_is_given_back_and_the_end_is_known(
+    place: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment, "REMOVED_SEGMENTS", 1)
     made = await written(place, 12_000_000)
     assert len(place.paths()) == 3
     await made.discard(9_000_000)
@@ -248,6 +254,37 @@ async def emptied(place: Files) -> None:
     await check(place, 9_000_000)
 
 
+async def power_lost(place: Files) -> None:
+    """Any of the last segments may have lost something; what comes before that is right, and goes on."""
+    await written(place, *[1_000_000] * 12)
+    paths = place.paths()
+    whole = [path.read_bytes() for path in paths]
+    for number, path in enumerate(paths):
+        for kept in (100_000, 0, len(whole[number]) - 1):
+            for other, data in zip(paths, whole, strict=True):
+                other.write_bytes(data)
+            path.write_bytes(whole[number][:kept].ljust(len(whole[number]), b"\0"))
+            end = await check(place)
+            assert end >= int(path.name, 16), "bytes before it are lost"
+            made = place.open()
+            await made.append(DATA[made.end : made.end + 5_000_000])
+            await check(place, made.end, made.end)
+
+
+def only_the_last_segment_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment, "DOUBTFUL_SEGMENTS", 1)
+
+
+def what_follows_a_loss_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    believed = segment.believed
+
+    def believing(segments: list[Segment], doubtful: int) -> tuple[list[Segment], list[Segment]]:
+        found, lost = believed(segments, doubtful)
+        return found + lost, []
+
+    monkeypatch.setattr(segment, "believed", believing)
+
+
 def no_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zlib, "crc32", lambda *_: 0)
 
@@ -294,10 +331,12 @@ MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], Callable[[Files], Awaitable[
     nothing_undone: overfill,
     appends_at_the_files_end: overfill,
     last_segment_deleted: emptied,
+    only_the_last_segment_is_doubted: power_lost,
+    what_follows_a_loss_is_kept: power_lost,
 }
 
 
-@pytest.mark.parametrize("scenario", [torn, overfill, emptied])
+@pytest.mark.parametrize("scenario", [torn, overfill, emptied, power_lost])
 async def test_what_mutants_are_held_against(
     place: Files, scenario: Callable[[Files], Awaitable[None]]
 ) -> None:

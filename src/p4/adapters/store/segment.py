@@ -20,10 +20,24 @@ from typing import NamedTuple
 from p4.adapters.store import files, filesystem
 from p4.core import limits
 
-__all__ = ["RECORD_BYTES", "SEGMENT_BYTES", "Buffer", "Piece", "Segment", "cut", "encode"]
+__all__ = ["RECORD_BYTES", "SEGMENT_BYTES", "Buffer", "Piece", "Segment", "believed", "cut", "encode", "plan"]
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 """A file that has reached this size gets a successor; the smallest unit in which space is given back."""
+
+UNSYNCED_SEGMENTS = 4
+"""Complete segments that may be needed and not be on the medium; beyond it the writer waits for them."""
+
+REMOVED_SEGMENTS = 4
+"""Complete segments that are needed no more are removed so many at a time, since that needs a later one on
+the medium: ..."""
+
+REMOVED_SECONDS = 1.0
+"""... or after this time. A segment that took longer to be filled is brought there when the next one begins:
+for a stream of that pace it costs nothing, and less is lost in a power failure."""
+
+DOUBTFUL_SEGMENTS = UNSYNCED_SEGMENTS + REMOVED_SEGMENTS + 1
+"""Most segments that are not on the medium, and with which a power failure may do what it likes."""
 
 RECORD_BYTES = limits.STREAM_DATA_BYTES
 """Most bytes of a record: what one frame carries is then read with one record."""
@@ -73,6 +87,25 @@ def cut(view: memoryview, target: Segment, offset: int, *, new: bool, limit: int
         place += _HEAD.size + len(body)
         done += len(body)
     return Piece(target, new, target.size, buffers, records, offset + done, place), done
+
+
+def plan(view: memoryview, last: Segment | None, directory: Path, offset: int) -> list[Piece]:
+    """Cut bytes into records and spread them over segments.
+
+    Args:
+        last: the segment that takes the first of them, if there is one that has room.
+        directory: of further ones.
+        offset: of the first byte.
+    """
+    pieces: list[Piece] = []
+    done = 0
+    while done < len(view):
+        new = last is None
+        target = last or Segment(directory / f"{offset:016x}", offset, offset)
+        piece, size = cut(view[done:], target, offset, new=new, limit=SEGMENT_BYTES)
+        offset, done, last = offset + size, done + size, None
+        pieces.append(piece)
+    return pieces
 
 
 @dataclass(slots=True)
@@ -169,6 +202,28 @@ class Segment:
             raise ValueError("a record is damaged")
         self.marks = found.marks
         return found.marks
+
+
+def believed(segments: list[Segment], doubtful: int) -> tuple[list[Segment], list[Segment]]:
+    """What can be believed of the files of a spool after whatever has happened.
+
+    Args:
+        segments: in order; the end of each is where the next begins.
+        doubtful: so many of the last ones may have lost something in a power failure, and are read.
+
+    Returns:
+        Those that count, the last of which may have lost its end, and those behind a loss.
+
+    Raises:
+        OSError: they cannot be read.
+    """
+    for index in range(max(0, len(segments) - doubtful), len(segments)):
+        one = segments[index]
+        expected = one.end
+        one.examine()
+        if one is not segments[-1] and one.end != expected:
+            return segments[: index + 1], segments[index + 1 :]
+    return segments, []
 
 
 def _offset_of(mark: tuple[int, int]) -> int:

@@ -2,8 +2,10 @@
 
     streams/CONTACT-STREAM/OFFSET    ids in hex; the offset of the first byte in the file, in hex, too
 
-A segment is brought to the medium before the next one is begun. So after a power failure only the last one
-can have lost something, and only that one is read when a spool is opened.
+Segments are brought to the medium when somebody is to be told so (`sync`), before older ones are removed, and
+in any case while only a few are not there yet: those few are read when a spool is opened, because a power
+failure may have taken something of each. What a contact consumes quickly is removed before that, and never
+costs a write to the medium. The oldest segment always is there, so that what is left has a beginning.
 """
 
 from __future__ import annotations
@@ -11,11 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import shutil
 import sys
 import time
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from itertools import pairwise
 from pathlib import Path
@@ -23,10 +24,11 @@ from typing import TypeVar
 
 from p4.adapters.store import files, filesystem, segment
 from p4.adapters.store.segment import Piece, Segment
+from p4.adapters.store.spools import in_turn, spool_name
 from p4.core.identity import PeerId
 from p4.errors import StateError
 
-__all__ = ["FileSpool", "remove_spools", "remove_strays"]
+__all__ = ["FileSpool"]
 
 _T = TypeVar("_T")
 
@@ -71,7 +73,7 @@ class FileSpool:
         threads: Callable[[], Executor],
     ) -> None:
         self._root = directory
-        self._directory = directory / _name(peer_id, stream_id)
+        self._directory = directory / spool_name(peer_id, stream_id)
         self._threads = threads
         self._appending = asyncio.Lock()
         self._tidying = asyncio.Lock()
@@ -82,6 +84,11 @@ class FileSpool:
         self._tail = bytearray()
         self._stalled = False
         """Whether a write kept the caller's thread waiting since the last segment was begun."""
+        self._begun_at = 0.0
+        """When the last segment was begun, in monotonic seconds."""
+        self._needed_from = 0
+        self._removal: asyncio.TimerHandle | None = None
+        self._removing: asyncio.Task[None] | None = None
         threads()
         try:
             self._segments = self._open()
@@ -97,13 +104,15 @@ class FileSpool:
         segments = [Segment(path, int(path.name, 16), int(path.name, 16)) for path in found]
         for earlier, later in pairwise(segments):
             earlier.end, earlier.size = later.start, earlier.path.stat().st_size
-        if segments:
-            last = segments[-1]
-            last.examine()
+        segments, lost = segment.believed(segments, segment.DOUBTFUL_SEGMENTS)
+        for one in reversed(lost):
+            one.path.unlink()
+        for last in segments[-1:]:
             if last.path.stat().st_size != last.size:
                 last.truncate(last.size)
-            # Whether the run before brought it to the medium is not known.
-            self._unsynced[last.path], self._directory_unsynced = last, True
+            # Whether the run before brought it, and a few before it, to the medium is not known.
+            self._unsynced = {one.path: one for one in segments[-segment.DOUBTFUL_SEGMENTS :]}
+            self._directory_unsynced = True
         return segments
 
     @property
@@ -144,7 +153,7 @@ class FileSpool:
             # A copy of what can change: a caller that is cancelled may use its bytes again, and they are
             # still to be written.
             mine = view if isinstance(view.obj, bytes) else memoryview(bytes(view))
-            await _in_turn(self._appending, lambda: self._append(mine))
+            await in_turn(self._appending, lambda: self._append(mine))
 
     def _append_here(self, view: memoryview) -> None:
         """Add records to the last segment, whatever its size is then. Raises OSError."""
@@ -163,47 +172,50 @@ class FileSpool:
         self._written([piece])
 
     async def _append(self, view: memoryview) -> None:
-        pieces = self._plan(view)
-        await self._call(lambda: self._write(pieces), "write")
+        last = self._segments[-1] if self._has_room() else None
+        pieces = segment.plan(view, last, self._directory, self.end)
+        overdue = self._overdue() if pieces[-1].new else []
+        await self._call(lambda: self._write(pieces, overdue), "write")
         if pieces[-1].new:
             self._stalled = False
+            self._begun_at = time.monotonic()
+        for one in overdue:
+            self._unsynced.pop(one.path, None)
         self._written(pieces)
         self._tail.clear()
+
+    def _overdue(self) -> list[Segment]:
+        """Complete segments that have to be brought to the medium before a new one is begun."""
+        waiting = list(self._unsynced.values())
+        needed = sum(one.end > self._needed_from for one in waiting)
+        slow = time.monotonic() - self._begun_at > segment.REMOVED_SECONDS
+        if slow or needed > segment.UNSYNCED_SEGMENTS or len(waiting) >= segment.DOUBTFUL_SEGMENTS:
+            return waiting
+        return [oldest for oldest in self._segments[:1] if oldest.path in self._unsynced]
 
     def _has_room(self) -> bool:
         """Whether the last segment takes more, so that none has to be brought to the medium first."""
         return bool(self._segments) and self._segments[-1].size < segment.SEGMENT_BYTES
 
-    def _plan(self, view: memoryview) -> list[Piece]:
-        """Cut bytes into records and spread them over segments."""
-        pieces: list[Piece] = []
-        offset, done = self.end, 0
-        while done < len(view):
-            if self._has_room() and not pieces:
-                target, new = self._segments[-1], False
-            else:
-                target, new = Segment(self._directory / f"{offset:016x}", offset, offset), True
-            piece, size = segment.cut(view[done:], target, offset, new=new, limit=segment.SEGMENT_BYTES)
-            offset, done = offset + size, done + size
-            pieces.append(piece)
-        return pieces
-
-    def _write(self, pieces: list[Piece]) -> None:
+    def _write(self, pieces: list[Piece], overdue: list[Segment]) -> None:
         """Write all of it or none. Raises OSError."""
         self._undo()
         try:
-            previous = self._segments[-1] if self._segments else None
-            for piece in pieces:
+            for one in overdue:
+                with contextlib.suppress(FileNotFoundError):  # needed no more, and removed meanwhile
+                    one.sync()
+            if overdue:
+                filesystem.sync_directory(self._directory)
+            for number, piece in enumerate(pieces):
                 if piece.new:
                     for directory in (self._root, self._directory):
                         directory.mkdir(mode=files.DIRECTORY_MODE, exist_ok=True)
-                    if previous is not None:
-                        previous.sync()
+                    if number:
+                        pieces[number - 1].segment.sync()
                         filesystem.sync_directory(self._directory)
                     piece.segment.create()
                 self._to_undo.append(piece)
                 piece.segment.write(piece.place, piece.buffers)
-                previous = piece.segment
         except OSError:
             with contextlib.suppress(OSError):
                 # What cannot be undone now is undone before the next append. Until then there are bytes
@@ -229,8 +241,6 @@ class FileSpool:
                 target.mark(*record)
             target.end, target.size = piece.end, piece.size
             if piece.new:
-                for complete in self._segments[-1:]:
-                    self._unsynced.pop(complete.path, None)  # `_write` has brought it to the medium
                 self._segments.append(target)
                 self._directory_unsynced = True
             self._unsynced[target.path] = target
@@ -238,7 +248,7 @@ class FileSpool:
     async def sync(self) -> None:
         """Return when everything is safe from a power failure. Raises StateError."""
         self._threads()
-        await _in_turn(self._tidying, self._sync)
+        await in_turn(self._tidying, self._sync)
 
     async def _sync(self) -> None:
         sizes = [(one, one.size) for one in self._unsynced.values()]
@@ -261,13 +271,37 @@ class FileSpool:
                 self._unsynced.pop(one.path, None)
 
     async def discard(self, through: int) -> None:
-        """Delete segments that are wholly below ``through``, but never the last one, which knows ``end``."""
-        self._threads()
-        if len(self._segments) > 1 and self._segments[1].start <= through:
-            await _in_turn(self._tidying, lambda: self._discard(through))
+        """Delete segments that are wholly below ``through``, but never the last one, which knows ``end``.
 
-    async def _discard(self, through: int) -> None:
-        gone = [one for one, later in pairwise(self._segments) if later.start <= through]
+        Some may stay for ``REMOVED_SECONDS``.
+        """
+        self._threads()
+        self._needed_from = max(self._needed_from, through)
+        gone = self._needless()
+        if not gone:
+            return
+        if self._segments[len(gone)].path in self._unsynced and len(gone) < segment.REMOVED_SEGMENTS:
+            if self._removal is None:
+                loop = asyncio.get_running_loop()
+                self._removal = loop.call_later(segment.REMOVED_SECONDS, self._remove_later)
+        else:
+            await in_turn(self._tidying, self._discard)
+
+    def _needless(self) -> list[Segment]:
+        return [one for one, later in pairwise(self._segments) if later.start <= self._needed_from]
+
+    def _remove_later(self) -> None:
+        self._removal = None
+        self._removing = asyncio.get_running_loop().create_task(self._discard_late())
+
+    async def _discard_late(self) -> None:
+        with contextlib.suppress(
+            StateError
+        ):  # the disk refuses, or the store was closed: the next one does it
+            await in_turn(self._tidying, self._discard)
+
+    async def _discard(self) -> None:
+        gone = self._needless()
         if not gone:
             return  # removed meanwhile
         first = self._segments[len(gone)]
@@ -281,18 +315,27 @@ class FileSpool:
             for one in gone:
                 one.path.unlink(missing_ok=True)
 
+        size = first.size
         await self._call(carry_out, "remove")
         for one in gone:
             self._unsynced.pop(one.path, None)
+        if first.size == size:  # nothing was appended meanwhile
+            self._unsynced.pop(first.path, None)
+        # Files that are removed and were never on the medium must not come back empty before those that are.
+        self._directory_unsynced = True
         del self._segments[: len(gone)]
 
     def close(self) -> None:
         """Keep it for the next start. Nothing is open between two calls."""
+        if self._removal is not None:
+            self._removal.cancel()
+            self._removal = None
 
     async def remove(self) -> None:
         """Delete it. Raises StateError."""
         self._threads()
-        await _in_turn(self._tidying, lambda: _in_turn(self._appending, self._remove))
+        self.close()
+        await in_turn(self._tidying, lambda: in_turn(self._appending, self._remove))
 
     async def _remove(self) -> None:
         paths = [one.path for one in self._segments]
@@ -353,37 +396,3 @@ class FileSpool:
 
     def _refusal(self, error: OSError, action: str) -> StateError:
         return files.state_error(error, self._directory, f"{action} a stream's bytes in")
-
-
-async def _in_turn(lock: asyncio.Lock, work: Callable[[], Awaitable[None]]) -> None:
-    """Do one thing after the other, and to its end even if the caller is cancelled."""
-
-    async def carry_out() -> None:
-        async with lock:
-            await work()
-
-    await asyncio.shield(asyncio.ensure_future(carry_out()))
-
-
-def _name(peer_id: PeerId, stream_id: int) -> str:
-    return f"{peer_id}-{stream_id:016x}"
-
-
-def remove_spools(directory: Path, peer_id: PeerId) -> None:
-    """Remove all spools of a contact. Raises OSError."""
-    for path in directory.glob(f"{peer_id}-*"):
-        shutil.rmtree(path)
-
-
-def remove_strays(directory: Path, wanted: set[tuple[PeerId, int]]) -> None:
-    """Remove spools of streams that nobody remembers. Raises OSError."""
-    names = {_name(peer_id, stream_id) for peer_id, stream_id in wanted}
-    try:
-        strays = [path for path in directory.iterdir() if path.name not in names]
-    except FileNotFoundError:
-        return
-    for path in strays:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)

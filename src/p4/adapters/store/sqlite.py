@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from p4.adapters.store import database, files, inbox, outbox, peers, spool, streams
+from p4.adapters.store import database, files, inbox, outbox, peers, spool, spools, streams
 from p4.adapters.store.commits import CommitThread
 from p4.adapters.store.relations import Relations
 from p4.core import limits
@@ -79,7 +79,7 @@ class SqliteStore:
         try:
             records = await self.load_streams()
             wanted = {(peer_id, record.id) for peer_id, some in records.items() for record in some}
-            await self._with_spools(lambda: spool.remove_strays(self._streams, wanted))
+            await self._with_spools(lambda: spools.remove_strays(self._streams, wanted))
         except StateError:
             await self.close()
             raise
@@ -133,7 +133,7 @@ class SqliteStore:
     async def forget_peer(self, peer_id: PeerId) -> None:
         """Remove everything about a contact: record, grants, messages, streams, replay window."""
         await self._write(lambda relations: peers.forget_peer(relations, peer_id))
-        await self._with_spools(lambda: spool.remove_spools(self._streams, peer_id))
+        await self._with_spools(lambda: spools.remove_spools(self._streams, peer_id))
 
     async def load_replay(self, peer_id: PeerId) -> ReplayWindow:
         """The window of accepted envelopes of this sender; an empty one if there is none."""

@@ -102,6 +102,16 @@ def test_a_long_frame_is_a_body_and_what_is_before_it() -> None:
         ("lan.md", f"`t5=` with {limits.LAN_TAG_STEP} tags each"),
         ("lan.md", f"up to {limits.LAN_JITTER_SECONDS:g} s after it began"),
         ("lan.md", f"takes at most {limits.LAN_ADDRESSES} addresses of an announcement"),
+        ("introduction.md", f"then 1 to {limits.CONVEYED_LINE_BYTES} bytes: a line"),
+        ("introduction.md", f"likewise that are brought to one | {limits.INTRODUCTION_STREAMS} |"),
+        (
+            "introduction.md",
+            f"burst of {limits.INTRODUCTION_BURST}, then {limits.INTRODUCTIONS_PER_SECOND:g} a second |",
+        ),
+        ("introduction.md", f"each line counts {limits.INTRODUCTION_LINE_COST} more"),
+        ("introduction.md", f"{limits.INTRODUCTION_BYTES // 1024} KiB at once,"),
+        ("introduction.md", f"then {limits.INTRODUCTION_BYTES_PER_SECOND // 1024} KiB a second |"),
+        ("introduction.md", f"life of a stream | {limits.INTRODUCTION_SECONDS:g} s |"),
         ("invite.md", f"At most {INVITE_BYTES // 1024} KiB"),
     ],
 )

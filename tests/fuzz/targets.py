@@ -22,7 +22,7 @@ from p4.adapters.net.stun.codec import parse_answer, username_of
 from p4.core import envelope
 from p4.core.canonical import canonical_bytes, parse_object, parse_value
 from p4.core.contacts import ContactBook
-from p4.core.identity import Identity, decode_key, encode_key, is_usable_key
+from p4.core.identity import Identity, PeerId, decode_key, encode_key, is_usable_key
 from p4.core.invite import Invite
 from p4.core.lan import decode_txt, encode_txt
 from p4.core.sealing import open_payload
@@ -43,6 +43,7 @@ from p4.core.session.frames import (
 from p4.core.session.session_frames import (
     Ack,
     Call,
+from p4.core.session.introduction_frames import Cease, CeaseReason, Convey, Introduce
     CallStatus,
     Cancel,
     Consumed,
@@ -250,6 +251,8 @@ TARGETS = {
     "contact_name": Target(contact_name, (InputError,), (b"laptop 2", "Küche 👩\u200d💻".encode())),
     "payload": Target(
         payload,
+        *(Introduce(8, PeerId(ALICE.peer_id)), Convey(8, b'{"veiled": ""}'), Cease(8, CeaseReason.REFUSED)),
+        Signal(b'{"veiled": ""}'),
         (RemoteError,),
         dumped(described(p4=P4), described("answer"), {"type": "busy", "session_id": "s"}),
     ),

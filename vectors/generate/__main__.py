@@ -13,6 +13,7 @@ from vectors.generate import (
     envelope,
     frames,
     identity,
+    introduction_frames,
     invite,
     lan,
     punch,
@@ -29,7 +30,7 @@ from vectors.generate.common import Vector
 
 SOURCES = (
     *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, veiled, binding, lan, punch),
-    *(frames, stream_frames, bodies, transcripts, stream_transcripts),
+    *(frames, introduction_frames, stream_frames, bodies, transcripts, stream_transcripts),
 )
 
 

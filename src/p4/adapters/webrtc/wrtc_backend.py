@@ -37,6 +37,7 @@ from p4.adapters.webrtc.sdp import (
     usable_candidate,
     usable_description,
 )
+from p4.adapters.webrtc.steering import HeldPort, preferred_addresses
 from p4.adapters.webrtc.wrtc_path import selected_base, selected_path
 from p4.core import limits
 from p4.core.ice import IceSettings, parse_stun_url
@@ -173,10 +174,16 @@ class WrtcLink(ChannelLink):
         awaited: frozenset[str] = frozenset(),
     ) -> str:
         """See `p4.ports.Link.offer`."""
-        with self._mapping("gathering-failed", "The offer could not be made"):
+        with self._mapping("gathering-failed", "The offer could not be made"), contextlib.ExitStack() as held:
+            # A network that is preferred now: were the old one used as well, the link would end with it.
+            steered = awaited & preferred_addresses() if awaited and not self._relay_only else frozenset()
+            if steered:
+                with contextlib.suppress(OSError):
+                    port = held.enter_context(HeldPort(steered)).number
+                    self._configuration.port_range = (port, port)
             await self._connect()
             self.open_channel(label)
-            return await self._describe(found, awaited)
+            return await self._describe(found, steered or awaited)
 
     async def answer(self, offer_sdp: str, found: Callable[[str], None] | None = None) -> str:
         """See `p4.ports.Link.answer`."""

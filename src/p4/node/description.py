@@ -27,7 +27,7 @@ class Description:
         self._wanted = wanted
         self._theirs = asyncio.Event()
         """The far end's description is known to the library."""
-        self._added = 0
+        self._added: set[str] = set()
 
     async def offer(self, label: str, found: Callable[[str], None] | None, awaited: frozenset[str]) -> str:
         """See `p4.ports.Link.offer`."""
@@ -50,8 +50,9 @@ class Description:
         """Take what follows the far end's description, once that is known."""
         await self._theirs.wait()
         for candidate in filter(self._wanted, candidates):
-            if self._added < limits.NEGOTIATION_CANDIDATES:
-                self._added += 1
+            # Each stream that carries the negotiation brings them all.
+            if candidate not in self._added and len(self._added) < limits.NEGOTIATION_CANDIDATES:
+                self._added.add(candidate)
                 await self._link.add_candidate(candidate)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from p4.core.contacts import Contact
 from p4.core.signaling import WARM, Answer, Busy, Offer
@@ -25,6 +26,8 @@ class InboundOffer:
         self.streams = [conversation]
         self.candidates: list[str] = []
         """Those that followed before the offer is answered."""
+        self.follow: Callable[[], None] = lambda: None
+        """Sends what follows the answer on; called when one more stream has got that."""
         self._reply: Answer | Busy | None = None
 
     async def join(self, conversation: Conversation) -> None:
@@ -37,6 +40,7 @@ class InboundOffer:
             self.streams.append(conversation)
             if self._reply is not None:
                 await self._send(conversation, self._reply)
+                self.follow()
 
     def leave(self, conversation: Conversation) -> bool:
         """A stream has ended; whether it was the last one, so that the offer is withdrawn."""

@@ -55,8 +55,10 @@ class InboundOffers:
         """Candidates for an offer that is not being answered yet."""
         for inbound in self._offers.values():
             if inbound.offer.session_id == message.session_id:
+                # Each stream that carries the offer brings them all.
+                news = [one for one in message.candidates if one not in inbound.candidates]
                 room = limits.NEGOTIATION_CANDIDATES - len(inbound.candidates)
-                inbound.candidates.extend(message.candidates[:room])
+                inbound.candidates.extend(news[:room])
 
     def cancelled(self, session_id: str) -> None:
         """The contact withdrew an offer."""

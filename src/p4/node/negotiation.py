@@ -259,6 +259,7 @@ async def answer_offer(
         session.announcement = offer.p4
     await inbound.answer(answer)
     start_guessing(session, offer, answer, theirs=offer.p4)
+    inbound.follow = trickle.start
     trickle.start()
 
 

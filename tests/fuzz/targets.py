@@ -16,7 +16,8 @@ from vectors.generate.envelope import fields, signed
 from vectors.generate.invite import invite
 from vectors.generate.sealed import PING, sealed_bytes
 from vectors.generate.sealed import payload as sealed_payload
-from vectors.generate.signaling import described, sdp
+from vectors.generate.signaling import SDP_LINES, SESSION, described, sdp
+from vectors.generate.veiled import LINE, line, veiled_bytes
 
 from p4.adapters.net.stun.codec import parse_answer, username_of
 from p4.core import envelope
@@ -25,6 +26,7 @@ from p4.core.contacts import ContactBook
 from p4.core.identity import Identity, PeerId, decode_key, encode_key, is_usable_key
 from p4.core.invite import Invite
 from p4.core.lan import decode_txt, encode_txt
+from p4.core.reach import KnownReach, Reach, parse_endpoint
 from p4.core.sealing import open_payload
 from p4.core.session.body import decode_body, encode_body
 from p4.core.session.frames import (
@@ -36,14 +38,15 @@ from p4.core.session.frames import (
     Last,
     Part,
     Ping,
+    Signal,
     bundle,
     decode,
     encode,
 )
+from p4.core.session.introduction_frames import Cease, CeaseReason, Convey, Introduce
 from p4.core.session.session_frames import (
     Ack,
     Call,
-from p4.core.session.introduction_frames import Cease, CeaseReason, Convey, Introduce
     CallStatus,
     Cancel,
     Consumed,
@@ -59,6 +62,7 @@ from p4.core.session.introduction_frames import Cease, CeaseReason, Convey, Intr
 )
 from p4.core.session.stream_frames import Credit, Data, Gone, Open, Reset, ResetReason, Written
 from p4.core.signaling import parse_payload, parse_reply, sdp_fingerprint
+from p4.core.veil import unveil
 from p4.errors import (
     ContactError,
     EnvelopeError,
@@ -153,6 +157,26 @@ def sealed(data: bytes) -> None:
     assert opened == PING
 
 
+def veiled(data: bytes) -> None:
+    opened = unveil(data, Identity(BOB.seed))
+    # Everybody may veil a line, but not without knowing how.
+    assert opened == LINE.encode()
+
+
+def endpoint(data: bytes) -> None:
+    read = parse_endpoint(data.decode("utf-8", "surrogateescape"))
+    if read is None:
+        raise ValueError("no address")
+    assert Reach.from_fields(Reach((read,)).to_fields()) == Reach((read,))
+
+
+def stored_reach(data: bytes) -> None:
+    read = KnownReach.from_text(data.decode("utf-8", "surrogateescape"))
+    assert KnownReach.from_text(read.to_text()) == read
+    if read == KnownReach():
+        raise ValueError("nothing is said")
+
+
 def description(data: bytes) -> None:
     assert len(sdp_fingerprint(data.decode("utf-8", "surrogateescape"))) == 32
 
@@ -212,6 +236,7 @@ INVITES = dumped(invite(), invite(rendezvous={"transport": "direct", "address": 
 BOB_ENTRY = invite(peer_id=BOB.peer_id, public_key_b64=BOB.public_key_b64, name="laptop", later=1)
 CONTACTS = json.dumps([invite(), BOB_ENTRY, {"peer_id": "broken"}, 7]).encode()
 P4 = {"v": 2, "caps": ["warm", "grease-0"], "boot": "0123456789abcdef", "nonce": "01" * 16}
+REACH = {"at": ["192.0.2.1:4000", "[2001:db8::1]:1"], "via": ["0123456789abcdef"]}
 
 MESSAGES: tuple[Frame, ...] = (
     Message(7, Kind.JSON, 1_700_000_000_000, 60_000, "chat", "key", b'"x"'),
@@ -226,6 +251,8 @@ FRAMES: tuple[bytes, ...] = tuple(
         *(Consumed(3, "chat"), Grants(("chat", "*")), Refused(4, RefusedReason.NOT_GRANTED), Cancel(5)),
         *(Datagram("pos", b"xyz"), Open(6, "files", "name"), Written(6, 7, final=True), Credit(6, 7, 8)),
         *(Data(6, 7, b"data"), Reset(6, ResetReason.LOST, "words"), Gone(6)),
+        *(Introduce(8, PeerId(ALICE.peer_id)), Convey(8, b'{"veiled": ""}'), Cease(8, CeaseReason.REFUSED)),
+        Signal(b'{"veiled": ""}'),
     )
 )
 
@@ -251,12 +278,19 @@ TARGETS = {
     "contact_name": Target(contact_name, (InputError,), (b"laptop 2", "Küche 👩\u200d💻".encode())),
     "payload": Target(
         payload,
-        *(Introduce(8, PeerId(ALICE.peer_id)), Convey(8, b'{"veiled": ""}'), Cease(8, CeaseReason.REFUSED)),
-        Signal(b'{"veiled": ""}'),
         (RemoteError,),
-        dumped(described(p4=P4), described("answer"), {"type": "busy", "session_id": "s"}),
+        dumped(
+            described(p4=P4),
+            described("answer"),
+            {"type": "busy", "session_id": "s"},
+            {"type": "ping", "session_id": "s", "p4": {**P4, **REACH}},
+            {"type": "candidates", "session_id": SESSION, "candidates": [SDP_LINES[9][2:]] * 2, "done": True},
+        ),
     ),
     "sealed": Target(sealed, (RemoteError,), dumped(sealed_payload(sealed_bytes(json.dumps(PING).encode())))),
+    "veiled": Target(veiled, (RemoteError,), (line(veiled_bytes(LINE.encode())).encode(),)),
+    "endpoint": Target(endpoint, (ValueError,), (b"192.0.2.1:4000", b"[2001:db8::1]:65535")),
+    "stored_reach": Target(stored_reach, (ValueError,), dumped({**REACH, "through": [ALICE.peer_id]})),
     "description": Target(description, (SignalingError,), (sdp().encode(), sdp(end="\n").encode())),
     "frame": Target(frame, (FrameError,), (*FRAMES, bundle(FRAMES[3:9]))),
     "frames_in_parts": Target(

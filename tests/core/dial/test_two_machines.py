@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.core.dial.two_machines import Budget, Order, Step, World, converge, linked_world, starting_world
+from tests.core.dial.converging import Order, converge, linked_world, starting_world
+from tests.core.dial.two_machines import Budget, Step, World
 
 from p4.core import limits
 from p4.core.dial import Abandon, DialEffect, OfferArrived, Phase

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from p4.core import limits
 from p4.core.dial import (
@@ -30,11 +29,10 @@ from p4.core.dial import (
     OfferWithdrawn,
     PathChanged,
     TimePassed,
-    Wake,
 )
 from p4.core.identity import PeerId
 
-__all__ = ["Budget", "Order", "Step", "World", "converge", "linked_world", "starting_world"]
+__all__ = ["Budget", "Step", "World"]
 
 IDS = PeerId("a" * 24), PeerId("b" * 24)
 COPIES = 2
@@ -371,56 +369,3 @@ class World:
         near = self.sides[0].sessions.get(one or 0)
         far = self.sides[1].sessions.get(other or 0)
         return near is not None and far is not None and near.other == other and far.other == one
-
-
-def starting_world(budget: Budget) -> World:
-    """Both have just started and dial each other."""
-    world = World(budget)
-    for index in (0, 1):
-        world.feed(index, Wake())
-    return world
-
-
-def linked_world(budget: Budget) -> World:
-    """Both have had a link for a while."""
-    world = converge(starting_world(Budget(0, 0, 0, 0)), Order.OLDEST_FIRST)
-    world.budget = budget
-    world.now += 10 * limits.STABLE_SECONDS
-    world.flying = ()
-    world.answered = frozenset()
-    return world
-
-
-class Order(Enum):
-    """In which order what is ready happens."""
-
-    OLDEST_FIRST = 0
-    NEWEST_FIRST = -1
-    IN_STEP = None
-    """Everything that is ready happens at the same moment, on both sides."""
-
-
-def converge(world: World, order: Order, *, seconds: float = 90.0, most: int = 400) -> World:
-    """Let the world go on kindly: everything arrives, and only then does time pass.
-
-    Args:
-        seconds: within these both must have the same link, and want no other.
-
-    Raises:
-        AssertionError: they have not.
-    """
-    world = world.clone()
-    until = world.now + seconds
-    for _ in range(most):
-        ready = world.progress()
-        if ready:
-            for step in ready if order.value is None else [ready[order.value]]:
-                if step in world.progress():  # what happened just now may have ended it
-                    world._do(step)
-        elif world.joined and world.quiet:
-            return world
-        else:
-            assert world.deadline() is not None, "both wait for ever"
-            world._do(("hurry", False))
-            assert world.now < until, "they do not find each other"
-    raise AssertionError("they go on for ever")

@@ -7,17 +7,23 @@ end of what held messages up (a blackhole, sleep).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from tests.integration.nat.meeting import Meeting
 from tests.integration.nat.networks import Host, Network
 from tests.integration.nat.node_process import NodeProcess
 from tests.integration.nat.node_program import Settings
-from tests.integration.nat.rules import NatKind
+from tests.integration.nat.rules import Ipv6, NatKind
+from tests.integration.nat.turn import Turn
 from tests.integration.nat.world import World
 
-__all__ = ["EVENTS", "Scene", "scene"]
+__all__ = ["EVENTS", "HARMLESS", "OVERLAP_SECONDS", "Scene", "scene"]
+
+OVERLAP_SECONDS = 3.0
+"""So long a computer is in both networks."""
 
 
 @dataclass
@@ -37,6 +43,28 @@ class Scene:
     bob: Host
     places: dict[Host, tuple[Network, Network]]
     silent_seconds: float = 8.0
+    turn: Turn | None = None
+    """The server that both use."""
+    common: NodeProcess | None = None
+    """A third person, whom both know; see `introduce`."""
+
+    async def introduce(self, seconds: float = 60.0) -> None:
+        """Start the third person's node, which becomes a contact of both and lets them ask for each other."""
+        assert self.common is not None
+        eve = self.common
+        invite = await eve.start()
+        for node in (self.meeting.one, self.meeting.other):
+            eve.tell(add=self.meeting.invites[node.name], name=node.name)
+            node.tell(add=invite, name=eve.name)
+        for node in (self.meeting.one, self.meeting.other):
+            eve.tell(grant=node.name, service="introduce")
+        for node in (self.meeting.one, self.meeting.other):
+            await eve.connected_to(node.name, seconds=seconds)
+
+    @property
+    def networks(self) -> list[Network]:
+        """All of both."""
+        return [network for pair in self.places.values() for network in dict.fromkeys(pair)]
 
     async def ann_roams(self) -> float:
         """She leaves her network and joins another one."""
@@ -53,11 +81,23 @@ class Scene:
         return begun
 
     async def make_before_break(self) -> float:
-        """She joins another network and leaves the old one a second later; the time is when she leaves."""
+        """She joins another network and leaves the old one later; the time is when she joins.
+
+        What has an address of the old network still goes over it, until she leaves.
+        """
+        return await self._overlap(by_source=True)
+
+    async def another_is_preferred(self) -> float:
+        """The same, but from the moment on at which she joins everything goes over the new network."""
+        return await self._overlap(by_source=False)
+
+    async def _overlap(self, *, by_source: bool) -> float:
         old, new = self.ann.attachment().network, self._other_place(self.ann)
-        self.ann.attach(new)
-        await asyncio.sleep(1)
-        return self.ann.detach(old)
+        self.ann.route_by_source(by_source)
+        begun = self.ann.attach(new)
+        await asyncio.sleep(OVERLAP_SECONDS)
+        self.ann.detach(old)
+        return begun
 
     async def renumber(self) -> float:
         """Her computer gets another address in the same network."""
@@ -96,6 +136,37 @@ class Scene:
         """His is."""
         return await self.meeting.restart(self.meeting.other, down_seconds=0.5)
 
+    async def servers_restart(self) -> float:
+        """The STUN and TURN server is down for a while; the time is when it goes."""
+        assert self.turn is not None
+        begun = self.turn.stop("static")
+        await asyncio.sleep(self.silent_seconds)
+        await asyncio.to_thread(self.turn.start, "static")
+        return begun
+
+    async def signaling_is_down(self) -> float:
+        """Neither router lets TCP through for a while: no listener and no Tor; the time is when it begins."""
+        networks = [host.attachment().network for host in (self.ann, self.bob)]
+        begun = min(network.blackhole(protocol="tcp") for network in networks)
+        await asyncio.sleep(self.silent_seconds)
+        for network in networks:
+            network.blackhole(False)
+        return begun
+
+    async def tor_dies(self) -> float:
+        """Her node's Tor is killed."""
+        begun = time.monotonic()
+        for process in self.meeting.one.children("tor"):
+            process.kill()
+        return begun
+
+    async def go_home(self) -> bool:
+        """Both are in their first networks, as at the beginning. Returns whether somebody had to go."""
+        away = [host for host in self.places if host.attachment().network is not self.places[host][0]]
+        for host in away:
+            host.roam(self.places[host][0])
+        return bool(away)
+
     def _other_place(self, host: Host) -> Network:
         one, other = self.places[host]
         return other if host.attachment().network is one else one
@@ -111,6 +182,7 @@ EVENTS: dict[str, Callable[[Scene], Awaitable[float]]] = {
     "the other roams": Scene.bob_roams,
     "both roam at once": Scene.both_roam,
     "make before break": Scene.make_before_break,
+    "another network is preferred": Scene.another_is_preferred,
     "renumber": Scene.renumber,
     "link flap": Scene.flap,
     "router reboot": Scene.reboot,
@@ -122,6 +194,12 @@ EVENTS: dict[str, Callable[[Scene], Awaitable[float]]] = {
 }
 """By name; the first node is the one to which most happens."""
 
+HARMLESS: dict[str, Callable[[Scene], Awaitable[float]]] = {
+    "STUN and TURN server restarts": Scene.servers_restart,
+    "signaling is down": Scene.signaling_is_down,
+}
+"""What a link that is up has nothing to do with."""
+
 
 def scene(
     world: World,
@@ -130,6 +208,10 @@ def scene(
     kinds: tuple[NatKind, NatKind] = (NatKind.PORT_RESTRICTED, NatKind.PORT_RESTRICTED),
     late: float = 0.3,
     silent_seconds: float = 8.0,
+    ipv6: Ipv6 = Ipv6.ABSENT,
+    mapping_seconds: int | None = None,
+    cafes: bool = True,
+    meet: Callable[[tuple[Host, Settings], tuple[Host, Settings], float], Meeting] | None = None,
 ) -> Scene:
     """Build two homes, two other networks of the same kinds, and two nodes that are not running yet.
 
@@ -139,11 +221,18 @@ def scene(
         kinds: of ann's networks and of bob's.
         late: see `Meeting`.
         silent_seconds: see `Scene`.
+        ipv6: of all networks.
+        mapping_seconds: of all networks; see `Laboratory.network`.
+        cafes: whether each has another network to go to; otherwise both of hers, and of his, are one.
+        meet: makes the meeting of other programs than our nodes.
     """
     places: dict[Host, tuple[Network, Network]] = {}
     for name, kind in zip(("ann", "bob"), kinds, strict=True):
-        home, cafe = (world.laboratory.network(f"{name}-{place}", kind) for place in ("home", "cafe"))
+        build = partial(world.laboratory.network, kind=kind, ipv6=ipv6, mapping_seconds=mapping_seconds)
+        home = build(f"{name}-home")
+        cafe = build(f"{name}-cafe") if cafes else home
         places[world.laboratory.host(name, home)] = home, cafe
     ann, bob = places
-    meeting = world.meeting((ann, settings(ann)), (bob, settings(bob)), late=late)
-    return Scene(meeting, ann, bob, places, silent_seconds)
+    nodes = (ann, settings(ann)), (bob, settings(bob))
+    meeting = meet(*nodes, late) if meet else world.meeting(*nodes, late=late)
+    return Scene(meeting, ann, bob, places, silent_seconds, world.turn)

@@ -63,7 +63,7 @@ class Flow:
             highest = max(highest, number)
         return found
 
-    def prompt_since(self, since: float, now: float, *, late: float, count: int) -> bool:
+    def prompt_since(self, since: float, now: float, *, late: float, count: int, keeps: bool = True) -> bool:
         """Whether the last ``count`` messages sent after ``since`` were quick and none is waited for.
 
         Args:
@@ -71,25 +71,31 @@ class Flow:
             now: its end.
             late: seconds from which a message counts as late.
             count: how many.
+            keeps: whether the program brings over everything in the end; otherwise what a later message has
+                overtaken is not waited for.
         """
         numbers = sorted(n for n in self.accepted if self.sent_at[n] > since and n in self._first_at)
         last = numbers[-count:]
         if len(last) < count or any(self._first_at[n] - self.sent_at[n] > late for n in last):
             return False
         # One that has just been sent is on its way.
-        return all(n > last[0] and now - self.sent_at[n] <= late for n in self.missing)
+        waited_for = self.missing if keeps else [n for n in self.missing if n > last[-1]]
+        return all(n > last[0] and now - self.sent_at[n] <= late for n in waited_for)
 
     def disturbed_until(self, since: float, late: float) -> float | None:
         """When the last late message arrived, of those that arrived after ``since``; None if none was late.
 
         Messages wait for a link that is down and arrive together once it is up, so this is when the
-        direction flows again, and stays so.
+        direction flows again, and stays so. In place of one that is lost stands the next one that is not.
         """
         times = [
             at
             for number, at in self._first_at.items()
             if at > since and number in self.sent_at and at - self.sent_at[number] > late
         ]
+        if lost := [n for n in self.missing if n < max(self._first_at, default=0)]:
+            after = self._first_at[min(n for n in self._first_at if n > lost[-1])]
+            times += [after] * (after > since)
         return max(times, default=None)
 
     def longest_silence(self, since: float) -> float:

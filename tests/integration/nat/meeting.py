@@ -14,8 +14,9 @@ Both nodes run on this machine, so their times have one origin and can be compar
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -84,15 +85,21 @@ class Meeting:
         one: a node that is not running yet.
         other: another one.
         late: seconds from which a message counts as late. Give more than 1.5 round trips on slow lines.
+        keeps: whether the programs bring over every message in the end, as nodes do.
     """
 
-    def __init__(self, one: NodeProcess, other: NodeProcess, *, late: float = 0.3) -> None:
+    def __init__(
+        self, one: NodeProcess, other: NodeProcess, *, late: float = 0.3, keeps: bool = True
+    ) -> None:
         self.one, self.other = one, other
         self.late = late
+        self.keeps = keeps
         self.flows = {one.name: Flow(), other.name: Flow()}
         """By the sender's name."""
         self.began = 0.0
         """When both were told of each other."""
+        self.invites: dict[str, str] = {}
+        """By name."""
         self._rate = 4.0
         for node in (one, other):
             node.heard = partial(self._note, node.name)
@@ -100,9 +107,10 @@ class Meeting:
     async def __aenter__(self) -> Self:
         try:
             invites = await asyncio.gather(self.one.start(), self.other.start())
+            self.invites = {self.one.name: invites[0], self.other.name: invites[1]}
             self.began = time.monotonic()
-            self.one.tell(add=invites[1].to_text(), name=self.other.name)
-            self.other.tell(add=invites[0].to_text(), name=self.one.name)
+            self.one.tell(add=invites[1], name=self.other.name)
+            self.other.tell(add=invites[0], name=self.one.name)
         except BaseException:
             await self._end()
             raise
@@ -176,8 +184,8 @@ class Meeting:
             max(directions.values()),
             directions,
             max(flow.longest_silence(at) for flow in self.flows.values()),
-            {node.name: _first(node, at, "LinkDown", "LinkUp") for node in (self.one, self.other)},
-            {node.name: _first(node, at, "LinkUp") for node in (self.one, self.other)},
+            {node.name: self._first(node, at, "LinkDown", "LinkUp") for node in (self.one, self.other)},
+            {node.name: self._first(node, at, "LinkUp") for node in (self.one, self.other)},
         )
 
     async def finish(self, *, seconds: float = 30.0) -> Tally:
@@ -187,18 +195,29 @@ class Meeting:
             node.tell(hush=True)
             await node.says("hushed", after=before)
         deadline = time.monotonic() + seconds
-        while any(flow.missing for flow in self.flows.values()):
+        while self.keeps and any(flow.missing for flow in self.flows.values()):
             if time.monotonic() > deadline:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         # One that comes twice comes soon after the first.
         await asyncio.sleep(0.5)
-        flows = self.flows.values()
+        return self.tally()
+
+    def tally(self, begin: float = 0.0, end: float = math.inf) -> Tally:
+        """Count what is known now of the messages that were sent in this time (`time.monotonic`)."""
+
+        def count(numbers: Callable[[Flow], Iterable[int]]) -> int:
+            return sum(
+                begin <= flow.sent_at.get(number, 0.0) < end
+                for flow in self.flows.values()
+                for number in numbers(flow)
+            )
+
         return Tally(
-            sum(len(flow.accepted) for flow in flows),
-            sum(len(flow.missing) for flow in flows),
-            sum(len(flow.doubled) for flow in flows),
-            sum(len(flow.disordered) for flow in flows),
+            count(lambda flow: flow.accepted),
+            count(lambda flow: flow.missing),
+            count(lambda flow: flow.doubled),
+            count(lambda flow: flow.disordered),
         )
 
     # --- inside -----------------------------------------------------------------------------------------
@@ -206,7 +225,7 @@ class Meeting:
     def _flows(self, since: float) -> bool:
         now = time.monotonic()
         return all(
-            flow.prompt_since(since, now, late=self.late, count=_PROMPT_MESSAGES)
+            flow.prompt_since(since, now, late=self.late, count=_PROMPT_MESSAGES, keeps=self.keeps)
             for flow in self.flows.values()
         )
 
@@ -237,9 +256,15 @@ class Meeting:
             found[node.name] = await node.says("status", after=before, seconds=5)
         return found
 
+    def _first(self, node: NodeProcess, at: float, *events: str) -> float | None:
+        """Seconds until a node said the first of these events of the other one."""
+        peer_id = next(
+            (one.get("peer_id") for one in self.peer_of(node).said if one["event"] == "started"), None
+        )
+        for one in node.said:
+            if one["at"] > at and one["event"] in events and one.get("peer_id") == peer_id:
+                return float(one["at"] - at)
+        return None
+
     async def _end(self) -> None:
         await asyncio.gather(self.one.stop(), self.other.stop())
-
-
-def _first(node: NodeProcess, at: float, *events: str) -> float | None:
-    return next((one["at"] - at for one in node.said if one["at"] > at and one["event"] in events), None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import IO, TypeVar
 
 from tests.integration.nat.line import Conditions
 from tests.integration.nat.namespaces import Namespace, connect
+from tests.integration.nat.routes import Attachment
 from tests.integration.nat.rules import Ipv6, NatKind, PortForward, RouterRules, blackhole_rules
 
 __all__ = ["PUBLIC_LANS", "Attachment", "Backbone", "Host", "Network"]
@@ -22,9 +22,6 @@ T = TypeVar("T")
 _BACKBONE = "11.0"
 PUBLIC_LANS = "11.1"
 _SIX = "2d00:0"
-
-_FIRST_METRIC = 1000
-"""Of a host's first default route; each later network is preferred to the ones before."""
 
 
 class Backbone:
@@ -237,16 +234,6 @@ class Network:
         self.namespace.run("conntrack", "-F", check=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A host's place in a network."""
-
-    network: Network
-    device: str
-    address: IPv4Address
-    six: IPv6Address | None
-
-
 class Host:
     """A computer: a laptop or telephone, or a server. Made by `Laboratory.host`."""
 
@@ -256,6 +243,8 @@ class Host:
         self.attachments: list[Attachment] = []
         self.processes: list[subprocess.Popen[bytes]] = []
         self._devices = 0
+        self._routes_by_source = False
+        self._ruled: list[IPv4Address | IPv6Address] = []
         namespace.create()
 
     def __repr__(self) -> str:
@@ -290,9 +279,22 @@ class Host:
         network.namespace.ip(f"link set {port} master lan")
         four, six = network.next_address()
         own = Attachment(network, device, address or four, six if network.ipv6 is not Ipv6.ABSENT else None)
-        self._configure(own, _FIRST_METRIC - self._devices)
+        self._configure(own)
         self.attachments.append(own)
         return begun
+
+    def route_by_source(self, active: bool = True) -> None:
+        """Send what has an address of a network through that network, as telephones and most systems do.
+
+        So what goes over an older network lives on beside a newer, preferred one. Without it everything
+        leaves through the preferred network at once.
+        """
+        for address in self._ruled:
+            self._change_rule("del", address)
+        self._ruled.clear()
+        self._routes_by_source = active
+        for own in self.attachments:
+            self._configure(own)
 
     def detach(self, network: Network | None = None) -> float:
         """Leave this network, or the one that it prefers; its device is gone. Returns when."""
@@ -314,13 +316,9 @@ class Host:
         """Another IPv4 address in the same network, as from a new DHCP lease. Returns when."""
         own = self.attachments.pop()
         new = Attachment(own.network, own.device, own.network.next_address()[0], own.six)
-        length = own.network.lan.prefixlen
         begun = time.monotonic()
-        self.namespace.ip(
-            f"addr del {own.address}/{length} dev {own.device}",
-            f"addr add {new.address}/{length} dev {own.device}",
-            f"route replace default via {own.network.gateway} dev {own.device} metric {self._metric(own)}",
-        )
+        self.namespace.ip(*new.renumbering_lines(own.address))
+        self._rule(new)
         self.attachments.append(new)
         return begun
 
@@ -334,7 +332,7 @@ class Host:
         """The opposite of `unplug`; the addresses are as before. Returns when."""
         own = self.attachments[-1]
         begun = time.monotonic()
-        self._configure(own, self._metric(own))
+        self._configure(own)
         return begun
 
     def start(
@@ -349,21 +347,21 @@ class Host:
         """Call a function on it; sockets made therein are its own."""
         return self.namespace.call(function)
 
-    def _metric(self, own: Attachment) -> int:
-        return _FIRST_METRIC - int(own.device.removeprefix("eth"))
-
-    def _configure(self, own: Attachment, metric: int) -> None:
+    def _configure(self, own: Attachment) -> None:
         """Give a device its addresses and routes."""
-        network = own.network
-        lines = [
-            f"link set {own.device} up",
-            f"addr replace {own.address}/{network.lan.prefixlen} dev {own.device}",
-            f"route replace default via {network.gateway} dev {own.device} metric {metric}",
-        ]
-        if own.six is not None:
-            gateway = network.six_lan.network_address + 1
-            lines += [
-                f"addr replace {own.six}/64 dev {own.device} nodad",
-                f"route replace default via {gateway} dev {own.device} metric {metric}",
-            ]
-        self.namespace.ip(*lines)
+        self.namespace.ip(*own.lines())
+        self._rule(own)
+
+    def _rule(self, own: Attachment) -> None:
+        """Let its addresses go by their own device, if that is wanted."""
+        if not self._routes_by_source:
+            return
+        self.namespace.ip(*own.table_lines())
+        for address in own.addresses:
+            if address not in self._ruled:
+                self._change_rule("add", address, "lookup", str(own.table))
+                self._ruled.append(address)
+
+    def _change_rule(self, change: str, address: IPv4Address | IPv6Address, *more: str) -> None:
+        # Rules do not tell the family by the address.
+        self.namespace.run("ip", f"-{address.version}", "rule", change, "from", str(address), *more)

@@ -10,9 +10,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import psutil
 from tests.integration.nat.namespaces import LaboratoryError
@@ -25,6 +25,7 @@ __all__ = ["NodeProcess", "node_settings"]
 
 _ROOT = Path(__file__).parents[3]
 _START_SECONDS = 20.0
+_LOOK_SECONDS = 0.1
 
 
 def node_settings(
@@ -36,6 +37,16 @@ def node_settings(
     return Settings(state="", turn=tuple(dataclasses.asdict(one) for one in turn), **fields)
 
 
+class ProgramSettings(Protocol):
+    """A dataclass that travels as JSON and takes the state directory."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def state(self) -> str:
+        """The state directory."""
+
+
 class NodeProcess:
     """A node on a computer of the laboratory.
 
@@ -44,26 +55,35 @@ class NodeProcess:
         directory: its state, settings and log.
         settings: how it is set up; the state directory is filled in here.
         environment: further environment variables.
+        program: the command line to which the file of settings is added; another program has to take the
+            same commands and say the same.
     """
 
     def __init__(
-        self, host: Host, directory: Path, settings: Settings, environment: Mapping[str, str] | None = None
+        self,
+        host: Host,
+        directory: Path,
+        settings: ProgramSettings,
+        environment: Mapping[str, str] | None = None,
+        *,
+        program: Sequence[str] = (sys.executable, "-m", "tests.integration.nat.node_program"),
     ) -> None:
         self.host = host
         self.name = host.name
         self.directory = directory
-        self.settings = dataclasses.replace(settings, state=str(directory / "state"))
+        self.settings: ProgramSettings = dataclasses.replace(settings, state=str(directory / "state"))
         self.said: list[dict[str, Any]] = []
         """Everything it said, of all its processes, in order."""
         self.heard: Callable[[dict[str, Any]], None] = lambda one: None
         """Called with each of these."""
+        self._program = program
         self._environment = {**os.environ, **(environment or {})}
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._changed = asyncio.Condition()
 
-    async def start(self) -> p4.Invite:
-        """Start it, again after an end; gives its invite."""
+    async def start(self) -> str:
+        """Start it, again after an end; gives the text of its invite."""
         self.directory.mkdir(parents=True, exist_ok=True)
         file = self.directory / "settings.json"
         file.write_text(json.dumps(dataclasses.asdict(self.settings)), encoding="utf-8")
@@ -71,7 +91,7 @@ class NodeProcess:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self.host.namespace.command,
-                *(sys.executable, "-m", "tests.integration.nat.node_program", str(file)),
+                *(*self._program, str(file)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -80,7 +100,7 @@ class NodeProcess:
             )
         self._reader = asyncio.create_task(self._read(self._process), name=f"what {self.name} says")
         started = await self.says("started", after=before, seconds=_START_SECONDS)
-        return p4.Invite.parse(started["invite"])
+        return str(started["invite"])
 
     @property
     def log(self) -> Path:
@@ -124,6 +144,34 @@ class NodeProcess:
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
+
+    async def connected_to(self, name: str, *, seconds: float = 60.0) -> None:
+        """Wait until it has a link to this contact.
+
+        Raises:
+            LaboratoryError: it has none in time.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            before = len(self.said)
+            self.tell(status=name)
+            status = await self.says("status", after=before)
+            if status["connected"]:
+                return
+            if time.monotonic() > deadline:
+                raise LaboratoryError(f"{self.name} has no link to {name}: {status}")
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def usage(self) -> dict[str, int]:
+        """What its process holds now; see `node_program`."""
+        before = len(self.said)
+        self.tell(usage=True)
+        said = await self.says("usage", after=before)
+        return {name: said[name] for name in ("memory", "descriptors", "threads", "tasks")}
+
+    def children(self, name: str) -> list[psutil.Process]:
+        """The programs of this name that it started, for example its Tor."""
+        return [one for one in psutil.Process(self.pid).children(recursive=True) if one.name() == name]
 
     def suspend(self) -> float:
         """Stop it and its Tor, as a computer that sleeps. Returns when, in seconds of `time.monotonic`."""

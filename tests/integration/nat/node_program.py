@@ -3,7 +3,8 @@
     ip netns exec NAMESPACE python -m tests.integration.nat.node_program SETTINGS_FILE
 
 Commands come as JSON lines on stdin: ``{"add": INVITE, "name": NAME}``, ``{"hush": true}``,
-``{"talk": NAME, "rate": 4, "first": 1}``, ``{"status": NAME}``. Everything that happens goes as JSON lines to
+``{"talk": NAME, "rate": 4, "first": 1}``, ``{"status": NAME}``, ``{"grant": NAME, "service": SERVICE}``,
+``{"usage": true}``. Everything that happens goes as JSON lines to
 stdout, each with the time of `time.monotonic` in ``at``. The end of stdin ends it.
 """
 
@@ -11,12 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import json
 import logging
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 import p4
 
@@ -125,8 +129,14 @@ class Program:
                 self.talking.cancel()
                 await asyncio.wait([self.talking])
             say("hushed")
+        if "grant" in command:
+            await self.node.peer(command["grant"]).grant(command["service"])
+            say("granted", name=command["grant"])
+        if "usage" in command:
+            self.say_usage()
         if "status" in command:
             peer = self.node.peer(command["status"])
+            path = (await peer.status()).path
             say(
                 "status",
                 connected=peer.connected,
@@ -134,7 +144,20 @@ class Program:
                 last_failure=peer.last_failure,
                 queued=peer.queued,
                 round_trip=peer.round_trip,
+                path=path.kind if path else "",
             )
+
+    def say_usage(self) -> None:
+        """What the process holds: bytes of memory, and counts."""
+        gc.collect()
+        process = psutil.Process()
+        say(
+            "usage",
+            memory=process.memory_info().rss,
+            descriptors=process.num_fds(),
+            threads=process.num_threads(),
+            tasks=len(asyncio.all_tasks()),
+        )
 
 
 def say(event: str, **fields: object) -> None:
@@ -146,7 +169,7 @@ async def main(settings: Settings) -> None:
     node = p4.Node(Path(settings.state), settings.options())
     async with node:
         program = Program(node)
-        say("started", invite=node.invite().to_text())
+        say("started", invite=node.invite().to_text(), peer_id=node.peer_id)
         working = [asyncio.create_task(program.report()), asyncio.create_task(program.listen())]
         await program.obey()
         if program.talking is not None:

@@ -125,13 +125,13 @@ def observe(host: Host, at: Reflector) -> Behaviour:
     return Behaviour(mapping, _filtering(host, at))
 
 
-def seen_from(host: Host, place: tuple[str, int]) -> tuple[str, int]:
-    """The address and port that a reflector sees.
+def seen_from(host: Host, place: tuple[str, int], address: str = "") -> tuple[str, int]:
+    """The address and port that a reflector sees, of a socket with this address or any.
 
     Raises:
         LaboratoryError: it does not answer.
     """
-    with host.call(_any_port) as probe:
+    with host.call(partial(_bound, (address, 0))) as probe:
         found = _mapped(probe, place)
     if found is None:
         raise LaboratoryError(f"{host} does not reach the reflector at {place}")

@@ -3,8 +3,14 @@
     python -m tests.integration.nat.report --runs 10 --output docs/recovery.md
     python -m tests.integration.nat.report --runs 3 --only "roam"        # prints what the file would say
 
-Needs what the laboratory needs (see `laboratory`), and for the rows with Tor the program ``tor``. A row whose
-runs fail says so; the report is written with what there is.
+Needs what the laboratory needs (see `laboratory`) and the programs ``tor`` and ``miniupnpd``. With an
+interpreter that has the package ``iroh``, from a virtual environment of its own, that is measured as well:
+
+    python -m venv /tmp/iroh && /tmp/iroh/bin/pip install iroh
+    python -m tests.integration.nat.report --iroh-python /tmp/iroh/bin/python --output docs/recovery.md
+
+A row whose runs fail says so; the report is written with what there is. `cases` says what is measured,
+`recovery_document` how it is shown.
 """
 
 from __future__ import annotations
@@ -13,247 +19,176 @@ import argparse
 import asyncio
 import random
 import re
-import statistics
 import tempfile
-import traceback
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bench.machine import facts
+from tests.integration.nat.cases import (
+    Case,
+    Connect,
+    Ground,
+    LongPath,
+    cases,
+    connects,
+    long_paths,
+)
 from tests.integration.nat.events import EVENTS, Scene, scene
 from tests.integration.nat.laboratory import Laboratory
-from tests.integration.nat.meeting import Meeting, Recovery, Tally
 from tests.integration.nat.namespaces import LaboratoryError, unusable_reason
-from tests.integration.nat.networks import Host
-from tests.integration.nat.node_program import Settings
-from tests.integration.nat.rules import NatKind
+from tests.integration.nat.recovery_document import ConnectRow, Measured, Row, document
 from tests.integration.nat.turn import run_turn
 from tests.integration.nat.world import World, tor_in
 
-from p4.testing.tor_network import PrivateTorNetwork
-
-__all__ = ["Case", "Outcome", "cases", "measure", "table"]
-
-RATE = 4.0
-"""Messages a second each way."""
-GAP_RATE = 20.0
-"""Where an interruption shorter than the pace of the messages is to be seen."""
 RUN_SECONDS = 120.0
 """A run that takes longer counts as failed."""
-SETTLE_SECONDS = (1.5, 3.0)
+SETTLE_SECONDS = (0.5, 2.0)
 """Between two runs of one conversation, so that no timer of the node is met in step."""
-NO_FOLLOWING = "both roam at once"
-"""With TCP signaling alone nobody would know where the other one is."""
-
-HARD = (NatKind.SYMMETRIC, NatKind.PORT_RESTRICTED)
-HOMES = (NatKind.PORT_RESTRICTED, NatKind.PORT_RESTRICTED)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A row of the report: one event for one kind of pair."""
-
-    pair: str
-    event: str
-    settings: Callable[[World, PrivateTorNetwork | None, Host], Settings] = field(repr=False)
-    kinds: tuple[NatKind, NatKind] = HOMES
-    tor: bool = False
-    silent_seconds: float = 8.0
-
-    @property
-    def name(self) -> str:
-        """What ``--only`` searches."""
-        return f"{self.pair}: {self.event}"
+FAILURES = 2
+"""After so many a row is given up."""
+LONG_SECONDS = 40.0
+"""Of talking over a long path."""
+LONG_LATE_SECONDS = 8.0
+"""What counts as late there."""
+CONNECT_SHARE = 0.3
+"""Of the runs: a first link takes about as long every time."""
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What the runs of a case gave."""
-
-    case: Case
-    recoveries: list[Recovery] = field(default_factory=list)
-    tallies: list[Tally] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-
-    def row(self) -> list[str]:
-        """Its cells in the table."""
-        seconds = sorted(recovery.seconds for recovery in self.recoveries)
-        silences = sorted(recovery.silence for recovery in self.recoveries)
-        noticed = [
-            min(at for at in recovery.noticed.values() if at is not None)
-            for recovery in self.recoveries
-            if any(at is not None for at in recovery.noticed.values())
-        ]
-        counts = [(one.lost, one.doubled, one.disordered, one.accepted) for one in self.tallies or [_NONE]]
-        return [
-            self.case.pair,
-            self.case.event,
-            f"{len(seconds)}" + (f" (+{len(self.failures)} failed)" if self.failures else ""),
-            _seconds(seconds, 0.5),
-            _seconds(seconds, 0.95),
-            _seconds(seconds, 1.0),
-            _seconds(silences, 0.5),
-            _seconds(sorted(noticed), 0.5),
-            *(str(count) for count in map(sum, zip(*counts, strict=True))),
-        ]
+async def measure(case: Case, ground: Ground, runs: int) -> list[Row]:
+    """Let every event of a case happen so often, under one conversation if none fails."""
+    rows = [Row(case.section, case.pair, event) for event in case.events]
+    while left := [row for row in rows if len(row.recoveries) < runs and len(row.failures) < FAILURES]:
+        async with case.build(ground) as acted:
+            row = left[0]
+            try:
+                async with AsyncExitStack() as stack:
+                    meeting = await stack.enter_async_context(acted.meeting)
+                    await meeting.connected(RUN_SECONDS)
+                    if acted.common is not None:
+                        stack.push_async_callback(acted.common.stop)
+                        await acted.introduce()
+                    meeting.talk(case.rate)
+                    await meeting.flowing()
+                    begins: list[tuple[float, Row | None]] = []
+                    try:
+                        for row in left:
+                            await _repeat(row, acted, runs, begins)
+                    finally:
+                        await meeting.finish()
+                        _count(acted, begins)
+            except (LaboratoryError, TimeoutError) as error:
+                row.failures.append(str(error))
+                print(f"  failed: {error}", flush=True)
+    return rows
 
 
-_NONE = Tally(0, 0, 0, 0)
-
-HEADINGS = (
-    *("pair", "event", "runs", "p50 s", "p95 s", "longest s", "silence p50 s", "noticed p50 s"),
-    *("lost", "doubled", "out of order", "messages"),
-)
-
-
-def cases() -> list[Case]:
-    """All rows, those that need no Tor first."""
-
-    def direct(world: World, tor: PrivateTorNetwork | None, host: Host) -> Settings:
-        return world.direct(host)
-
-    def relayed(world: World, tor: PrivateTorNetwork | None, host: Host) -> Settings:
-        return world.direct(host, turn=(world.turn.server("udp"),))
-
-    def onion(world: World, tor: PrivateTorNetwork | None, host: Host) -> Settings:
-        assert tor is not None
-        return world.onion(tor)
-
-    def onion_relayed(world: World, tor: PrivateTorNetwork | None, host: Host) -> Settings:
-        assert tor is not None
-        return world.onion(tor, turn=(world.turn.server("udp"),))
-
-    found = []
-    for event in EVENTS:
-        if event != NO_FOLLOWING:
-            found.append(Case("homes, TCP signaling", event, direct))
-            found.append(Case("symmetric × home, TCP signaling, TURN", event, relayed, HARD))
-    for event in EVENTS:
-        found.append(Case("homes, Tor", event, onion, tor=True))
-        found.append(Case("homes, Tor, TURN", event, onion_relayed, tor=True))
-        found.append(Case("symmetric × home, Tor, TURN", event, onion_relayed, HARD, tor=True))
-    return found
-
-
-async def measure(case: Case, world: World, tor: PrivateTorNetwork | None, runs: int) -> Outcome:
-    """Let the event happen so often, under as few conversations as possible: one, if no run fails."""
-    outcome = Outcome(case)
-    while len(outcome.recoveries) < runs and len(outcome.failures) < 2:
-        acted = scene(
-            world,
-            partial(case.settings, world, tor),
-            kinds=case.kinds,
-            silent_seconds=case.silent_seconds,
-        )
-        try:
-            async with acted.meeting as meeting:
-                await meeting.connected(RUN_SECONDS)
-                meeting.talk(GAP_RATE if case.event == "make before break" else RATE)
-                await meeting.flowing()
-                await _repeat(outcome, acted, runs)
-                outcome.tallies.append(await meeting.finish())
-        except (LaboratoryError, TimeoutError) as error:
-            outcome.failures.append(str(error))
-    return outcome
-
-
-async def _repeat(outcome: Outcome, acted: Scene, runs: int) -> None:
-    meeting: Meeting = acted.meeting
-    event = outcome.case.event
-    while len(outcome.recoveries) < runs:
+async def _repeat(row: Row, acted: Scene, runs: int, begins: list[tuple[float, Row | None]]) -> None:
+    meeting = acted.meeting
+    while len(row.recoveries) < runs:
         await asyncio.sleep(random.uniform(*SETTLE_SECONDS))
-        at = await EVENTS[event](acted)
-        recovery = await meeting.recovered(event, at, seconds=RUN_SECONDS, watch=1.0)
+        begins.append((time.monotonic(), row))
+        at = await EVENTS[row.event](acted)
+        recovery = await meeting.recovered(
+            row.event, at, seconds=RUN_SECONDS, watch=time.monotonic() - at + 1.0
+        )
         print(f"  {recovery}", flush=True)
-        outcome.recoveries.append(recovery)
+        row.recoveries.append(recovery)
+    # The next event finds both where they began. The way there belongs to no row.
+    begins.append((time.monotonic(), None))
+    if await acted.go_home():
+        await meeting.flowing(seconds=RUN_SECONDS)
 
 
-def table(outcomes: Sequence[Outcome]) -> list[str]:
-    """The lines of a table in Markdown."""
-    rows = [list(HEADINGS), *(outcome.row() for outcome in outcomes)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in rows
-    ]
-    return [lines[0], "| " + " | ".join("-" * width for width in widths) + " |", *lines[1:]]
+def _count(acted: Scene, begins: Sequence[tuple[float, Row | None]]) -> None:
+    """What became of the messages that were sent from the begin of each run to that of the next one."""
+    ends = [begin for begin, _ in begins[1:]] + [time.monotonic()]
+    for (begin, row), end in zip(begins, ends, strict=True):
+        if row is not None:
+            row.tallies.append(acted.meeting.tally(begin, end))
 
 
-def document(outcomes: Sequence[Outcome], runs: int) -> str:
-    """The whole file."""
-    machine = facts()
-    lines = [
-        "# Recovery",
-        "",
-        "Written by `python -m tests.integration.nat.report`. Real nodes in a laboratory of network",
-        "namespaces (tests/integration/nat): a round trip between two homes, to a server and between two Tor",
-        "relays takes 40 ms; every home has a port-restricted NAT unless the pair says otherwise;",
-        f"{RATE:g} messages a second each way ({GAP_RATE:g} for make before break); {runs} runs a row.",
-        "",
-        "Seconds count from the event, or from the end of a blackhole, a sleep, an unplugged cable or a",
-        "killed process, until messages flow in both directions again and go on. Silence is the longest time",
-        "without an arrival, the event's own duration and the pace of the messages included. Noticed: until",
-        "the first node knew that its link is gone.",
-        "",
-        *table(outcomes),
-        "",
-    ]
-    failures = [(outcome.case.name, text) for outcome in outcomes for text in outcome.failures]
-    if failures:
-        lines += ["## Runs that failed", ""]
-        lines += [f"- {name}: {text.splitlines()[0][:300]}" for name, text in failures]
-        lines.append("")
-    lines += ["## Machine", "", *(f"- {name}: {value}" for name, value in machine.items()), ""]
-    return "\n".join(lines)
+async def connect(pair: Connect, ground: Ground, runs: int) -> ConnectRow:
+    """Let two new nodes find each other so often."""
+    row = ConnectRow(pair.name, pair.way)
+    turn = (ground.world.turn.server("tcp" if "tcp" in pair.way else "udp"),) if pair.turn else ()
+    extra = {} if not pair.turn else {"port_guessing": False}
+    while len(row.seconds) < runs and len(row.failures) < FAILURES:
+        acted = scene(
+            ground.world, partial(ground.world.direct, turn=turn, extra=extra), kinds=pair.kinds, cafes=False
+        )
+        await _meet(row, acted, 0.5)
+    return row
 
 
-def _seconds(values: Sequence[float], share: float) -> str:
-    """A quantile, by the nearest rank: no value that was not measured."""
-    if not values:
-        return "-"
-    if share == 0.5:
-        return f"{statistics.median(values):.2f}"
-    return f"{values[min(len(values) - 1, int(share * len(values)))]:.2f}"
+async def long_path(path: LongPath, ground: Ground, runs: int) -> ConnectRow:
+    """Two new nodes on a bad line, who talk for a while; the last pair for longer."""
+    row = ConnectRow(path.name, "direct")
+    while len(row.seconds) < runs and len(row.failures) < FAILURES:
+        acted = scene(ground.world, ground.world.direct, late=LONG_LATE_SECONDS, cafes=False)
+        for network in acted.networks:
+            network.shape(path.conditions)
+        await _meet(row, acted, LONG_SECONDS if len(row.seconds) == runs - 1 else 0.0)
+    return row
 
 
-async def report(runs: int, only: str) -> tuple[str, list[Outcome]]:
-    """Measure all cases whose name matches."""
-    chosen = [case for case in cases() if re.search(only, case.name)]
-    outcomes: list[Outcome] = []
+async def _meet(row: ConnectRow, acted: Scene, talk_seconds: float) -> None:
+    try:
+        async with acted.meeting as meeting:
+            seconds = await meeting.connected(RUN_SECONDS)
+            meeting.talk()
+            await meeting.flowing()
+            await asyncio.sleep(talk_seconds)
+            row.tallies.append(await meeting.finish())
+            row.seconds.append(seconds)
+            row.downs += sum(one["event"] == "LinkDown" for one in [*meeting.one.said, *meeting.other.said])
+    except (LaboratoryError, TimeoutError) as error:
+        row.failures.append(str(error))
+    print(f"  {row}", flush=True)
+
+
+async def report(runs: int, only: str, iroh_python: Path | None) -> Measured:
+    """Measure all whose name matches; one laboratory, one thing after the other."""
+    begun = time.monotonic()
+    measured = Measured(runs, iroh=iroh_python is not None)
+    fewer = max(1, round(runs * CONNECT_SHARE))
     async with AsyncExitStack() as stack:
         laboratory = stack.enter_context(Laboratory())
         server = laboratory.server("server")
         turn = stack.enter_context(run_turn(server, laboratory.directory / "turn"))
         logs = Path(tempfile.mkdtemp(prefix="p4-recovery-"))
         print(f"the nodes' logs are in {logs}")
-        world = World(laboratory, server, turn, logs)
-        tor: PrivateTorNetwork | None = None
+        ground = Ground(World(laboratory, server, turn, logs), iroh_python=iroh_python)
+        chosen = [case for case in cases(iroh=iroh_python is not None) if re.search(only, case.name)]
         if any(case.tor for case in chosen):
-            tor = await stack.enter_async_context(tor_in(laboratory, laboratory.directory / "tor"))
-        for number, case in enumerate(chosen, 1):
-            print(f"{number} of {len(chosen)}, {case.name}", flush=True)
-            try:
-                outcomes.append(await measure(case, world, tor, runs))
-            except Exception as error:  # noqa: BLE001 - hours of other rows are not thrown away for one
-                traceback.print_exc()
-                outcomes.append(Outcome(case, failures=[repr(error)]))
-            print("  " + " | ".join(outcomes[-1].row()), flush=True)
-    return document(outcomes, runs), outcomes
+            ground.tor = await stack.enter_async_context(tor_in(laboratory, laboratory.directory / "tor"))
+        for pair in connects():
+            if re.search(only, pair.name):
+                print(f"{time.monotonic() - begun:.0f} s, {pair.name}", flush=True)
+                measured.connects.append(await connect(pair, ground, fewer))
+        for case in chosen:
+            print(f"{time.monotonic() - begun:.0f} s, {case.name}", flush=True)
+            measured.rows += await measure(case, ground, max(1, round(runs * case.share)))
+        for path in long_paths():
+            if re.search(only, path.name):
+                print(f"{time.monotonic() - begun:.0f} s, {path.name}", flush=True)
+                measured.long_paths.append(await long_path(path, ground, fewer))
+    measured.seconds = time.monotonic() - begun
+    return measured
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=10, help="of each row (default 10)")
-    parser.add_argument("--only", default="", metavar="PATTERN", help="only rows whose name has this in it")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="only what has this in its name")
     parser.add_argument("--output", type=Path, help="write the report there instead of printing it")
+    parser.add_argument("--iroh-python", type=Path, help="an interpreter that has the package iroh")
     arguments = parser.parse_args()
     if reason := unusable_reason():
         raise SystemExit(f"The report cannot be made here: {reason}.")
-    text, _ = asyncio.run(report(arguments.runs, arguments.only))
+    text = document(asyncio.run(report(arguments.runs, arguments.only, arguments.iroh_python)))
     if arguments.output:
         arguments.output.write_text(text, encoding="utf-8")
     else:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from tests.integration.nat import namespaces
 from tests.integration.nat.laboratory import Laboratory
+from tests.integration.nat.namespaces import LaboratoryError
 from tests.integration.nat.networks import Host, Network
 from tests.integration.nat.port_mapping import ask_nat_pmp, external_address, run_port_mapping
 from tests.integration.nat.probe import Reflector, reflector, round_trip_seconds, seen_from
@@ -63,6 +64,21 @@ def test_roaming_gives_another_address(
     assert len(ann.attachments) == 1
     ann.roam(home)
     assert seen_from(ann, at[0, 0])[0] == str(home.external)
+
+
+def test_what_belongs_to_an_older_network_can_still_go_over_it(
+    laboratory: Laboratory, at: Reflector, home: Network, ann: Host
+) -> None:
+    old = str(ann.address)
+    cafe = laboratory.network("cafe", ipv6=Ipv6.FIREWALL)
+    ann.route_by_source()
+    ann.attach(cafe)
+    assert seen_from(ann, at[0, 0])[0] == str(cafe.external)
+    assert seen_from(ann, at[0, 0], old)[0] == str(home.external)
+    ann.route_by_source(False)
+    # It leaves through the new router, which does not know to whom the answer belongs.
+    with pytest.raises(LaboratoryError, match="reflector"):
+        seen_from(ann, at[0, 0], old)
 
 
 def test_a_second_network_is_preferred_while_the_first_one_lives(

@@ -127,6 +127,18 @@ def test_it_does_not_flow_while_something_is_waited_for() -> None:
     assert not flow(prompt | {3: None}, pace=0.02).prompt_since(0.0, 0.2, late=LATE, count=COUNT)
 
 
+def test_a_program_that_loses_messages_flows_again_with_the_first_one_after_the_lost_ones() -> None:
+    """Sent at 0.25, 0.50, ...; 5 to 8 went into a connection that was dead."""
+    tested = flow({n: None if 5 <= n <= 6 or n == 8 else 0.02 for n in range(1, 13)})
+    assert tested.disturbed_until(1.1, LATE) == pytest.approx(9 * 0.25 + 0.02)
+    assert tested.disturbed_until(2.5, LATE) is None
+    assert not tested.prompt_since(1.1, 3.1, late=LATE, count=COUNT)
+    assert tested.prompt_since(1.1, 3.1, late=LATE, count=COUNT, keeps=False)
+    tested = flow({n: None if n >= 11 else 0.02 for n in range(1, 14)})
+    assert tested.disturbed_until(1.1, LATE) is None
+    assert not tested.prompt_since(1.1, 3.4, late=LATE, count=COUNT, keeps=False)
+
+
 def test_lost_doubled_and_disordered_are_counted() -> None:
     tested = Flow(sent_at=dict.fromkeys(range(1, 7), 0.0), accepted={1, 2, 3, 4, 5})
     for at, number in enumerate((1, 3, 2, 3, 5)):

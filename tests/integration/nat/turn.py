@@ -34,13 +34,20 @@ class Turn:
     address: str
     certificate: Path
     """Certifies the address; clients that ask OpenSSL trust it with SSL_CERT_FILE."""
+    host: Host
     processes: dict[str, subprocess.Popen[bytes]]
     log: dict[str, Path]
+    commands: dict[str, tuple[str, ...]]
 
     @property
     def stun(self) -> str:
         """The address of its STUN side."""
         return f"stun:{self.address}:{_PORTS['static']}"
+
+    @property
+    def stuns(self) -> tuple[str, ...]:
+        """The STUN side of both, by which a node tells what its NAT does to different destinations."""
+        return tuple(f"stun:{self.address}:{port}" for port in _PORTS.values())
 
     def server(self, way: str = "udp", login: str = "static", *, ttl_seconds: int = 3600) -> p4.TurnServer:
         """The settings of a node that uses it.
@@ -61,10 +68,18 @@ class Turn:
             return p4.TurnServer(url, secret="north", user="ann", ttl_seconds=ttl_seconds)
         return p4.TurnServer(url, username="ann", password="pass-word")
 
-    def stop(self, login: str) -> None:
-        """Kill one of them."""
+    def stop(self, login: str) -> float:
+        """Kill one of them. Returns when, in seconds of `time.monotonic`."""
+        begun = time.monotonic()
         self.processes[login].kill()
         self.processes[login].wait()
+        return begun
+
+    def start(self, login: str) -> None:
+        """Start one of them, again after its end; it takes connections then."""
+        self.processes[login] = process = self.host.start(*self.commands[login])
+        for port in (_PORTS[login], _TLS_PORTS[login]):
+            _wait_for(self.host, port, process, self.log[login])
 
 
 @contextmanager
@@ -76,11 +91,11 @@ def run_turn(host: Host, directory: Path) -> Iterator[Turn]:
     new_key = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
     naming = ("-subj", "/CN=P4 test", "-addext", f"subjectAltName=IP:{address}")
     run("openssl", "req", *new_key, *naming, "-keyout", str(key), "-out", str(certificate))
-    turn = Turn(address, certificate, {}, {})
+    turn = Turn(address, certificate, host, {}, {}, {})
     try:
         for number, login in enumerate(_LOGIN):
             turn.log[login] = log = directory / f"{login}.log"
-            turn.processes[login] = host.start(
+            turn.commands[login] = (
                 *("turnserver", "-n", "--verbose", f"--log-file={log}", "--simple-log", "--no-stdout-log"),
                 *("--no-cli", "--no-dtls", "--fingerprint", "--realm=p4.test", "--relay-threads=1"),
                 *(f"--listening-ip={address}", f"--relay-ip={address}"),
@@ -89,9 +104,7 @@ def run_turn(host: Host, directory: Path) -> Iterator[Turn]:
                 *(f"--cert={certificate}", f"--pkey={key}", *_LOGIN[login]),
                 *(f"--pidfile={directory / login}.pid", f"--userdb={directory / login}.database"),
             )
-        for login, process in turn.processes.items():
-            for port in (_PORTS[login], _TLS_PORTS[login]):
-                _wait_for(host, port, process, turn.log[login])
+            turn.start(login)
         yield turn
     finally:
         end_processes(turn.processes.values())

@@ -58,7 +58,7 @@ class World:
             address = network.external
             network.forward_port(port, host)
         place = {"transport": "direct", "signal_port": port, "advertise": (str(address), port)}
-        return node_settings(**{"stun": (self.turn.stun,), **place, **fields})
+        return node_settings(**{"stun": self.turn.stuns, **place, **fields})
 
     def at_port(self, settings: Settings, port: int) -> Settings:
         """The same settings, with another port of the same address for others to dial."""
@@ -83,7 +83,7 @@ class World:
             tor: from `tor_in`.
             fields: as for `node_settings`.
         """
-        return node_settings(**{"stun": (self.turn.stun,), "torrc_lines": tor.client_torrc_lines, **fields})
+        return node_settings(**{"stun": self.turn.stuns, "torrc_lines": tor.client_torrc_lines, **fields})
 
     def node(
         self, host: Host, settings: Settings, environment: Mapping[str, str] | None = None

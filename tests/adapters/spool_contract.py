@@ -79,6 +79,7 @@ class SpoolContract(StoreFixture):
             spool = store.spool(ALICE, ID)
             for start in range(0, len(data), 1_000_000):
                 await spool.append(data[start : start + 1_000_000])
+            await spool.sync()  # what is not safe yet may keep what comes before it for a while
             for through in (0, 1_000_000, 9_999_999, 9_000_000):
                 await spool.discard(through)
                 assert spool.start <= max(9_999_999 * (through > 1_000_000), through)

@@ -38,6 +38,7 @@ from p4.core.session.streams.record import StreamRecord
 from p4.core.session.streams.windows import WindowBudget
 from p4.errors import StateError, StreamError
 from p4.node.streams.outcome import error_of
+from p4.node.streams.pacing import Pace
 from p4.node.streams.recent import Allowance, RecentBytes
 from p4.node.streams.sending import Pump
 from p4.node.streams.waiting import Waiting
@@ -95,14 +96,13 @@ class StreamDriver:
         self.writing = asyncio.Lock()
         self._recent = RecentBytes(context.allowance)
         self._fetching = False
-        self._paced = False
-        """Whether a writer waits for the link."""
         self._discarding = False
         self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
         waiting = Waiting()
         self.changed = waiting.wait
         """Wait until something that an application may wait for has happened."""
+        self._pace = Pace(self.machine.writer, waiting.wait)
         self._wake = waiting.wake
         self._wake_for = waiting.wake_for
 
@@ -198,7 +198,7 @@ class StreamDriver:
                     piece = memoryview(bytes(piece))
                 await self._append(piece)
                 done += len(piece)
-                await self._keep_pace()
+                await self._pace.keep()
 
     async def finish(self, *, leave: bool = False) -> None:
         """See `Stream.close_writing`, and `Stream.aclose` for ``leave``."""
@@ -225,16 +225,6 @@ class StreamDriver:
                 self.feed(WillWrite())
             if room > 0 and machine.may_write:
                 return room
-            await self.changed()
-
-    async def _keep_pace(self) -> None:
-        """Wait while the link has enough to send: what runs far ahead has to be read back from the disk.
-
-        Only while the contact lets us send: a slow reader, or none, makes nobody wait before the spool is
-        full.
-        """
-        while self.machine.sendable > limits.STREAM_RECENT_BYTES[0] // 2:
-            self._paced = True
             await self.changed()
 
     async def _append(self, piece: bytes | memoryview) -> None:
@@ -281,8 +271,7 @@ class StreamDriver:
             self._context.spawn(self._fetch(offset, size))
             return None
         machine.take_to_send(sum(map(len, parts)))
-        if self._paced and sendable <= limits.STREAM_RECENT_BYTES[0] // 2:
-            self._paced = False
+        if self._pace.near_again():
             self._wake()
         return encode_data(machine.record.id, offset, parts)
 

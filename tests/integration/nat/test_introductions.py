@@ -49,6 +49,9 @@ async def test_two_behind_routers_find_each_other_through_a_common_contact(world
                 seconds.append(recovery.seconds)
                 await meeting.one.connected_to("carol")
             print(f"median of {times}: {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s")
+            at = ann.roam(networks("ann-train"))
+            bob.roam(networks("bob-train"))
+            print(await meeting.recovered("both roam at once", at, seconds=LOOSE_SECONDS))
             tally = await meeting.finish()
             assert tally.clean, tally
             assert statistics.median(seconds) < MEDIAN_SECONDS

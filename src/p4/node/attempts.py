@@ -252,6 +252,7 @@ class Attempts:
             self._history,
             replace(context.announce(self._policy()), direct=effect.direct),
             sent=lambda: self._feed(OfferSent(effect.generation)),
+            more=self._streams.more_ways(fresh=effect.fresh),
         )
 
     async def _answer(self, generation: int, inbound: InboundOffer) -> None:

@@ -221,6 +221,7 @@ class Connection:
     def seen_nearby(self, addresses: tuple[RendezvousAddress, ...]) -> None:
         """The local network tells where the contact is; empty: not there any more."""
         if self.whereabouts.seen_nearby(addresses) and not self.connected:
+            self._streams.look_again()
             self.feed(Wake())
 
     def set_policy(self, policy: Policy) -> None:
@@ -380,19 +381,19 @@ class Connection:
                 self._offers.cancelled(session_id)
 
     def _endpoints(self) -> tuple[RendezvousAddress, ...]:
-        if not self._history.sealed:
-            return ()  # what is said there can be read on the way
-        return self.whereabouts.endpoints(self.policy, announced=self._context.options.direct_signaling)
+        announced = self._history.sealed and self._context.options.direct_signaling
+        return self.whereabouts.endpoints(self.policy, announced=announced)  # nearby is version 2 as well
 
     def _introducers(self) -> list[tuple[str, Callable[[], Awaitable[SignalStream]]]]:
-        introductions = self._context.introductions
         if not self._history.sealed:
             return []
+        introductions = self._context.introductions
         known = introductions.known(self.whereabouts.introducers)[: limits.INTRODUCERS_ASKED]
         return [(one, partial(introductions.open, one, self._contact().peer_id)) for one in known]
 
     def _introducer_linked(self, introducer: PeerId) -> None:
         if introducer in self.whereabouts.introducers and not self.connected and self._history.sealed:
+            self._streams.look_again()
             self.feed(Wake())
 
     def _stream_ended(self, conversation: Conversation) -> None:

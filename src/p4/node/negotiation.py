@@ -20,7 +20,7 @@ from p4.node.guessing import guess_for_answer, guess_for_offer, start_guessing
 from p4.node.inbound_offer import InboundOffer
 from p4.node.link_session import LinkSession
 from p4.node.trickle import Trickle
-from p4.node.ways import Way, opened, race
+from p4.node.ways import MoreWays, Way, opened, race
 
 __all__ = [
     "BusyError",
@@ -73,13 +73,15 @@ async def make_offer(
     announcement: Announcement,
     *,
     sent: Callable[[], None],
+    more: MoreWays | None = None,
 ) -> Negotiated:
     """Offer a link to the contact over all ways and take the first answer.
 
     Args:
         history: decides whether the offer is sealed, and learns what the contact speaks.
         announcement: for this offer only.
-        sent: called just before the offer is first written.
+        sent: called before the offer is first written, and with each new stream that carries it.
+        more: ways that become known meanwhile.
 
     Returns:
         The answer; ``session.proof`` and ``session.announcement`` are set. The caller gives it to the
@@ -92,7 +94,7 @@ async def make_offer(
     """
     proposal = _Proposal(session, authenticator.new_session_id(), announcement, history, sent)
     try:
-        reply, conversation = await race(ways, proposal.ask)
+        reply, conversation = await race(ways, proposal.ask, more)
         answer = _answer_in(reply, history)
         check_sdp(answer.sdp)
         offer = proposal.offer
@@ -153,6 +155,8 @@ class _Proposal:
             self._on_new_stream = self._on_new_stream or way.opens
             line = await asyncio.shield(self._line)
             self._streams.append(conversation)
+            if way.opens:
+                self._sent()
             request = conversation.request_line(self._session_id, line, way.patience, sealed=self._sealed)
             self._trickle.start()
             reply = await request

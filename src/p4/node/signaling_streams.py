@@ -16,7 +16,7 @@ from p4.node.authentication import Authenticated, Authenticator
 from p4.node.conversation import Conversation
 from p4.node.introduced_stream import IntroducedStream
 from p4.node.veiled_stream import VeiledStream
-from p4.node.ways import Way, opened
+from p4.node.ways import MoreWays, Way, opened
 from p4.ports import SignalStream
 
 __all__ = ["SignalingStreams"]
@@ -73,6 +73,7 @@ class SignalingStreams:
         """Those to or from the address of an invite, which stays the same wherever the contact goes."""
         self._introduced: set[Conversation] = set()
         """Those that a common contact passes on: on links, though not on ours to the contact."""
+        self._news = asyncio.Event()
         self._doubted_at = float("-inf")
         self._keeper: asyncio.Task[None] | None = None
         self._pinger: asyncio.Task[None] | None = None
@@ -110,6 +111,15 @@ class SignalingStreams:
         elif any(conversation in self._surest for conversation in open_now) and not self._in_doubt:
             head_start = limits.WARM_HEAD_START_SECONDS
         return [*ways, Way("the invite's address", partial(self.open, fresh=fresh), head_start)]
+
+    def more_ways(self, *, fresh: bool) -> MoreWays:
+        """Ways that become known from now on."""
+        self._news.clear()
+        return MoreWays(lambda: self.ways(fresh=fresh), self._news)
+
+    def look_again(self) -> None:
+        """There may be another way to the contact."""
+        self._news.set()
 
     async def open(self, *, fresh: bool) -> Conversation:
         """A new conversation over a new stream to the address of the invite. Raises RendezvousError."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from p4.core import limits
 from p4.errors import P4Error, RendezvousError, SignalingError
 from p4.node.conversation import Conversation
 
-__all__ = ["Way", "opened", "race"]
+__all__ = ["MoreWays", "Way", "opened", "race"]
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -42,7 +42,24 @@ async def opened(conversation: Conversation) -> Conversation:
     return conversation
 
 
-async def race(ways: Sequence[Way], ask: Callable[[Conversation, Way], Awaitable[_T]]) -> _T:
+@dataclass(frozen=True, slots=True)
+class MoreWays:
+    """Ways that become known while others are tried.
+
+    Args:
+        look: all that are known now; those with a name that was seen are not new.
+        news: set when it is worth looking.
+    """
+
+    look: Callable[[], Sequence[Way]]
+    news: asyncio.Event
+
+
+async def race(
+    ways: Sequence[Way],
+    ask: Callable[[Conversation, Way], Awaitable[_T]],
+    more: MoreWays | None = None,
+) -> _T:
     """Open the ways and ask over each that opens, until the first has an answer.
 
     A way begins when its head start has passed, or at once when everything before it has failed.
@@ -50,26 +67,39 @@ async def race(ways: Sequence[Way], ask: Callable[[Conversation, Way], Awaitable
     Args:
         ways: at least one, the surest one last.
         ask: given an open conversation; raises P4Error if there is no answer this way.
+        more: ways that join.
 
     Raises:
         P4Error: what the surest of the ways ended with.
     """
     waiting = sorted(ways, key=lambda way: way.head_start)
-    runners = {asyncio.ensure_future(_run(waiting[0], ask)): waiting.pop(0)}
+    first = waiting.pop(0)
+    runners = {asyncio.ensure_future(_run(first, ask)): first}
     loop = asyncio.get_running_loop()
     began = loop.time()
     surest: P4Error | None = None
     running = set(runners)
+    names = {way.name for way in ways}
+    news = asyncio.ensure_future(more.news.wait()) if more else None
     try:
         while True:
+            if more and news and news.done():
+                more.news.clear()
+                news = asyncio.ensure_future(more.news.wait())
+                joining = [way for way in more.look() if way.opens and way.name not in names]
+                names |= {way.name for way in joining}
+                waiting = [*(replace(way, head_start=0.0) for way in joining), *waiting]
             while waiting and (not running or loop.time() >= began + waiting[0].head_start):
                 way = waiting.pop(0)
                 runner = asyncio.ensure_future(_run(way, ask))
                 runners[runner] = way
                 running.add(runner)
             delay = max(began + waiting[0].head_start - loop.time(), 0.0) if waiting else None
-            done, running = await asyncio.wait(running, timeout=delay, return_when=asyncio.FIRST_COMPLETED)
-            for runner in done:
+            awaited: set[asyncio.Future[Any]] = {*running, *([news] if news else [])}
+            await asyncio.wait(awaited, timeout=delay, return_when=asyncio.FIRST_COMPLETED)
+            ended = [runner for runner in running if runner.done()]
+            running.difference_update(ended)
+            for runner in ended:
                 error = runner.exception()
                 if error is None:
                     return runner.result()
@@ -81,6 +111,8 @@ async def race(ways: Sequence[Way], ask: Callable[[Conversation, Way], Awaitable
             if not running and not waiting and surest is not None:
                 raise surest
     finally:
+        if news:
+            news.cancel()
         for runner in runners:
             runner.cancel()
         await asyncio.gather(*runners, return_exceptions=True)

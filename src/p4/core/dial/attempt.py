@@ -37,7 +37,7 @@ class Attempt:
     """When the contact sealed its offer, or its answer to ours; by its own clock."""
     boot: str = ""
     offered_at: float = 0.0
-    """When our offer went out first."""
+    """When our offer went out, over the newest stream that carries it."""
     beside: bool = False
     """Begun while a link was up, in no hurry."""
     direct: bool = False

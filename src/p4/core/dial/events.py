@@ -39,7 +39,7 @@ class Wake:
 
 @dataclass(frozen=True, slots=True)
 class OfferSent:
-    """Our offer is about to be written."""
+    """Our offer is about to be written, or goes over one more new stream."""
 
     generation: int
 

@@ -170,7 +170,7 @@ class DialMachine:
         now: float,
     ) -> list[DialEffect]:
         match event, attempt.phase:
-            case OfferSent(), Phase.DIALLING:
+            case OfferSent(), Phase.DIALLING | Phase.OFFERED:
                 self._attempt = replace(attempt, phase=Phase.OFFERED, offered_at=now)
                 return []
             case AnswerReceived(_, protocol, boot, sent_ms), Phase.OFFERED:

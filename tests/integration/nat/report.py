@@ -42,7 +42,7 @@ from tests.integration.nat.recovery_document import ConnectRow, Measured, Row, d
 from tests.integration.nat.turn import run_turn
 from tests.integration.nat.world import World, tor_in
 
-RUN_SECONDS = 120.0
+RUN_SECONDS = 60.0
 """A run that takes longer counts as failed."""
 SETTLE_SECONDS = (0.5, 2.0)
 """Between two runs of one conversation, so that no timer of the node is met in step."""
@@ -52,7 +52,7 @@ LONG_SECONDS = 40.0
 """Of talking over a long path."""
 LONG_LATE_SECONDS = 8.0
 """What counts as late there."""
-CONNECT_SHARE = 0.3
+CONNECT_SHARE = 0.2
 """Of the runs: a first link takes about as long every time."""
 
 

@@ -32,6 +32,8 @@ class Turn:
     """Running servers: ``static`` asks for a password, ``rest`` for derived credentials that expire."""
 
     address: str
+    second_address: str
+    """Of the same computer and servers."""
     certificate: Path
     """Certifies the address; clients that ask OpenSSL trust it with SSL_CERT_FILE."""
     host: Host
@@ -46,8 +48,8 @@ class Turn:
 
     @property
     def stuns(self) -> tuple[str, ...]:
-        """The STUN side of both, by which a node tells what its NAT does to different destinations."""
-        return tuple(f"stun:{self.address}:{port}" for port in _PORTS.values())
+        """Two addresses, by which a node tells what its NAT does to different destinations."""
+        return tuple(f"stun:{address}:{_PORTS['static']}" for address in (self.address, self.second_address))
 
     def server(self, way: str = "udp", login: str = "static", *, ttl_seconds: int = 3600) -> p4.TurnServer:
         """The settings of a node that uses it.
@@ -86,19 +88,21 @@ class Turn:
 def run_turn(host: Host, directory: Path) -> Iterator[Turn]:
     """Run both kinds on a server of the laboratory until the end of the block."""
     directory.mkdir(parents=True, exist_ok=True)
-    address = str(host.address)
+    address, second_address = str(host.address), str(host.address + 50)
+    host.namespace.ip(f"addr replace {second_address}/24 dev {host.attachment().device}")
     key, certificate = directory / "key.pem", directory / "certificate.pem"
     new_key = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
     naming = ("-subj", "/CN=P4 test", "-addext", f"subjectAltName=IP:{address}")
     run("openssl", "req", *new_key, *naming, "-keyout", str(key), "-out", str(certificate))
-    turn = Turn(address, certificate, host, {}, {}, {})
+    turn = Turn(address, second_address, certificate, host, {}, {}, {})
     try:
         for number, login in enumerate(_LOGIN):
             turn.log[login] = log = directory / f"{login}.log"
             turn.commands[login] = (
                 *("turnserver", "-n", "--verbose", f"--log-file={log}", "--simple-log", "--no-stdout-log"),
                 *("--no-cli", "--no-dtls", "--fingerprint", "--realm=p4.test", "--relay-threads=1"),
-                *(f"--listening-ip={address}", f"--relay-ip={address}"),
+                *(f"--listening-ip={address}", f"--listening-ip={second_address}"),
+                f"--relay-ip={address}",
                 *(f"--listening-port={_PORTS[login]}", f"--tls-listening-port={_TLS_PORTS[login]}"),
                 *(f"--min-port={49152 + 6000 * number}", f"--max-port={55000 + 6000 * number}"),
                 *(f"--cert={certificate}", f"--pkey={key}", *_LOGIN[login]),

@@ -49,6 +49,9 @@ __all__ = ["WrtcBackend", "WrtcLink"]
 _CERTIFICATE_MARGIN_SECONDS = 24 * 3600.0
 """A certificate is replaced when less than this is left of its 30 days."""
 
+_RELEASE_SECONDS = 0.03
+"""The library takes a moment to let go of a connection; until then a new one inherits its networks."""
+
 _LIBRARY_ERRORS = (webrtc.PythonWebRTCExceptionBase, TypeError, ValueError, RuntimeError)
 """What wrtc raises: its own family, and Python's for values it cannot convert."""
 
@@ -74,6 +77,7 @@ class WrtcBackend(LinkBackend):
         self._patience = GatheringPatience()
         self._wall_seconds = wall_seconds
         self._certificate: webrtc.RTCCertificate | None = None
+        self._released_at = 0.0
         if loopback_needed():
             try:
                 webrtc.allow_loopback()
@@ -89,7 +93,7 @@ class WrtcBackend(LinkBackend):
         """See `p4.ports.LinkBackend.create`."""
         return WrtcLink(
             self._configuration(ice),
-            self._current_certificate,
+            self._ready,
             self._patience,
             sink,
             relay_only=ice.relay_only,
@@ -102,6 +106,7 @@ class WrtcBackend(LinkBackend):
         the list goes, so that the next begins with the networks of now.
         """
         gc.collect()
+        self._released_at = time.monotonic() + _RELEASE_SECONDS
 
     async def close(self) -> None:
         """Nothing is left to wait for: wrtc closes at once."""
@@ -133,6 +138,13 @@ class WrtcBackend(LinkBackend):
         if key not in self._warned:
             self._warned.add(key)
             self._warn(sentence)
+
+    async def _ready(self) -> webrtc.RTCCertificate:
+        """Wait until a connection may begin; gives its certificate."""
+        if (delay := self._released_at - time.monotonic()) > 0:
+            await asyncio.sleep(delay)
+            gc.collect()
+        return await self._current_certificate()
 
     async def _current_certificate(self) -> webrtc.RTCCertificate:
         found = self._certificate

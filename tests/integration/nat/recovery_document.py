@@ -114,10 +114,10 @@ relays takes 40 ms; both homes, and the networks that people go to, have port-re
 _SECTIONS = {
     QUICK: f"""
 Something answers at once where the other one is: an address that can be dialled (a forwarded port, a router
-that maps ports by UPnP, NAT-PMP or PCP, IPv6), a contact whom both know, or a TURN relay. In "make before
-break" a computer is in two networks for {OVERLAP_SECONDS:g} s and what belongs to the old one still goes over
-it, as on telephones and most systems: the silence is what counts. In "another network is preferred"
-everything goes over the new one at once. Times of both count from the moment of joining.
+that maps ports by UPnP, NAT-PMP or PCP, IPv6), a contact whom both know and can dial, or a TURN relay. In
+"make before break" a computer is in two networks for {OVERLAP_SECONDS:g} s and what belongs to the old one
+still goes over it, as on telephones and most systems: the silence is what counts. In "another network is
+preferred" everything goes over the new one at once. Times of both count from the moment of joining.
 """,
     TOR: """
 Neither side can be dialled, so all signaling goes through onion services, over a private Tor network of four

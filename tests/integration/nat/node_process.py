@@ -24,7 +24,7 @@ import p4
 __all__ = ["NodeProcess", "node_settings"]
 
 _ROOT = Path(__file__).parents[3]
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 
 

@@ -44,8 +44,8 @@ def test_rows_failures_and_sums_are_shown() -> None:
 def test_every_row_has_an_event_that_exists_and_a_name_of_its_own() -> None:
     found = cases(iroh=True)
     events = {event for case in found for event in case.events}
-    # The first node's sleep and restart say the same.
-    assert events == EVENTS.keys() - {"the other sleeps", "the other restarts"}
+    # The first node's sleep and restart say the same; a cable is a short blackhole that one is told of.
+    assert events == EVENTS.keys() - {"the other sleeps", "the other restarts", "link flap"}
     names = [case.name for case in found]
     names += [pair.name for pair in connects()]
     names += [path.name for path in long_paths()]

@@ -40,6 +40,7 @@ from p4.adapters.webrtc.sdp import (
 from p4.adapters.webrtc.steering import HeldPort, preferred_addresses
 from p4.adapters.webrtc.wrtc_path import selected_base, selected_path
 from p4.core import limits
+from p4.core.candidates import is_no_relay
 from p4.core.ice import IceSettings, parse_stun_url
 from p4.errors import LinkError
 from p4.ports import LinkBackend, LinkEvent, LinkPath
@@ -172,6 +173,8 @@ class WrtcLink(ChannelLink):
         self._relay_only = relay_only
         self._connection: webrtc.RTCPeerConnection | None = None
         self._gathered: asyncio.Future[None] = self._loop.create_future()
+        self._relayed: asyncio.Future[None] = self._loop.create_future()
+        """There is a relay: one server has answered several times, what has not answered once is silent."""
         self._found: Callable[[str], None] | None = None
         """Takes candidates that are not in the description any more."""
         self._known: set[str] = set()
@@ -275,14 +278,15 @@ class WrtcLink(ChannelLink):
         await connection.set_local_description()
         if awaited and not self._relay_only:
             await self._new_address(awaited)
-        patience = self._patience.seconds(relay_only=self._relay_only)
-        await asyncio.wait(
-            {self._gathered, self._ended},
-            timeout=limits.TRICKLE_SECONDS if trickles else patience,
-            return_when="FIRST_COMPLETED",
-        )
+        if trickles:
+            await self._first_of(self._gathered, seconds=limits.TRICKLE_SECONDS)
+        else:
+            patience = self._patience.seconds(relay_only=self._relay_only)
+            await self._first_of(self._gathered, self._relayed, seconds=patience)
+            if self._relayed.done():
+                await self._first_of(self._gathered, seconds=limits.GATHER_RELAYED_SECONDS)
         complete = self._gathered.done()
-        if not self._over and not trickles:
+        if not self._over and not trickles and (complete or not self._relayed.done()):
             self._patience.ended(complete=complete)
         described = self._live().local_description
         if described is None:
@@ -293,6 +297,10 @@ class WrtcLink(ChannelLink):
         # Also when gathering is complete: the library finds addresses that come later by itself.
         self._found = found
         return complete_description(described.sdp, more=not complete)
+
+    async def _first_of(self, *news: asyncio.Future[None], seconds: float) -> None:
+        """Wait for one of these or the end of the link, so long at most."""
+        await asyncio.wait({*news, self._ended}, timeout=seconds, return_when="FIRST_COMPLETED")
 
     async def _new_address(self, awaited: frozenset[str]) -> None:
         with contextlib.suppress(TimeoutError):
@@ -306,6 +314,8 @@ class WrtcLink(ChannelLink):
         if self._over or candidate is None or not candidate.candidate or candidate.candidate in self._known:
             return
         self._known.add(candidate.candidate)
+        if not is_no_relay(candidate.candidate) and not self._relayed.done():
+            self._relayed.set_result(None)
         self._news.set()
         if self._found is not None:
             self._found(candidate.candidate)

@@ -19,6 +19,9 @@ GATHER_SECONDS = 2.0
 GATHER_SILENT_SECONDS = 0.5
 """The same right after a gathering in which a server was silent: most answer in half a second or never."""
 
+GATHER_RELAYED_SECONDS = 0.3
+"""Once there is a relayed candidate the others have so much longer: a relay takes more round trips."""
+
 GATHER_SHORT_TIMES = 4
 """Gatherings with the shorter cap before the full one is tried again."""
 

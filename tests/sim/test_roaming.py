@@ -78,9 +78,10 @@ def roam_with(seeds: range, movers: tuple[str, ...], conditions: Conditions) -> 
     took: list[float] = []
     for seed in seeds:
         took += simulate(lambda network: roams(network, *movers), seed=seed, conditions=conditions)
-    assert median(took) < USUAL_SECONDS
     if conditions is IN_STEP:
         assert max(took) < USUAL_SECONDS
+    else:
+        assert median(took) < 2 * USUAL_SECONDS
 
 
 @conditions

@@ -68,6 +68,27 @@ def test_a_suspicion_shortens_the_patience() -> None:
     assert heartbeat.tick(now + limits.PROBE_SECONDS) is Verdict.DEAD
 
 
+def test_a_stronger_suspicion_shortens_it_further_and_a_weaker_one_never_lengthens_it() -> None:
+    heartbeat, now = measured(0.01)
+    heartbeat.suspect(now, limits.PATH_PROBE_SECONDS)
+    heartbeat.suspect(now + 0.1)
+    heartbeat.next_ping(now)
+    assert heartbeat.tick(now + limits.PATH_PROBE_SECONDS - 0.01) is not Verdict.DEAD
+    assert heartbeat.tick(now + limits.PATH_PROBE_SECONDS) is Verdict.DEAD
+    other, now = measured(0.01)
+    other.suspect(now)
+    other.suspect(now + 0.1, limits.PATH_PROBE_SECONDS)
+    assert other.tick(now + 0.1 + limits.PATH_PROBE_SECONDS) is Verdict.DEAD
+
+
+def test_a_slow_path_is_not_judged_by_a_short_patience() -> None:
+    heartbeat, now = measured(1.0)
+    heartbeat.suspect(now, limits.PATH_PROBE_SECONDS)
+    heartbeat.next_ping(now)
+    assert heartbeat.tick(now + 2.9) is not Verdict.DEAD
+    assert heartbeat.tick(now + 3.0) is Verdict.DEAD
+
+
 def test_a_sign_of_life_ends_the_suspicion() -> None:
     heartbeat, now = measured()
     heartbeat.suspect(now)

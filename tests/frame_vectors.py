@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from typing import Any
 
 from p4.core.session.body import decode_body
 from p4.core.session.frames import Assembly, Frame, Last, Part, decode, encode
+from p4.core.session.lane_frames import LaneListen
 from p4.errors import FrameError
 
 __all__ = ["frame_assemble", "frame_body", "frame_decode", "octets", "spelled"]
@@ -31,10 +33,19 @@ def spelled(frame: Frame) -> dict[str, Any]:
         fields = frame._asdict()
     else:
         fields = {field.name: getattr(frame, field.name) for field in dataclasses.fields(frame)}
+    if isinstance(frame, LaneListen):
+        fields = {"lane": frame.lane, **_invitation(frame)}
     return {
-        "frame": type(frame).__name__.upper(),
+        "frame": re.sub("(?<=[a-z])(?=[A-Z])", "_", type(frame).__name__).upper(),
         **{NAMES.get(name, name): _value(value) for name, value in fields.items()},
     }
+
+
+def _invitation(frame: LaneListen) -> dict[str, Any]:
+    """The parts of an invitation under the names of the layout."""
+    invitation = frame.invitation
+    places = [{"ip": str(at.ip), "port": at.port} for at in invitation.addresses]
+    return {"fingerprint": invitation.fingerprint, "token": invitation.token, "addresses": places}
 
 
 def frame_decode(given: dict[str, Any]) -> Outcome:

@@ -16,6 +16,7 @@ from vectors.generate import (
     introduction_frames,
     invite,
     lan,
+    lane_frames,
     punch,
     replay,
     sealed,
@@ -30,7 +31,7 @@ from vectors.generate.common import Vector
 
 SOURCES = (
     *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, veiled, binding, lan, punch),
-    *(frames, introduction_frames, stream_frames, bodies, transcripts, stream_transcripts),
+    *(frames, introduction_frames, stream_frames, lane_frames, bodies, transcripts, stream_transcripts),
 )
 
 

@@ -15,6 +15,7 @@ from p4.core.session.streams.events import (
     Claim,
     Consume,
     Ended,
+    EndTaken,
     Finish,
     Finished,
     Forget,
@@ -82,6 +83,7 @@ class StreamSide:
                 self.written += size
                 self.feed(Wrote(self.written))
             case "finish", _:
+                self.feed(EndTaken())  # as `Stream.close_writing` does
                 self.feed(Finish())
             case "read", most:
                 self.read(most)
@@ -120,6 +122,8 @@ class StreamSide:
         ended = machine.reader.at_end
         self.feed(Consume(machine.reader.position, now=True))
         self.feed(Took())
+        if ended:
+            self.feed(EndTaken())
         self.tells.append({"read_hex": data.hex(), "at_end": ended})
 
     def break_link(self) -> None:

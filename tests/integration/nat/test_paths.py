@@ -117,8 +117,8 @@ async def test_guessed_ports_connect_where_ice_alone_finds_nothing(
 ) -> None:
     took = []
     for run in range(RUNS):
-        # Either side dials, so that either kind of NAT makes the offer. Nobody can dial through a firewall: where
-        # the other one should, it takes the 4 to 8 s after which the higher id dials a new contact itself.
+        # Either side dials, so that either kind of NAT makes the offer. Nobody can dial through a firewall:
+        # where the other one should, it takes the 4 to 8 s until the higher id dials a new contact itself.
         kinds = (NatKind.SYMMETRIC, other) if run % 2 else (other, NatKind.SYMMETRIC)
         meeting, _, _ = met(world, second, homes(world, *kinds))
         async with meeting:

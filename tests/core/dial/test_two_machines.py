@@ -102,7 +102,8 @@ def test_many_long_orders_lead_to_one_link(make: Callable[[Budget], World]) -> N
 @pytest.mark.timeout(900)
 @scenes
 def test_every_longer_order_leads_to_one_link(make: Callable[[Budget], World], budget: Budget) -> None:
-    expect_swift(explore(make(budget), 6))
+    # All orders alike: the unkind ones, of which there are many more, count as much as the others.
+    assert max(explore(make(budget), 6)) <= LONGEST_SECONDS
 
 
 @pytest.mark.slow

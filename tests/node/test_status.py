@@ -13,9 +13,10 @@ from tests.sim.simulated_node import identity_of
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.invite import Invite
 from p4.core.policy import Policy
+from p4.core.session.lanes import LaneKind
 from p4.node.peer import Peer
 from p4.node.presence import Presence
-from p4.node.status import LinkGauge, as_sentence, node_status
+from p4.node.status import LinkGauge, as_sentence, lane_words, node_status
 from p4.ports import LinkPath, PathKind, RendezvousPhase, RendezvousStatus, SignalStream
 from p4.testing import SimulatedNetwork, simulate
 from p4.testing.simulated_mapper import SimulatedPortMapper
@@ -196,3 +197,9 @@ async def test_where_else_this_machine_is_reached_is_told() -> None:
     told = await node_status(node, started_ms=0, now_ms=0, now=0.0)
     assert told.mappings == ("(a router behind another):50000 (pcp)",)
     await node.presence.close()
+
+
+def test_lanes_are_told_in_words() -> None:
+    assert lane_words({LaneKind.PEER: 0, LaneKind.STREAM: 0}) == ""
+    assert lane_words({LaneKind.PEER: 0, LaneKind.STREAM: 1}) == "tls lane"
+    assert lane_words({LaneKind.PEER: 3, LaneKind.STREAM: 1}) == "tls lane, 3 peer lanes"

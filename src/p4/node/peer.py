@@ -22,7 +22,7 @@ from p4.node.inbox import MessageStream
 from p4.node.receipts import Receipt
 from p4.node.relation import Relation
 from p4.node.services import require_service
-from p4.node.status import LinkGauge, PeerStatus, as_sentence
+from p4.node.status import LinkGauge, PeerStatus, as_sentence, lane_words
 from p4.node.stream_opening import StreamOpening
 from p4.ports import PeerRecord, SignalStream, StreamRecord
 
@@ -140,6 +140,7 @@ class Peer:
             queued_messages=self.queued,
             queued_bytes=queued_bytes,
             open_streams=relation.open_streams if relation else 0,
+            lanes=lane_words(relation.lanes) if relation else "",
             last_seen_ms=now_ms if connected else self._down_ms,
             why_not="" if connected else as_sentence(connection.last_failure),
             next_attempt_ms=(

@@ -13,6 +13,7 @@ from typing import Protocol
 from p4.core.identity import PeerId
 from p4.core.invite import Invite
 from p4.core.policy import Policy
+from p4.core.session.lanes import LaneKind
 from p4.ports import LinkPath, RendezvousPhase, RendezvousStatus
 from p4.ports.mapping import Mapping
 
@@ -25,6 +26,7 @@ __all__ = [
     "StatusSource",
     "as_sentence",
     "installed_versions",
+    "lane_words",
     "node_status",
 ]
 
@@ -69,6 +71,8 @@ class PeerStatus:
     """A sentence on why there is no link, as far as is known; empty while one is up."""
     next_attempt_ms: int | None
     """Unix milliseconds when the contact will be dialled again, where that is planned."""
+    lanes: str = ""
+    """What carries bytes of streams beside the link, in words (spec/lanes.md); empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,13 @@ async def node_status(node: StatusSource, *, started_ms: int, now_ms: int, now: 
 def _place(mapping: Mapping) -> str:
     host = mapping.external_host or "(a router behind another)"
     return f"{f'[{host}]' if ':' in host else host}:{mapping.external_port} ({mapping.method.value})"
+
+
+def lane_words(lanes: dict[LaneKind, int]) -> str:
+    """Open lanes in words, as ``tls lane, 3 peer lanes``."""
+    names = {LaneKind.STREAM: "tls lane", LaneKind.PEER: "peer lane"}
+    counted = ((name, lanes.get(kind, 0)) for kind, name in names.items())
+    return ", ".join(name if count == 1 else f"{count} {name}s" for name, count in counted if count)
 
 
 def as_sentence(reason: str) -> str:

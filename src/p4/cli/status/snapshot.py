@@ -111,6 +111,7 @@ def _peer(entry: dict[str, Any]) -> PeerStatus:
         last_seen_ms=_take(entry, "last_seen_ms", int),
         why_not=_take(entry, "why_not", str),
         next_attempt_ms=_whole(entry, "next_attempt_ms"),
+        lanes=_take(entry, "lanes", str) if "lanes" in entry else "",
     )
 
 

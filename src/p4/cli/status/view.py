@@ -137,7 +137,8 @@ def _seen(peer: PeerStatus, now_ms: int) -> str:
 def _path(peer: PeerStatus) -> str:
     if peer.path is None:
         return "–" if not peer.connected else "?"
-    return f"{peer.path.kind.value} {peer.path.protocol}"
+    way = f"{peer.path.kind.value} {peer.path.protocol}"
+    return f"{way} + {peer.lanes}" if peer.lanes else way
 
 
 def _queue(peer: PeerStatus) -> str:

@@ -297,7 +297,7 @@ class World:
                 side.sessions[generation] = replace(session, dead=True)
                 continue  # nothing of it is known to be lost
             del side.sessions[generation]
-            if session.open:
+            if session.open or self._far_is_open(side, session):
                 self._send(1 - side.index, "lost", session.other, 0)
             self.feed(side.index, LinkLost(generation, "left the network"))
         self.feed(side.index, PathChanged())
@@ -339,6 +339,11 @@ class World:
         for stream in sorted(streams):
             self._send(offer[0], "busy", offer, stream)
 
+    def _far_is_open(self, side: Side, session: Session) -> bool:
+        """Whether the other end has the link in service already: it will notice that this one is gone."""
+        far = self.sides[1 - side.index].sessions.get(session.other or 0)
+        return far is not None and far.open
+
     def _drop(self, side: Side, generation: int) -> None:
         """Close a link and whatever goes on for it."""
         side.dialling -= {generation}
@@ -352,7 +357,9 @@ class World:
                 if token in side.offers:
                     self._decline(side, token)
         session = side.sessions.pop(generation, None)
-        if session is not None and session.open and session.other is not None:
+        if session is None or session.other is None:
+            return
+        if session.open or self._far_is_open(side, session):
             self._send(1 - side.index, "lost", session.other, 0)
 
     # -- how it is --------------------------------------------------------------------------------------

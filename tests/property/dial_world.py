@@ -122,7 +122,7 @@ class World:
     def key(self) -> object:
         parts = []
         for side in self.sides:
-            state = {k: v for k, v in vars(side.machine).items() if k not in {"_jitter", "last_failure"}}
+            state = {k: v for k, v in vars(side.machine).items() if k not in {"_pace", "last_failure"}}
             for name in ("_retry_at", "_proven_at"):
                 state[name] = None if state[name] is None else round(state[name] - side.now, 3)
             text = repr(sorted(state.items())).replace(repr(side.now), "now")
@@ -191,7 +191,10 @@ class World:
                 side.offers[side.tokens] = packet.offer
                 self.feed(index, OfferArrived(side.tokens, 2, str(number // 100), number))
             case "answer" if generation in side.links:
-                self.feed(index, AnswerReceived(generation, 2, str(self.sides[1 - index].boot)))
+                # Generations rise with time, as timestamps do; an offer's is its own.
+                far = self.sides[1 - index]
+                sent_ms = far.boot * 100 + (self._end(1 - index, packet.offer) or 0)
+                self.feed(index, AnswerReceived(generation, 2, str(far.boot), sent_ms))
                 if generation in side.links:
                     self.send(index, "proven", packet.offer)
                     self.send(1 - index, "proven", packet.offer)
@@ -201,7 +204,7 @@ class World:
                 self.feed(index, AttemptFailed(generation, "busy", busy=True))
             case "withdraw":
                 for token in [t for t, offer in side.offers.items() if offer == packet.offer]:
-                    self.feed(index, OfferWithdrawn(token))
+                    self.feed(index, OfferWithdrawn(token, cancelled=True))
             case "stream-ended":
                 self.feed(index, AttemptFailed(generation, "the stream ended"))
             case "proven":

@@ -62,7 +62,8 @@ class InboundOffers:
 
     def cancelled(self, session_id: str) -> None:
         """The contact withdrew an offer."""
-        self._withdraw([t for t, o in self._offers.items() if o.offer.session_id == session_id])
+        cancelled = [t for t, o in self._offers.items() if o.offer.session_id == session_id]
+        self._withdraw(cancelled, cancelled=True)
 
     def stream_ended(self, conversation: Conversation) -> None:
         """A stream is over; offers that came over no other are void."""
@@ -81,6 +82,6 @@ class InboundOffers:
         for token in self._offers.keys() - set(tokens):
             del self._offers[token]
 
-    def _withdraw(self, tokens: list[int]) -> None:
+    def _withdraw(self, tokens: list[int], *, cancelled: bool = False) -> None:
         for token in tokens:
-            self._feed(OfferWithdrawn(token))
+            self._feed(OfferWithdrawn(token, cancelled))

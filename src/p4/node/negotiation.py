@@ -197,11 +197,11 @@ class _Proposal:
         if self._line is not None:
             self._line.cancel()
         self._trickle.close()
+        if self._sealed:  # version 1 knows no cancel; there the end of the stream says it
+            await _tell((c for c in self._streams if not c.ended), Cancel(self._session_id))
         for conversation in self._streams:
             if not conversation.stays:
                 conversation.close()
-        cancel = Cancel(self._session_id)
-        await _tell((c for c in self._streams if c.stays and not c.ended), cancel)
 
     def settle(self, winner: Conversation, theirs: Announcement | None) -> None:
         """The answer came over this stream: what else was opened is not needed."""

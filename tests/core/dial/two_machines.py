@@ -263,7 +263,7 @@ class World:
             case "withdraw", ():
                 for token, (offer, _, _) in list(side.offers.items()):
                     if offer == about:
-                        self.feed(to, OfferWithdrawn(token))
+                        self.feed(to, OfferWithdrawn(token, cancelled=True))
             case "answer", (int(generation), int(sent_ms)) if about[1] in dict(side.waiting):
                 side.waiting = tuple(one for one in side.waiting if one[0] != about[1])
                 side.sessions[about[1]] = replace(side.sessions[about[1]], other=generation)

@@ -83,9 +83,14 @@ class OfferArrived:
 
 @dataclass(frozen=True, slots=True)
 class OfferWithdrawn:
-    """The contact cancelled the offer, or the stream that carried it ended."""
+    """The contact gave an offer up.
+
+    ``cancelled``: it says so, and its half of the link is gone. Otherwise the streams that carried the offer
+    ended, while its link may be about to open.
+    """
 
     token: int
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,8 +143,8 @@ class DialMachine:
                 return self._wake(now)
             case OfferArrived():
                 return self._offer_arrived(event, now)
-            case OfferWithdrawn(token):
-                return self._offer_withdrawn(token, now)
+            case OfferWithdrawn():
+                return self._offer_withdrawn(event, now)
             case LinkLost(generation) if generation == self._live:
                 return self._live_lost(event, now)
             case DropRequested():
@@ -220,19 +220,19 @@ class DialMachine:
                 return self._hold(offer, now, now)
         return [*self._drop_held(), Abandon(attempt.generation), *self._answer(offer)]
 
-    def _offer_withdrawn(self, token: int, now: float) -> list[DialEffect]:
-        if self._held and self._held.offer.token == token:
+    def _offer_withdrawn(self, event: OfferWithdrawn, now: float) -> list[DialEffect]:
+        if self._held and self._held.offer.token == event.token:
             self._held = None
             return []
         attempt = self._attempt
-        if attempt is None or attempt.token != token:
+        if attempt is None or attempt.token != event.token:
             return []
-        if attempt.phase is Phase.ANSWERING:
-            return [
-                Abandon(attempt.generation),
-                *self._attempt_failed(now, "the offer was withdrawn", busy=True),
-            ]
-        # The link may be about to open although the signaling stream is gone.
+        if event.cancelled or attempt.phase is Phase.ANSWERING:
+            failed = self._attempt_failed(now, "the offer was withdrawn", busy=True)
+            if event.cancelled and self._retry_at is not None:
+                # It may answer the offer that we gave up for its own: somebody must begin again.
+                self._plan(now, max(self._pace.after_cancel(lower=self._lower), self._quiet()))
+            return [Abandon(attempt.generation), *failed]
         soon = now + limits.WITHDRAWN_SECONDS
         self._attempt = replace(attempt, deadline=min(attempt.deadline or soon, soon))
         return []

@@ -30,6 +30,10 @@ class Pace:
         """Before an attempt of our own if the contact's does not arrive."""
         return limits.BUSY_SECONDS * (1 + self._jitter())
 
+    def after_cancel(self, *, lower: bool) -> float:
+        """After both gave way to each other; ``lower``: ours is the lower id."""
+        return self._jitter() * limits.STAGGER_SECONDS + (0.0 if lower else 3 * limits.STAGGER_SECONDS)
+
     def quiet(self, protocol: int) -> float:
         """What a contact that may be version 1 gets to dial first; ``protocol`` 1 if it is known to be."""
         low, high = limits.QUIET_V1_SECONDS if protocol == 1 else limits.QUIET_SECONDS

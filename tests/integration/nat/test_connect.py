@@ -116,6 +116,7 @@ async def test_behind_two_routers_with_equal_prefixes(world: World) -> None:
     await connects(world.meeting((ann, world.direct(ann)), (bob, world.direct(bob))), "double NAT")
 
 
+@pytest.mark.soak  # every test of recovery with Tor alone begins so
 async def test_over_tor_from_home_to_home(world: World, simulated_tor: PrivateTorNetwork) -> None:
     hosts = [
         world.laboratory.host(name, network)

@@ -65,9 +65,9 @@ async def a_relay_with_credentials_that_expire(world: World, seconds: float) -> 
 async def test_bad_paths_idle_links_and_credentials_that_expire(world: World) -> None:
     async with asyncio.TaskGroup() as tasks:
         for path in PATHS:
-            tasks.create_task(a_bad_path(world, path, 15))
-        tasks.create_task(an_idle_link(world, 30))
-        tasks.create_task(a_relay_with_credentials_that_expire(world, 25))
+            tasks.create_task(a_bad_path(world, path, 10))
+        tasks.create_task(an_idle_link(world, 25))
+        tasks.create_task(a_relay_with_credentials_that_expire(world, 22))
 
 
 @pytest.mark.soak

@@ -31,7 +31,7 @@ async def recovers(acted: Scene, *events: str) -> None:
 
 async def test_nothing_is_lost(world: World) -> None:
     """Signaling over TCP to bob's forwarded port, which is quick."""
-    await recovers(scene(world, world.direct, silent_seconds=3), *QUICK)
+    await recovers(scene(world, world.direct, silent_seconds=2), *QUICK)
 
 
 @pytest.mark.soak
@@ -60,7 +60,7 @@ async def test_nothing_is_lost_with_tor_alone_event_by_event(
 
 
 async def test_a_live_link_needs_no_server(world: World) -> None:
-    async with talking(scene(world, world.direct, silent_seconds=3)) as acted:
+    async with talking(scene(world, world.direct, silent_seconds=2)) as acted:
         for name, event in HARMLESS.items():
             recovery = await happens(acted, name, event)
             assert recovery.seconds == 0.0

@@ -101,7 +101,7 @@ def test_it_is_withdrawn_by_a_cancel_or_by_the_end_of_all_its_streams() -> None:
         arrivals.offers.cancelled("another")
         assert len(arrivals.events) == 2
         arrivals.offers.cancelled("o1")
-        assert arrivals.events[2:] == [OfferWithdrawn(1)]
+        assert arrivals.events[2:] == [OfferWithdrawn(1, cancelled=True)]
 
     run(scenario())
 

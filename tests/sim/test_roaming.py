@@ -15,9 +15,9 @@ ALICE, BOB = "alice", "bob"
 HOME = {ALICE: "192.168.1.2", BOB: "192.168.1.3"}
 WORLD = {ALICE: "1.1.1.1", BOB: "2.2.2.2"}
 ELSEWHERE = {ALICE: "10.0.0.2", BOB: "172.16.0.3"}
-LONGEST_SECONDS = 30.0
-"""Offers that cross while both give way cost `limits.WITHDRAWN_SECONDS`, and rarely that happens thrice."""
-USUAL_SECONDS = 2.0
+LONGEST_SECONDS = 12.0
+"""The replies of a network that was left are waited for, and attempts that met begin again."""
+USUAL_SECONDS = 1.5
 
 conditions = pytest.mark.parametrize(
     "conditions", [IN_STEP, NEARLY_IN_STEP], ids=["in step", "nearly in step"]

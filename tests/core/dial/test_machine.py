@@ -247,6 +247,68 @@ def test_an_answered_offer_whose_stream_ends_gets_little_time() -> None:
     assert m.deadline == NOW + limits.WITHDRAWN_SECONDS
 
 
+@pytest.mark.parametrize("joining", [False, True])
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_cancel_ends_what_was_answered_and_somebody_dials_again(joining: bool, lower: bool) -> None:
+    m = machine(lower=lower)
+    m.handle(Wake(), NOW)
+    m.handle(offer(4), NOW)
+    if joining:
+        m.handle(AnswerSent(2), NOW)
+    assert m.handle(OfferWithdrawn(4, cancelled=True), NOW) == [Abandon(2)]
+    assert (m.attempt, m.tokens) == (None, set())
+    assert m.retry_at is not None
+    assert m.handle(TimePassed(), m.retry_at) == [Dial(3, fresh=False)], "it was no failure"
+    assert m.last_failure == "the offer was withdrawn"
+
+
+def test_after_a_cancel_the_lower_id_dials_first_whatever_the_jitter() -> None:
+    moments: dict[bool, list[float]] = {True: [], False: []}
+    for lower, found in moments.items():
+        for jitter in (0.0, 1.0):
+            m = machine(lower=lower, jitter=jitter)
+            m.handle(offer(4), NOW)
+            m.handle(AnswerSent(1), NOW)
+            m.handle(OfferWithdrawn(4, cancelled=True), NOW)
+            assert m.retry_at is not None
+            found.append(m.retry_at - NOW)
+    assert max(moments[True]) + limits.STAGGER_SECONDS < min(moments[False]), "its offer is there in time"
+    assert max(moments[False]) < limits.BUSY_SECONDS / 2
+
+
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_after_a_cancel_the_higher_id_still_leaves_v1_the_first_word(protocol: int) -> None:
+    m = machine(lower=False, protocol=protocol)
+    m.handle(offer(4, protocol=protocol), NOW)
+    m.handle(AnswerSent(1), NOW)
+    m.handle(OfferWithdrawn(4, cancelled=True), NOW)
+    assert m.retry_at == NOW + sum(limits.QUIET_V1_SECONDS if protocol else limits.QUIET_SECONDS) / 2
+
+
+def test_a_cancel_leaves_the_live_link_alone() -> None:
+    m = live()
+    m.handle(offer(9), NOW)
+    m.handle(AnswerSent(2), NOW)
+    assert m.handle(OfferWithdrawn(9, cancelled=True), NOW) == [Abandon(2)]
+    assert (m.live, m.deadline) == (1, None)
+
+
+def test_a_held_offer_that_is_cancelled_is_forgotten_and_ours_goes_on() -> None:
+    m = offered()
+    m.handle(offer(7), NOW)
+    assert m.handle(OfferWithdrawn(7, cancelled=True), NOW) == []
+    assert (m.attempt, m.tokens) == (1, set())
+
+
+def test_the_cancel_of_an_offer_that_was_replaced_changes_nothing() -> None:
+    m = machine()
+    m.handle(offer(4, sent_ms=1000), NOW)
+    m.handle(AnswerSent(1), NOW)
+    m.handle(offer(5, sent_ms=1001), NOW)
+    assert m.handle(OfferWithdrawn(4, cancelled=True), NOW) == []
+    assert (m.attempt, m.tokens) == (2, {5})
+
+
 def test_drop_closes_with_a_goodbye_and_dials() -> None:
     assert live(lower=False).handle(DropRequested(), NOW) == [
         CloseLink(1, goodbye=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -12,14 +12,16 @@ from tests.core.dial.converging import Order, converge, linked_world, starting_w
 from tests.core.dial.two_machines import Budget, Step, World
 
 from p4.core import limits
-from p4.core.dial import Abandon, DialEffect, OfferArrived, Phase
+from p4.core.dial import Abandon, DialEffect, OfferArrived, OfferWithdrawn, Phase
 from p4.core.dial import machine as module
 from p4.core.dial.machine import DialMachine
 
 History = tuple[Step, ...]
-LONGEST_SECONDS = limits.WARM_REPLY_SECONDS + 4.0
-"""A reply that was lost is missed after the first; then there may be glare and a pause."""
-MEAN_SECONDS = 0.8
+BUSY_SECONDS = 1.5 * limits.BUSY_SECONDS
+"""What a side waits that was told busy, with the jitter of these worlds."""
+LONGEST_SECONDS = limits.WARM_REPLY_SECONDS + 1.0
+"""A reply that was lost is missed after the first; then somebody begins again at once."""
+MEAN_SECONDS = 0.15
 
 
 def calms_down(world: World, history: History) -> list[float]:
@@ -72,25 +74,55 @@ def wander(first: World, seeds: range, steps: int = 40) -> list[float]:
     return seconds
 
 
-def expect_swift(seconds: list[float]) -> None:
+def expect_swift(seconds: list[float], longest: float = LONGEST_SECONDS, mean: float = MEAN_SECONDS) -> None:
     """What was lost is waited for, a while; nearly always nothing has to be."""
-    assert max(seconds) <= LONGEST_SECONDS
-    assert sum(seconds) / len(seconds) <= MEAN_SECONDS
+    assert max(seconds) <= longest
+    assert sum(seconds) / len(seconds) <= mean
 
 
-SCENES: dict[str, tuple[Callable[[Budget], World], Budget]] = {
-    "start": (starting_world, Budget(losses=1, moves=1, changes=1, hurries=1)),
-    "one moves": (linked_world, Budget(losses=1, moves=1, changes=0, hurries=1)),
-    "both change": (linked_world, Budget(losses=0, moves=1, changes=2, hurries=0)),
+@dataclass(frozen=True)
+class Scene:
+    """A world, the steps of which every order is tried, and what comes of them at the worst and in the mean.
+
+    These worlds know no chance, so the means are held to little more than the machine needs: a bug that the
+    next attempt repairs shows in nothing else.
+    """
+
+    make: Callable[[Budget], World]
+    budget: Budget
+    depth: int
+    longest: float
+    mean: float
+
+    def explored(self, deeper: int = 0) -> list[float]:
+        return explore(self.make(self.budget), self.depth + deeper)
+
+
+KIND = Budget(losses=0, moves=0, changes=0, hurries=0)
+SCENES = {
+    "a kind start": Scene(starting_world, KIND, 6, 0.0, 0.0),
+    "start": Scene(
+        starting_world, Budget(losses=1, moves=1, changes=1, hurries=1), 4, limits.HOLD_SECONDS, 0.042
+    ),
+    "start, one changes": Scene(
+        starting_world, Budget(losses=0, moves=0, changes=1, hurries=0), 5, BUSY_SECONDS, 0.03
+    ),
+    "one moves": Scene(linked_world, Budget(losses=1, moves=1, changes=0, hurries=1), 4, 0.5, 0.06),
+    "both change": Scene(
+        linked_world, Budget(losses=0, moves=0, changes=2, hurries=0), 6, limits.HOLD_SECONDS, 0.02
+    ),
+    "both change, one moves": Scene(
+        linked_world, Budget(losses=0, moves=1, changes=2, hurries=0), 4, 0.0, 0.0
+    ),
 }
 UNKIND = Budget(losses=3, moves=3, changes=3, hurries=4)
-scenes = pytest.mark.parametrize(("make", "budget"), SCENES.values(), ids=SCENES)
+scenes = pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 beginnings = pytest.mark.parametrize("make", [starting_world, linked_world])
 
 
 @scenes
-def test_every_order_leads_to_one_link(make: Callable[[Budget], World], budget: Budget) -> None:
-    expect_swift(explore(make(budget), 4))
+def test_every_order_leads_to_one_link(scene: Scene) -> None:
+    expect_swift(scene.explored(), scene.longest, scene.mean)
 
 
 @beginnings
@@ -101,9 +133,9 @@ def test_many_long_orders_lead_to_one_link(make: Callable[[Budget], World]) -> N
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @scenes
-def test_every_longer_order_leads_to_one_link(make: Callable[[Budget], World], budget: Budget) -> None:
+def test_every_longer_order_leads_to_one_link(scene: Scene) -> None:
     # All orders alike: the unkind ones, of which there are many more, count as much as the others.
-    assert max(explore(make(budget), 6)) <= LONGEST_SECONDS
+    expect_swift(scene.explored(2), 0.0 if scene.budget == KIND else BUSY_SECONDS, 0.1)
 
 
 @pytest.mark.slow
@@ -116,6 +148,7 @@ def test_very_many_long_orders_lead_to_one_link(make: Callable[[Budget], World])
 # --- bugs that these tests notice --------------------------------------------------------------------------
 
 attempt_event, path_changed = DialMachine._attempt_event, DialMachine._path_changed
+offer_withdrawn = DialMachine._offer_withdrawn
 
 
 def _answer_of_the_future(machine: DialMachine, *event: Any) -> list[DialEffect]:
@@ -138,6 +171,18 @@ def _answers_at_once(machine: DialMachine, offer: OfferArrived, *_: Any) -> list
     return [*machine._drop_held(), *ended, *machine._answer(offer)]
 
 
+def _waits_for_a_cancelled_link(machine: DialMachine, event: OfferWithdrawn, now: float) -> list[DialEffect]:
+    joining = machine.phase is Phase.JOINING
+    return offer_withdrawn(machine, replace(event, cancelled=event.cancelled and not joining), now)
+
+
+def _waits_after_a_cancel(machine: DialMachine, event: OfferWithdrawn, now: float) -> list[DialEffect]:
+    effects = offer_withdrawn(machine, event, now)
+    if effects and machine.retry_at is not None:
+        machine._plan(now, machine._pace.after_busy())
+    return effects
+
+
 MUTANTS = {
     "a newer offer is held while the answer's link opens": ("_attempt_event", _answer_of_the_future),
     "an attempt goes on after a change of path": ("_path_changed", _goes_on_after_a_change),
@@ -146,12 +191,14 @@ MUTANTS = {
     "both give way": ("_hold", _answers_at_once),
     "held for ever": ("_time_passed", lambda m, now: m._dial_if_due(now)),
     "nothing follows a failure": ("_back_off", lambda *_: []),
+    "a cancel does not end what was answered": ("_offer_withdrawn", _waits_for_a_cancelled_link),
+    "a cancel is waited after as a busy is": ("_offer_withdrawn", _waits_after_a_cancel),
 }
 
 
 def everything() -> None:
-    for make, budget in SCENES.values():
-        expect_swift(explore(make(budget), 3))
+    for scene in SCENES.values():
+        expect_swift(scene.explored(), scene.longest, scene.mean)
     for make in (starting_world, linked_world):
         expect_swift(wander(make(UNKIND), range(150)))
 

@@ -16,6 +16,7 @@ from tests.test_vectors import PATHS, RUN, load
 from p4.core.identity import PeerId
 from p4.core.lan import Recognition
 from p4.core.sealing import x25519_public_key
+from p4.core.session.wire import service_of
 from p4.core.session import body
 from p4.core.session.stream_frames import Credit, Written
 from p4.core.session.streams.reader import Reader
@@ -196,9 +197,11 @@ MUTANTS: list[tuple[str, str, Any]] = [
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> Iterator[None]:
     """Answers from before would hide a bug here; those of a bug would break other tests."""
-    x25519_public_key.cache_clear()
+    for remembered in (x25519_public_key, service_of):
+        remembered.cache_clear()
     yield
-    x25519_public_key.cache_clear()
+    for remembered in (x25519_public_key, service_of):
+        remembered.cache_clear()
 
 
 def broken_vectors() -> list[str]:

@@ -174,7 +174,8 @@ async def texts(messages: MessageStream, count: int) -> list[object]:
 
 def test_durations_by_the_wall_clock_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def monotonic(self: VirtualClock) -> float:
-        return START_SECONDS + (self.wall_ms() - START_WALL_MS) / 1000
+        elapsed = asyncio.get_running_loop().time() - START_SECONDS
+        return START_SECONDS + (self._wall_at_start_ms - START_WALL_MS) / 1000 + elapsed
 
     def wall_ms(self: VirtualClock) -> int:
         elapsed = asyncio.get_running_loop().time() - START_SECONDS

@@ -176,6 +176,9 @@ def receiving() -> Iterator[Vector]:
     )
     yield script.vector("void_received", "nothing to deliver, acknowledged all the same")
     script = up(**queued(1, 1, 1), **expecting(5)).then(consumed(4), receive=begin)
+    script.then(ack(7), receive=[void(5, 7)]).then(resume(OURS, 1, THEIRS, 8), grants(), link="up")
+    yield script.vector("void_last", "what is void counts, also if nothing follows it")
+    script = up(**queued(1, 1, 1), **expecting(5)).then(consumed(4), receive=begin)
     script.then(
         frame("REFUSED", number=6, reason=1),
         ack(7),
@@ -228,6 +231,9 @@ def restored() -> Iterator[Vector]:
     script.then(resume(RENEWED, 1), grants(), link="up")
     script.then(message(1), message(2), receive=[resume(THEIRS, 1, OURS, 4), grants()])
     yield script.vector("outdated", "the contact has a number that we never offered: the outbox is renewed")
+    script = up(**queued(3, 5, 3))
+    script.then(receive=[resume(THEIRS, 1, OURS, 4), grants(), consumed(4, "chat")], tells=renewed)
+    yield script.vector("outdated_goes_on", "what the contact says of the old name means nothing any more")
     script = up(**queued(3, 5, 3)).then(
         message(3), message(4), receive=[resume(THEIRS, 1, OURS, 3), grants()]
     )

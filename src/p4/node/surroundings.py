@@ -88,8 +88,10 @@ class Surroundings:
         """Tor first, since it takes longest; every contact is called anew."""
         if self._closed:
             return
+        # A machine that had no address before may do without: its network is its own.
+        connected = bool(change.addresses) or not self._addresses
         for rendezvous in self._parts.rendezvous:
-            self._background.spawn(rendezvous.network_changed())
+            self._background.spawn(rendezvous.network_changed(connected=connected))
         if self._lan:
             self._lan.network_changed()
         peers = list(self._roster)
@@ -100,7 +102,7 @@ class Surroundings:
         # What has only lost addresses keeps the paths that went over the others.
         mere_loss = change.addresses < self._addresses and not change.resumed
         self._addresses = change.addresses
-        for peer in peers if change.addresses else []:
+        for peer in peers if connected else []:
             if mere_loss and peer.peer_id not in left:
                 peer.suspect()
             else:

@@ -166,8 +166,12 @@ class Rendezvous(Protocol):
             RendezvousError: not reached; ``code`` says why.
         """
 
-    async def network_changed(self) -> None:
+    async def network_changed(self, *, connected: bool = True) -> None:
         """This machine's address or route changed, or it woke up: be reachable, and able to dial, again soon.
+
+        Args:
+            connected: False while the machine has no address: then nothing can be reached, and a later call
+                will say that it has one again.
 
         Returns at once or when that was begun; streams may end. May be called often. Raises nothing.
         """

@@ -106,7 +106,7 @@ class SimulatedDirectDialler:
         doorway.process.later(0, doorway.begin, far)
         return near
 
-    async def network_changed(self) -> None:
+    async def network_changed(self, *, connected: bool = True) -> None:
         """Nothing is remembered."""
 
     async def close(self) -> None:

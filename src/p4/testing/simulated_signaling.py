@@ -110,7 +110,7 @@ class SimulatedRendezvous:
                 f"{address} did not answer within {timeout:g} seconds.", code="timeout"
             ) from error
 
-    async def network_changed(self) -> None:
+    async def network_changed(self, *, connected: bool = True) -> None:
         """Nothing to do: what a change of the network does to streams is a fault of its own."""
 
     async def close(self) -> None:

@@ -202,6 +202,7 @@ async def test_a_tor_that_stays_unreachable_is_started_again(
 async def test_after_a_change_of_network_the_same_address_answers_again(pair: Pair) -> None:
     one, other = pair
     await one.checked(since=0.0)
+    assert await ask_until_answered(one, other.address, b"first", seconds=30) == b"echo first"
     # Our own end of it: how soon the other one notices is a matter of the relays.
     stream = await one.rendezvous.dial(other.address, timeout=20)
     tor = one.tor()
@@ -214,6 +215,23 @@ async def test_after_a_change_of_network_the_same_address_answers_again(pair: Pa
     assert await ask_until_answered(other, one.address, b"in", seconds=30) == b"echo in"
     await one.checked(since=begun)
     assert one.tor().pid == tor.pid
+
+
+async def test_without_an_address_tor_tries_nothing_until_there_is_one(pair: Pair) -> None:
+    """It would try its guards in vain, and then take a minute to try them again."""
+    one, other = pair
+    assert await ask_until_answered(one, other.address, b"first", seconds=30) == b"echo first"
+    stream = await one.rendezvous.dial(other.address, timeout=20)
+    await one.rendezvous.network_changed(connected=False)
+    assert await asyncio.wait_for(stream.receive_line(), 60) is None
+    stream.close()
+    assert one.rendezvous._tor is not None
+    setting = await one.rendezvous._tor.control.command("GETCONF", "DisableNetwork")
+    assert setting.value("DisableNetwork") == "1"
+    with pytest.raises(RendezvousError):
+        await one.rendezvous.dial(other.address, timeout=2)
+    await one.rendezvous.network_changed()
+    assert await ask_until_answered(one, other.address, b"out", seconds=30) == b"echo out"
 
 
 async def test_no_network_is_told_as_the_reason(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ class DirectRendezvous:
         _prepare_socket(transport)
         return stream
 
-    async def network_changed(self) -> None:
+    async def network_changed(self, *, connected: bool = True) -> None:
         """Nothing to do: a listening socket serves whatever addresses there are."""
 
     async def close(self) -> None:

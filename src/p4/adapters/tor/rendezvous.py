@@ -105,6 +105,7 @@ class TorRendezvous:
         self._reconnecting = Burst(
             self._follow_network, quiet_seconds=_QUIET_SECONDS, most_seconds=_BURST_SECONDS
         )
+        self._connected = True
         self._checked_at: float | None = None
         self._restart_reason = ""
         self._republishing: asyncio.Task[None] | None = None
@@ -195,14 +196,17 @@ class TorRendezvous:
                 ) from error
             raise
 
-    async def network_changed(self) -> None:
+    async def network_changed(self, *, connected: bool = True) -> None:
         """Tell Tor that this machine's address or route changed, or that it slept.
 
         Tor does not notice for minutes that its connections are dead. Switching its network off and on
         closes them all, streams included, and it connects anew at once. Our address stays the same, and so
         do our introduction points: Tor builds new circuits to them, which is about a second quicker than to
         publish anew. That is done if our own call, made at once, does not arrive soon.
+
+        Without an address its network stays off: Tor would try its guards in vain, and give them up.
         """
+        self._connected = connected
         self._reconnecting.request()
 
     async def close(self) -> None:
@@ -314,7 +318,8 @@ class TorRendezvous:
     async def _reconnect(self) -> None:
         tor, _ = self._running()
         await tor.control.command("SETCONF", "DisableNetwork=1")
-        await tor.control.command("SETCONF", "DisableNetwork=0")
+        if self._connected:
+            await tor.control.command("SETCONF", "DisableNetwork=0")
 
     async def _restart(self, reason: str) -> None:
         tor, _ = self._running()
@@ -324,7 +329,8 @@ class TorRendezvous:
     async def _follow_network(self) -> None:
         with contextlib.suppress(P4Error):  # the supervisor sees to a Tor that does not answer
             await self._reconnect()
-        self._watchdog.poke()
+        if self._connected:
+            self._watchdog.poke()
 
     def _running(self) -> tuple[TorProcess, Progress]:
         if self._tor is None or self._progress is None or not self._tor.alive:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from p4.adapters.net.lines import LineStream, StreamAcceptor
+from p4.adapters.net.outward import outward_address
 from p4.core.address import RendezvousAddress, Transport
 from p4.errors import InputError, InviteError, RendezvousError
 from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
@@ -34,9 +35,6 @@ The kernel repeats a lost SYN ever more rarely, after 1, 3 and 7 s; a path that 
 
 _KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 """Seconds of silence, seconds between probes, number of probes; macOS calls the first TCP_KEEPALIVE."""
-
-_PROBE_ADDRESSES = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Documentation addresses (RFC 5737, RFC 3849): asking for the route to them sends nothing."""
 
 
 class DirectRendezvous:
@@ -173,7 +171,7 @@ class DirectRendezvous:
             return _checked(host, port if given_port is None else given_port), ""
         if not _is_wildcard(self._host):
             return _checked(self._host, port), ""
-        outward = _outward_address(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        outward = outward_address(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
         if outward is None:
             raise InputError(
                 f"P4 listens on {self._host}, which means every interface, and found no address of this "
@@ -258,17 +256,6 @@ def _is_wildcard(host: str) -> bool:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
-
-
-def _outward_address(family: socket.AddressFamily) -> str | None:
-    """The address from which this machine would send to the rest of the network; sends nothing."""
-    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((_PROBE_ADDRESSES[family], 9))
-        host = str(probe.getsockname()[0])
-        address = ipaddress.ip_address(host)
-        if not (address.is_loopback or address.is_unspecified or address.is_link_local):
-            return host
-    return None
 
 
 def _split(text: str) -> tuple[str, int | None]:

@@ -6,7 +6,6 @@ all other addresses leaves it only the wanted one.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import socket
 from collections.abc import Iterable
@@ -15,22 +14,18 @@ from typing import Self
 
 import psutil
 
+from p4.adapters.net.outward import outward_address
+
 __all__ = ["HeldPort", "preferred_addresses"]
 
 _FIRST_PORT, _PORTS = 49152, 16384
 _TRIES = 20
-_ROUTE_PROBES = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Documentation addresses (RFC 5737, RFC 3849): asking for the route to them sends nothing."""
 
 
 def preferred_addresses() -> set[str]:
     """The addresses of this machine that packets to the rest of the world come from now."""
-    found = set()
-    for family, target in _ROUTE_PROBES.items():
-        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((target, 9))
-            found.add(str(probe.getsockname()[0]))
-    return found
+    found = (outward_address(family) for family in (socket.AF_INET, socket.AF_INET6))
+    return {address for address in found if address is not None}
 
 
 class HeldPort:

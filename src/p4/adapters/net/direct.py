@@ -217,6 +217,8 @@ def _prepare_socket(transport: asyncio.BaseTransport) -> None:
 async def _connect(host: str, port: int, target: str) -> tuple[asyncio.Transport, LineStream]:
     """The first of several connections that is answered. Raises OSError if one is refused or impossible."""
     loop = asyncio.get_running_loop()
+    # Only where there is a choice: cancelled in such a race, asyncio may lose a socket that just connected.
+    delay = None if _is_address(host) else _HAPPY_EYEBALLS_SECONDS
     attempts: list[asyncio.Task[tuple[asyncio.Transport, LineStream]]] = []
     try:
         while True:
@@ -230,7 +232,7 @@ async def _connect(host: str, port: int, target: str) -> tuple[asyncio.Transport
                         lambda: LineStream(f"outbound, direct, {target}"),
                         host,
                         port,
-                        happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS,
+                        happy_eyeballs_delay=delay,
                     )
                 )
             )
@@ -243,6 +245,14 @@ async def _connect(host: str, port: int, target: str) -> tuple[asyncio.Transport
         for attempt in attempts:
             attempt.add_done_callback(_close_late)
             attempt.cancel()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _close_late(attempt: asyncio.Task[tuple[asyncio.Transport, LineStream]]) -> None:

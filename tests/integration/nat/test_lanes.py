@@ -43,6 +43,7 @@ async def rate(world: World, name: str, *, peer_lanes: bool) -> tuple[float, int
     return (last["position"] - first["position"]) / (last["at"] - first["at"]), last["lanes"]["peer"]
 
 
+@pytest.mark.soak
 async def test_peer_lanes_bring_several_times_as_much_on_a_lossy_long_path(world: World) -> None:
     alone, none = await rate(world, "alone", peer_lanes=False)
     together, lanes = await rate(world, "together", peer_lanes=True)

@@ -16,11 +16,11 @@ from tests.test_vectors import PATHS, RUN, load
 from p4.core.identity import PeerId
 from p4.core.lan import Recognition
 from p4.core.sealing import x25519_public_key
-from p4.core.session.wire import service_of
 from p4.core.session import body
 from p4.core.session.stream_frames import Credit, Written
 from p4.core.session.streams.reader import Reader
 from p4.core.session.streams.writer import Writer
+from p4.core.session.wire import service_of
 
 
 class _EqualToAll:

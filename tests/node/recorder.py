@@ -33,6 +33,7 @@ class Recorder:
         self.in_band = in_band
         self.broken = broken
         self.warm = False
+        self.stays = in_band
         self.ended = False
         self.failed = False
         self.sent: list[SignalingMessage] = []

@@ -150,3 +150,20 @@ def test_candidates_before_the_answer_are_kept_once_and_bounded() -> None:
         assert len(arrivals.offers.get(1).candidates) == limits.NEGOTIATION_CANDIDATES
 
     run(scenario())
+
+
+def test_a_copy_of_a_settled_offer_begins_nothing_and_is_not_left_open() -> None:
+    async def scenario() -> None:
+        arrivals, (one, late) = Arrivals(), streams()
+        arrivals.arrive(one)
+        arrivals.offers.keep(())
+        arrivals.arrive(late)
+        assert len(arrivals.events) == 1
+        assert late.ended
+        warm = streams()[0]
+        warm.stays = True
+        arrivals.arrive(warm)
+        assert len(arrivals.events) == 1
+        assert not warm.ended
+
+    run(scenario())

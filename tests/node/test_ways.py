@@ -10,7 +10,7 @@ import pytest
 
 from p4.errors import LinkError, P4Error, RendezvousError, SignalingError
 from p4.node.conversation import Conversation
-from p4.node.ways import Way, race
+from p4.node.ways import MoreWays, Way, race
 from p4.testing import run
 
 HEAD_START = 0.15
@@ -162,5 +162,43 @@ def test_the_winner_leaves_nothing_behind() -> None:
         assert await race(ways, first) == "nearby"
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert sorted(track.cancelled) == ["invite", "link"]
+
+    run(scenario())
+
+
+# --- ways that become known meanwhile ------------------------------------------------------------------
+
+
+def test_a_way_that_becomes_known_begins_at_once_and_only_once() -> None:
+    async def scenario() -> None:
+        track, news = Track(), asyncio.Event()
+        slow = track.way("slow", opens=50.0)
+        known = [slow]
+        found = asyncio.ensure_future(race(known, first, MoreWays(lambda: list(known), news)))
+        await asyncio.sleep(3.0)
+        news.set()  # nothing new: the one that is tried is not begun again
+        await asyncio.sleep(1.0)
+        assert track.began == {"slow": 0.0}
+        known.insert(0, track.way("nearby", head_start=10.0, opens=2.0))
+        news.set()
+        await asyncio.sleep(1.0)
+        news.set()
+        assert await found == "nearby"
+        assert track.began["nearby"] == pytest.approx(4.0)
+        assert track.cancelled == ["slow"]
+
+    run(scenario())
+
+
+def test_an_open_stream_does_not_join() -> None:
+    async def scenario() -> None:
+        track, news = Track(), asyncio.Event()
+        open_one = Way("open", track.way("open").open, opens=False)
+        slow = track.way("slow", opens=5.0)
+        found = asyncio.ensure_future(race([slow], first, MoreWays(lambda: [open_one, slow], news)))
+        await asyncio.sleep(1.0)
+        news.set()
+        assert await found == "slow"
+        assert set(track.began) == {"slow"}
 
     run(scenario())

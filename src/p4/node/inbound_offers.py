@@ -43,7 +43,9 @@ class InboundOffers:
                 self._background.spawn(known.join(conversation))
                 return
         if offer.session_id in self._known:
-            return  # a copy of one that is settled
+            if not conversation.stays:
+                conversation.close()  # a copy of one that is settled: nobody waits there
+            return
         self._known.append(offer.session_id)
         self._tokens += 1
         self._offers[self._tokens] = InboundOffer(conversation, offer)

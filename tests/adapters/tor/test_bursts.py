@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from p4.adapters.tor.bursts import Burst
+from p4.errors import RendezvousError
 from p4.testing.virtual_time import run
 
 ACTION_SECONDS = 0.05
@@ -73,5 +76,55 @@ def test_nothing_is_done_after_the_end() -> None:
         burst.close()
         await asyncio.sleep(10)
         assert done == ["begun"]
+
+    run(scenario())
+
+
+# --- what an action breaks ------------------------------------------------------------------------------
+
+
+def broken(error: object) -> bool:
+    return isinstance(error, RendezvousError) and error.code == "broken"
+
+
+async def nothing() -> None:
+    await asyncio.sleep(ACTION_SECONDS)
+
+
+def test_an_attempt_waits_until_what_was_requested_is_done() -> None:
+    async def scenario() -> None:
+        burst = Burst(nothing, quiet_seconds=0.3, most_seconds=1.0)
+        burst.request()
+
+        async def attempt() -> float:
+            return asyncio.get_running_loop().time() - START
+
+        assert await burst.through(attempt, broken) == pytest.approx(0.3 + ACTION_SECONDS)
+
+    run(scenario())
+
+
+def test_an_attempt_that_an_action_broke_is_made_again_and_another_is_not() -> None:
+    async def scenario() -> None:
+        burst = Burst(nothing, quiet_seconds=0.3, most_seconds=1.0)
+        tries: list[str] = []
+
+        async def attempt(*codes: str) -> str:
+            tries.append("")
+            await asyncio.sleep(0.1)
+            if len(tries) <= len(codes):
+                raise RendezvousError("It failed.", code=codes[len(tries) - 1])
+            return "done"
+
+        first = asyncio.ensure_future(burst.through(lambda: attempt("broken"), broken))
+        await asyncio.sleep(0.05)
+        burst.request()
+        assert await first == "done"
+        assert len(tries) == 2
+        for code in ("broken", "refused"):  # without an action in between, and for a reason of its own
+            tries.clear()
+            with pytest.raises(RendezvousError):
+                await burst.through(lambda code=code: attempt(code), broken)  # type: ignore[misc]
+            assert len(tries) == 1
 
     run(scenario())

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from p4.errors import P4Error
+
 __all__ = ["Burst"]
 
 
@@ -44,7 +46,7 @@ class Burst:
         if self._running is None:
             self._running = loop.create_task(self._run())
 
-    async def through(self, attempt: Callable[[], Awaitable[_T]], broken: Callable[[Exception], bool]) -> _T:
+    async def through(self, attempt: Callable[[], Awaitable[_T]], broken: Callable[[P4Error], bool]) -> _T:
         """Do what the action would break: when it is over, and again if it came in between.
 
         Args:
@@ -58,7 +60,7 @@ class Burst:
             done = self._done
             try:
                 return await attempt()
-            except Exception as error:
+            except P4Error as error:
                 if not broken(error) or (done == self._done and self._running is None):
                     raise
 

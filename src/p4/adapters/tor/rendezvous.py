@@ -394,6 +394,6 @@ def _tor_down() -> RendezvousError:
     return RendezvousError("Tor is not running at the moment; P4 starts it again.", code="tor-down")
 
 
-def _is_broken(error: Exception) -> bool:
+def _is_broken(error: P4Error) -> bool:
     """By Tor's own end or silence, not by the network."""
-    return isinstance(error, RendezvousError) and error.code in {"socks-broken", "tor-down"}
+    return error.code in {"socks-broken", "tor-down"}

@@ -7,6 +7,7 @@ First what spec/ fixes (both sides depend on it), then what this implementation 
 
 from p4.core.limits.links import *
 from p4.core.limits.nearby import *
+from p4.core.limits.pairing import *
 from p4.core.limits.relation import *
 from p4.core.limits.signaling import *
 from p4.core.limits.specification import *

@@ -1,8 +1,8 @@
 """The port of meeting places: where two devices that do not know each other yet pair (spec/pairing.md).
 
-Whoever knows the secret of an invite can compute its places, for each kind another 32-byte seed; nobody else can
-tell that they exist, or that two of them belong together. What happens in a place, the exchange of pairing, is
-the node's: a place gives streams and knows nothing of invites, secrets or contacts.
+Whoever knows the secret of an invite can compute its places, for each kind another 32-byte seed; nobody else
+can tell that they exist, or that two of them belong together. What happens in a place, the exchange of pairing,
+is the node's: a place gives streams and knows nothing of invites, secrets or contacts.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ class MeetingPlaces(Protocol):
     ) -> SignalStream:
         """Go to the place of a seed. Cancelling gives it up and leaves nothing.
 
-        Where there may be several places of one seed (anybody on a local network can repeat a name), a further
-        call goes to one that was not visited before, if there is one.
+        Where there may be several places of one seed (anybody on a local network can repeat a name), a
+        further call goes to one that was not visited before, if there is one.
 
         Args:
             address: what the link says beside the seed. Kinds that need none ignore it.
-            timeout: seconds until it is given up. A place that is not there yet may come to be within them, so
-                an implementation keeps looking.
+            timeout: seconds until it is given up. A place that is not there yet may come to be within
+                them, so an implementation keeps looking.
 
         Raises:
             RendezvousError: not found or not reached; ``code`` says why.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-MEETING_VISITORS: Final = 8
-"""Visitors of one meeting place at a time; the oldest is closed for a new one. One is enough; more let a device in
-while somebody else only knocks."""
+MEETING_VISITORS = 8
+"""Visitors of one meeting place at a time; the oldest is closed for a new one. One is enough; more let a device
+in while somebody else only knocks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -164,7 +165,11 @@ class Introductions:
     @property
     def introducers(self) -> list[PeerId]:
         """Contacts that introduce us to theirs, those seen last first."""
-        return [peer_id for peer_id in self.contacts() if peer_id in self._introducers]
+        # Asked for every offer, and few among many contacts: so not by looking through all of them.
+        def last_seen(peer_id: PeerId) -> float:
+            return math.inf if peer_id in self._linked else self._lost_at.get(peer_id, 0.0)
+
+        return sorted(self._introducers, key=last_seen, reverse=True)
 
     def known(self, peer_ids: Sequence[PeerId]) -> list[PeerId]:
         """Those that can be asked now, or may soon be, the former first."""

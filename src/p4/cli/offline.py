@@ -1,4 +1,4 @@
-"""What `invite` and `add-contact` need of a state directory that no node has opened."""
+"""What commands need of a state directory that no node has opened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from p4.adapters.store.state_dir import StateDirectory
     from p4.core.identity import Identity
 
-__all__ = ["open_initialised"]
+__all__ = ["open_initialised", "open_or_initialise"]
 
 
 def open_initialised(path: Path) -> tuple[StateDirectory, Identity]:
@@ -34,4 +34,23 @@ def open_initialised(path: Path) -> tuple[StateDirectory, Identity]:
             path=str(path),
             code="not-initialised",
         )
+    return state, identity
+
+
+def open_or_initialise(path: Path) -> tuple[StateDirectory, Identity]:
+    """The state directory and its identity; both are made where there are none.
+
+    Raises:
+        StateError: what the directory says.
+    """
+    from p4.adapters.clock import SystemEntropy
+    from p4.adapters.store.state_dir import StateDirectory
+
+    state = StateDirectory(path, warn=complain)
+    state.prepare()
+    identity = state.load_identity()
+    if identity is None:
+        with state.lock():
+            # Asked again: another process may have been quicker.
+            identity = state.load_identity() or state.create_identity(SystemEntropy().token(32))
     return state, identity

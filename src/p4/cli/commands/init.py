@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from p4.cli.offline import open_or_initialise
 from p4.cli.options import state_dir_option, verbose_option
-from p4.cli.output import complain, say
+from p4.cli.output import say
 
 __all__ = ["command"]
 
@@ -17,15 +18,6 @@ __all__ = ["command"]
 @verbose_option
 def command(state_dir: Path) -> None:
     """Make this device's identity. Does nothing if there is one already."""
-    from p4.adapters.clock import SystemEntropy
-    from p4.adapters.store.state_dir import StateDirectory
-
-    state = StateDirectory(state_dir, warn=complain)
-    state.prepare()
-    identity = state.load_identity()
-    if identity is None:
-        with state.lock():
-            # Asked again: another `p4 init` may have been quicker.
-            identity = state.load_identity() or state.create_identity(SystemEntropy().token(32))
+    _, identity = open_or_initialise(state_dir)
     say(f"Initialized {state_dir}")
     say(f"peer_id={identity.peer_id}")

@@ -1,0 +1,28 @@
+"""Of programs that use the daemon: how long they wait for it, and how much they take from it."""
+
+__all__ = [
+    "CLIENT_ANSWER_BYTES",
+    "CLIENT_EVENT_BYTES",
+    "CLIENT_FIRST_PAUSE_SECONDS",
+    "CLIENT_LONGEST_PAUSE_SECONDS",
+    "CLIENT_RESTART_SECONDS",
+    "DAEMON_START_SECONDS",
+]
+
+CLIENT_RESTART_SECONDS = 20.0
+"""A daemon that is restarted is back within this time; a request waits for it that long."""
+
+CLIENT_FIRST_PAUSE_SECONDS = 0.05
+"""Between the first two attempts to reach a daemon that is away. Doubles each time."""
+
+CLIENT_LONGEST_PAUSE_SECONDS = 2.0
+"""Between two attempts, at most: somebody who waits for a message notices no more."""
+
+CLIENT_ANSWER_BYTES = 64 * 1024 * 1024
+"""Of one answer or WebSocket message of the daemon. Its largest, a list of messages, is far below."""
+
+CLIENT_EVENT_BYTES = 4 * 1024 * 1024
+"""Of one line of a stream of events: a message of 1 MiB in base64 and JSON escapes fits."""
+
+DAEMON_START_SECONDS = 20.0
+"""A daemon answers within this time of its start, even on a busy machine. Tor comes later."""

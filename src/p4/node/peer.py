@@ -24,6 +24,7 @@ from p4.node.relation import Relation
 from p4.node.services import require_service
 from p4.node.status import LinkGauge, PeerStatus, as_sentence, lane_words
 from p4.node.stream_opening import StreamOpening
+from p4.node.streams import Stream
 from p4.ports import PeerRecord, SignalStream, StreamRecord
 
 __all__ = ["Peer"]
@@ -270,6 +271,10 @@ class Peer:
         """
         return StreamOpening(lambda: self._live().open_stream(require_service(service), name))
 
+    def unfinished(self, service: str) -> list[Stream]:
+        """Streams of a service, and those below it, that are neither over nor left, whoever opened them."""
+        return self._live().streams.unfinished(service)
+
     async def call(
         self, service: str, argument: object = None, *, deadline: float = limits.CALL_SECONDS
     ) -> Any:
@@ -314,11 +319,7 @@ class Peer:
     # -- the link --------------------------------------------------------------------------------------
 
     def drop(self) -> bool:
-        """Close the present link; a new one follows by itself.
-
-        Returns:
-            False if there was none.
-        """
+        """Close the present link; a new one follows by itself. False if there was none."""
         return self._connection.drop()
 
     async def wait_connected(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from p4.core import limits
 from p4.core.identity import PeerId
+from p4.core.session.grants import covers
 from p4.core.session.stream_frames import Credit, Data, Gone, Open, Reset, ResetReason, StreamFrame
 from p4.core.session.streams.events import Cancel, Consume, FrameArrived, LinkUp, MayOpen
 from p4.core.session.streams.record import StreamRecord
@@ -142,6 +143,16 @@ class StreamHub:
             driver.raise_error()
             await driver.changed()
         return stream
+
+    def unfinished(self, service: str) -> list[Stream]:
+        """See `Peer.unfinished`."""
+        return [
+            self._stream(stream_id)
+            for stream_id, driver in self._drivers.items()
+            if not driver.machine.over
+            and not driver.machine.record.closed
+            and covers(service, driver.machine.record.service)
+        ]
 
     def link_up(self, transport: StreamTransport) -> None:
         """A link to a contact that knows streams is in service, and RESUME and GRANTS were sent on it."""

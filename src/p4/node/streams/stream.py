@@ -134,6 +134,16 @@ class Stream:
             self._driver.raise_error()
             await self._driver.changed()
 
+    async def wait_confirmed(self, through: int) -> None:
+        """Wait until the contact's application is known to have consumed everything below an offset.
+
+        Raises:
+            StreamError: the stream ended before that.
+        """
+        while self.confirmed < through and not self._driver.finished:
+            self._driver.raise_error()
+            await self._driver.changed()
+
     # -- reading ----------------------------------------------------------------------------------------
 
     async def read(self, n: int = -1) -> bytes:

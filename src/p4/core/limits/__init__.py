@@ -14,3 +14,4 @@ from p4.core.limits.pairing import *
 from p4.core.limits.relation import *
 from p4.core.limits.signaling import *
 from p4.core.limits.specification import *
+from p4.core.limits.tunnels import *

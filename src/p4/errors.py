@@ -9,7 +9,8 @@
     │   │   ├── PermissionsError   readable or writable by others
     │   │   ├── CorruptFileError   set aside, never overwritten
     │   │   └── AlreadyRunningError
-    │   └── TorError               the Tor program: absent, broken, dead
+    │   ├── TorError               the Tor program: absent, broken, dead
+    │   └── AccessError            the daemon does not let an app or a web page do this
     ├── DeliveryError              a message that was accepted will not arrive
     ├── RemoteError                a peer's fault: its bytes broke a rule of spec/
     │   ├── EnvelopeError          spec/envelope.md
@@ -19,6 +20,7 @@
     │   ├── RendezvousError        the peer's signaling address did not answer
     │   └── LinkError              the direct path did not open or broke
     ├── StreamError                a byte stream with a contact ended before its end
+    ├── TransferError              a copy of files did not get to its end
     └── CallError                  a call to a contact's service has no result
         ├── CallFailed             the service says so, in its own words
         ├── CallRefusedError       it was not executed
@@ -33,6 +35,7 @@ what happened, what is safe, what to do next. They never contain secrets.
 from __future__ import annotations
 
 __all__ = [
+    "AccessError",
     "AlreadyRunningError",
     "CallCancelledError",
     "CallDeadlineError",
@@ -57,6 +60,7 @@ __all__ = [
     "StateError",
     "StreamError",
     "TorError",
+    "TransferError",
     "UnreachableError",
 ]
 
@@ -131,6 +135,16 @@ class TorError(LocalError):
     """Tor is missing, does not start, or does not do what it is told."""
 
 
+class AccessError(LocalError):
+    """The daemon does not let whoever asks do this (spec/daemon-api). Nothing was done.
+
+    Codes: ``no-token`` (none was shown), ``bad-token`` (unknown, revoked or expired), ``owner-only``,
+    ``not-granted`` (the token does not name the service or contact), ``foreign-host``, ``foreign-origin``
+    (a web page of somebody else), ``bad-code`` (a login link that was used or is too old), ``too-many`` (failed
+    attempts; wait a minute).
+    """
+
+
 class DeliveryError(P4Error):
     """A message that was accepted will not arrive. If it was on its way already, it may have.
 
@@ -199,6 +213,23 @@ class StreamError(P4Error):
         self.confirmed = confirmed
         self.by_contact = by_contact
         self.partial = partial
+
+
+class TransferError(P4Error):
+    """A copy of files between two devices did not get to its end (spec/files.md). What arrived is kept.
+
+    Codes: ``not-granted``, ``read-only`` (the shared folder takes nothing), ``not-found``, ``exists``,
+    ``disk-full``, ``permission``, ``bad-name`` (of no use on that device), ``changed`` (while it was sent),
+    ``damaged`` (the hash is not right), ``bad-link``, ``busy``, ``too-many``, ``disk``, ``protocol``, ``version``,
+    ``unreachable``, ``cancelled``, ``removed``.
+
+    Args:
+        by_contact: whether the other device says so.
+    """
+
+    def __init__(self, message: str, *, code: str, by_contact: bool = False) -> None:
+        super().__init__(message, code=code)
+        self.by_contact = by_contact
 
 
 class CallError(P4Error):

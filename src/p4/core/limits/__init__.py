@@ -8,6 +8,7 @@ First what spec/ fixes (both sides depend on it), then what this implementation 
 from p4.core.limits.daemon import *
 from p4.core.limits.client import *
 from p4.core.limits.chat import *
+from p4.core.limits.files import *
 from p4.core.limits.links import *
 from p4.core.limits.nearby import *
 from p4.core.limits.pairing import *

@@ -1,8 +1,8 @@
 """The port of meeting places: where two devices that do not know each other yet pair (spec/pairing.md).
 
 Whoever knows the secret of an invite can compute its places, for each kind another 32-byte seed; nobody else
-can tell that they exist, or that two of them belong together. What happens in a place, the exchange of pairing,
-is the node's: a place gives streams and knows nothing of invites, secrets or contacts.
+can tell that they exist, or that two of them belong together. What happens in a place, the exchange, is the
+node's: a place gives streams and knows nothing of invites, secrets or contacts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class MeetingKind(StrEnum):
     """A temporary onion service. The seed is its Ed25519 private key (RFC 8032: the 32 bytes before they are
     hashed); its virtual port is ``limits.ONION_PORT``."""
     LAN = "lan"
-    """A TCP port on the local network, found by multicast DNS under names that only the seed gives."""
+    """A TCP port on the local network, found by multicast DNS under a name that only the seed gives
+    (spec/pairing.md, Places)."""
     DIRECT = "direct"
     """The signaling port of a node in direct mode. The link names its address, since no seed could."""
 

@@ -9,6 +9,8 @@ from p4.core.limits.daemon import *
 from p4.core.limits.client import *
 from p4.core.limits.chat import *
 from p4.core.limits.files import *
+from p4.core.limits.lifecycle import *
+from p4.core.limits.link_history import *
 from p4.core.limits.links import *
 from p4.core.limits.nearby import *
 from p4.core.limits.pairing import *

@@ -4,6 +4,7 @@
     ├── LocalError                 something here: our input, our files, our machine
     │   ├── InputError             a value that a person or program gave us
     │   │   ├── InviteError        an invite that cannot be used
+    │   │   │   └── WordError      a word of a spoken code that is none
     │   │   └── ContactError       a contact name or id that cannot be used
     │   ├── StateError             the state directory
     │   │   ├── PermissionsError   readable or writable by others
@@ -12,6 +13,7 @@
     │   ├── TorError               the Tor program: absent, broken, dead
     │   └── AccessError            the daemon does not let an app or a web page do this
     ├── DeliveryError              a message that was accepted will not arrive
+    ├── PairingError               two devices did not pair
     ├── RemoteError                a peer's fault: its bytes broke a rule of spec/
     │   ├── EnvelopeError          spec/envelope.md
     │   ├── SignalingError         spec/signaling.md
@@ -53,6 +55,7 @@ __all__ = [
     "LocalError",
     "OutcomeUnknownError",
     "P4Error",
+    "PairingError",
     "PermissionsError",
     "RemoteError",
     "RendezvousError",
@@ -62,6 +65,7 @@ __all__ = [
     "TorError",
     "TransferError",
     "UnreachableError",
+    "WordError",
 ]
 
 
@@ -89,6 +93,22 @@ class InputError(LocalError):
 
 class InviteError(InputError):
     """An invite is malformed, contradicts itself or is our own. Nothing was changed."""
+
+
+class WordError(InviteError):
+    """A word of a spoken code is not in the list. Nothing was changed.
+
+    Args:
+        word: as it was given, at most 40 characters.
+        position: counts from 1.
+        suggestions: words of the list that it may have been, the likeliest first.
+    """
+
+    def __init__(self, message: str, *, word: str, position: int, suggestions: tuple[str, ...]) -> None:
+        super().__init__(message, code="unknown-word")
+        self.word = word
+        self.position = position
+        self.suggestions = suggestions
 
 
 class ContactError(InputError):
@@ -151,6 +171,17 @@ class DeliveryError(P4Error):
     Codes: ``expired`` (its time to live has passed), ``replaced`` (by a newer value of its key), ``refused``
     (the contact does not let us use the service), ``not-supported`` (it runs version 1, which takes texts for
     ``chat`` only).
+    """
+
+
+class PairingError(P4Error):
+    """Two devices did not pair (spec/pairing.md).
+
+    Codes: ``used``, ``expired``, ``cancelled``, ``wrong`` (the other side did not know the secret), ``ended``
+    (a wrong guess ended the code), ``unknown``, ``version``, ``not-possible`` (the other side could not take
+    us), ``impostor`` (the key is not the one in the link), ``not-found`` (nobody was met), ``unconfirmed``
+    (the guest proved itself and fell silent), ``too-many`` (invites), ``no-place`` (this node has none to
+    offer), ``closed`` (our node ends).
     """
 
 

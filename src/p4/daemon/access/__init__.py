@@ -1,0 +1,1 @@
+"""Who may ask the daemon for what: tokens, browser sessions, and the checks in front of every request."""

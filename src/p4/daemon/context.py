@@ -1,0 +1,36 @@
+"""What the routes of one daemon share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from p4.daemon.access.tokens import TokenBook
+from p4.daemon.access.web_logins import WebLogins
+from p4.daemon.event_feed import EventFeed
+from p4.daemon.hosted_apps import HostedApps
+from p4.node.node import BaseNode
+
+__all__ = ["DaemonContext"]
+
+
+@dataclass(slots=True)
+class DaemonContext:
+    """One running daemon, as its routes see it."""
+
+    node: BaseNode
+    state_directory: Path
+    apps: HostedApps
+    feed: EventFeed
+    tokens: TokenBook
+    logins: WebLogins
+    end: Callable[[], None]
+    """Asks the daemon to end; returns at once."""
+    started_ms: int
+    """Unix milliseconds."""
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the daemon ends: what lasts long ends then."""
+    port: int = 0
+    """Loopback TCP port; 0 before it listens."""

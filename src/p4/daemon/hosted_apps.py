@@ -1,0 +1,58 @@
+"""The apps that live in the daemon: what they work on goes on after a restart, whoever began it."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+from p4.apps.store import AppStore
+from p4.daemon.event_feed import EventFeed
+from p4.node.node import BaseNode
+
+__all__ = ["HostedApp", "HostedApps"]
+
+
+class HostedApp(Protocol):
+    """What the daemon needs to know of an app."""
+
+    async def start(self, node: BaseNode) -> None:
+        """Take up work; called once, with a started node and an open store."""
+
+    async def close(self) -> None:
+        """Stop, quickly; what is unfinished goes on after the next start."""
+
+
+class HostedApps:
+    """All of them, each under its name, as routes use them: ``apps.chat``, ``apps.files``, …
+
+    Args:
+        store: for what must survive.
+        feed: for what others should hear of at once.
+    """
+
+    def __init__(self, store: AppStore, feed: EventFeed) -> None:
+        self.store = store
+        self.feed = feed
+        # A new app is made here under a name of its own, and added to `_all`.
+        self._started = AsyncExitStack()
+
+    def _all(self) -> tuple[HostedApp, ...]:
+        return ()
+
+    async def start(self, node: BaseNode) -> None:
+        """Open the store and start every app.
+
+        Raises:
+            StateError: the store cannot be used. P4Error: an app could not start. Nothing keeps running.
+        """
+        async with AsyncExitStack() as started:
+            started.push_async_callback(self.store.close)
+            await self.store.open()
+            for app in self._all():
+                started.push_async_callback(app.close)
+                await app.start(node)
+            self._started = started.pop_all()
+
+    async def close(self) -> None:
+        """End every app, the last one first, then the store."""
+        await self._started.aclose()

@@ -1,0 +1,110 @@
+"""uvicorn as we want it: ends when it is told, installs no signal handlers, waits for no slow head."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from p4.core import limits
+
+__all__ = ["HttpServer"]
+
+
+class _PatientOnlySoLong(H11Protocol):
+    """Gives a connection up on which no whole head of a request arrives in time (a "slow loris")."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_expecting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
+            self._expect_head()  # the first bytes of another request
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_expecting()
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        self._stop_expecting()
+        super().handle_websocket_upgrade(event)
+
+    def _expect_head(self) -> None:
+        self._head_timer = self.loop.call_later(limits.API_HEADER_SECONDS, self._too_slow)
+
+    def _stop_expecting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+class HttpServer:
+    """Serves an application on one socket, on the running loop."""
+
+    def __init__(self, application: ASGIApp, listening: socket.socket) -> None:
+        self._listening = listening
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application,
+                http=_PatientOnlySoLong,
+                ws="websockets-sansio",
+                ws_max_size=limits.API_FRAME_BYTES,
+                ws_per_message_deflate=False,
+                ws_ping_interval=limits.API_PING_SECONDS,
+                ws_ping_timeout=limits.API_PING_SECONDS,
+                h11_max_incomplete_event_size=limits.API_HEADER_BYTES,
+                limit_concurrency=limits.API_CONNECTIONS,
+                timeout_keep_alive=limits.API_IDLE_SECONDS,
+                timeout_graceful_shutdown=1,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+            )
+        )
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to accept connections."""
+        # `serve` of uvicorn would install signal handlers, which are the program's own business.
+        self._server.config.load()
+        self._server.lifespan = self._server.config.lifespan_class(self._server.config)
+        await self._server.startup(sockets=[self._listening])
+        self._serving = asyncio.create_task(self._server.main_loop(), name="daemon listens")
+
+    async def close(self) -> None:
+        """Accept no more, let what is under way answer for a moment, end the rest."""
+        if self._serving is None:
+            return
+        self._serving.cancel()
+        await asyncio.wait([self._serving])
+        self._serving = None
+        try:
+            async with asyncio.timeout(limits.API_END_SECONDS):
+                await self._server.shutdown(sockets=[self._listening])
+        except TimeoutError:
+            pass
+        tasks = set(self._server.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=limits.API_LAST_ANSWER_SECONDS)
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()

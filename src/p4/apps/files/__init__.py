@@ -1,0 +1,1 @@
+"""Copying files between contacts: durable jobs, a protocol (spec/files.md), safe places to write to."""

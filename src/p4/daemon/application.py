@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from p4.daemon import errors
 from p4.daemon.context import DaemonContext
-from p4.daemon.routes import identity, status
+from p4.daemon.routes import chat, identity, link_history, status
 
 __all__ = ["API_VERSION", "create_application"]
 
@@ -15,7 +15,9 @@ API_VERSION = "1.0.0"
 that worked may not work any more."""
 
 _ROUTERS: tuple[APIRouter, ...] = (
+    chat.router,
     identity.router,
+    link_history.router,
     status.router,
 )
 """Each file of `p4.daemon.routes` has one; its paths come below ``/v1``."""

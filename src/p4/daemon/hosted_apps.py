@@ -5,7 +5,11 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import Protocol
 
+from p4.adapters.clock import SystemClock
+from p4.apps.chat import ChatApp
+from p4.apps.history import LinkHistory
 from p4.apps.store import AppStore
+from p4.daemon.chat_events import announce_on
 from p4.daemon.event_feed import EventFeed
 from p4.node.node import BaseNode
 
@@ -34,10 +38,13 @@ class HostedApps:
         self.store = store
         self.feed = feed
         # A new app is made here under a name of its own, and added to `_all`.
+        clock = SystemClock()
+        self.chat = ChatApp(store, clock, announce_on(feed))
+        self.history = LinkHistory(store, clock)
         self._started = AsyncExitStack()
 
     def _all(self) -> tuple[HostedApp, ...]:
-        return ()
+        return (self.chat, self.history)
 
     async def start(self, node: BaseNode) -> None:
         """Open the store and start every app.

@@ -112,6 +112,10 @@ class ChatApp:
 
         return await self._store.transaction(read)
 
+    async def unread(self, peer: Peer) -> int:
+        """How many of a contact's messages nobody here was shown. Raises StateError."""
+        return await self._store.transaction(lambda database: history.unread(database, peer.peer_id))
+
     async def send(self, peer: Peer, text: str, file: FileMention | None = None) -> ChatEntry:
         """Say something; it is in the history and in the queue to the contact when this returns.
 
@@ -233,7 +237,7 @@ class ChatApp:
             )
             if kept is None:
                 return entry  # cleared in this moment
-            self._announce(ChatEvent("message", peer.peer_id, (kept,)))
+            self._announce(ChatEvent("message", peer.peer_id, (kept,), await self.unread(peer)))
             self._watch(peer, kept)
             return kept
 

@@ -34,7 +34,7 @@ class EntryModel(BaseModel):
     sent_ms: int = Field(description="By its sender's clock.")
     kept_ms: int = Field(description="When it came into this history.")
     state: str = Field(
-        description="`sending`, `queued`, `delivered`, `consumed`, `seen` or `failed`; `received` if not mine."
+        description="`sending`, `queued`, `delivered`, `consumed`, `seen`, `failed`; `received` if not mine."
     )
     reason: str = Field(description="Why it failed, in a sentence.")
 
@@ -57,10 +57,11 @@ class EntryModel(BaseModel):
 
 
 def announce_on(feed: EventFeed) -> Callable[[ChatEvent], None]:
-    """Who tells the feed: ``chat.message``, ``chat.receipt``, ``chat.read``, ``chat.typing``, ``chat.cleared``.
+    """Who tells the feed: ``chat.message``, ``chat.receipt``, ``chat.read``, ``chat.typing`` and
+    ``chat.cleared``.
 
-    Each has ``contact`` (its id); the first two the ``entries`` that are new or have come further; ``message``
-    and ``read`` how many are ``unread``.
+    Each has ``contact`` (its id); the first two the ``entries`` that are new or have come further;
+    ``message`` and ``read`` how many are ``unread``.
     """
 
     def announce(event: ChatEvent) -> None:

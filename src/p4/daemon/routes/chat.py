@@ -122,7 +122,8 @@ async def read_history(
 async def say(contact: NamedContact, said: SayModel, apps: Apps, access: Access) -> EntryModel:
     """Say something; it is on disk when this answers, and arrives once, however long that takes."""
     access.require(service=CHAT)
-    file = said.file and FileMention(said.file.name, said.file.size, said.file.transfer)
+    named = said.file
+    file = None if named is None else FileMention(named.name, named.size, named.transfer)
     return EntryModel.of(await apps.chat.send(contact, said.text, file))
 
 

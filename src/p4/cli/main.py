@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
+from p4.cli.catalogue import GROUPS
 from p4.cli.exit_codes import ExitCode
 from p4.cli.options import verbose_option
 from p4.cli.output import prepare_streams, say
@@ -15,35 +19,45 @@ from p4.cli.report import run_reported
 
 __all__ = ["main"]
 
-COMMANDS = {
-    "init": "init",
-    "invite": "invite",
-    "add-contact": "add_contact",
-    "run": "run",
-    "policy": "policy",
-    "status": "status",
-    "ls": "ls",
-    "doctor": "doctor",
-    "demo": "demo",
-}
-"""Command name to module in p4.cli.commands, in the order a newcomer needs them."""
+FIRST_STEPS = (
+    ("p4 invite", "on one device: shows a link and a QR code"),
+    ("p4 add LINK", "on the other device: pairs the two, for ever"),
+    ('p4 send NAME "hi"', "from now on, on either: arrives, whenever the other is on"),
+)
+"""What a new user types, in this order."""
 
 
 class _CommandGroup(click.Group):
-    """Loads a command's module when it is wanted, which keeps ``p4 --help`` quick."""
+    """Loads a command's module when it is wanted, which keeps ``p4`` quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command, in a newcomer's order."""
-        return list(COMMANDS)
+        return [name for names in GROUPS.values() for name in names if _exists(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command, or None if there is none of that name."""
-        module_name = COMMANDS.get(cmd_name)
-        if module_name is None:
+        if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"p4.cli.commands.{module_name}").command
+        command = importlib.import_module(_module_of(cmd_name)).command
         assert isinstance(command, click.Command)  # noqa: S101 - a fact about our own modules
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with a line each, group by group."""
+        for title, names in GROUPS.items():
+            known = [(name, command) for name in names if (command := self.get_command(ctx, name))]
+            if not known:
+                continue
+            with formatter.section(title):
+                formatter.write_dl([(name, command.get_short_help_str(70)) for name, command in known])
+
+
+def _module_of(name: str) -> str:
+    return f"p4.cli.commands.{name.replace('-', '_')}"
+
+
+def _exists(name: str) -> bool:
+    return importlib.util.find_spec(_module_of(name)) is not None
 
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -77,7 +91,27 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 def p4(context: click.Context) -> None:
     """Two devices pair once and find each other for ever: no server, no account, no cloud."""
     if context.invoked_subcommand is None:
-        say(context.get_help())
+        say(_first_steps() if _is_new() else context.get_help())
+
+
+def _is_new() -> bool:
+    """Whether the user has no contact yet, as far as a glance tells."""
+    state = Path(os.environ.get("P4_STATE_DIR") or "~/.p4")
+    try:
+        return len((state.expanduser() / "contacts.json").read_bytes()) < 3  # "[]" is an empty list
+    except (OSError, RuntimeError):
+        return True
+
+
+def _first_steps() -> str:
+    width = max(len(typed) for typed, _ in FIRST_STEPS) + 4
+    steps = "\n".join(f"  {typed:<{width}}{meaning}" for typed, meaning in FIRST_STEPS)
+    return (
+        "Usage: p4 COMMAND ...\n\n"
+        "Two devices pair once and find each other for ever: no server, no account, no cloud.\n\n"
+        f"Begin with:\n{steps}\n\n"
+        "p4 demo shows it all on this machine. p4 --help lists everything."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,6 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     prepare_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if "_P4_COMPLETE" in os.environ:  # a shell asks: click looks for the answer among what this knows
+        importlib.import_module("p4.cli.completion.scripts")
 
     def action() -> int:
         # Given explicitly, the words are not expanded by click on Windows: `{"a": "*"}` stays itself.

@@ -57,9 +57,10 @@ state_dir_option = click.option(
     type=click.Path(path_type=Path),
     default=Path("~/.p4"),
     show_default=True,
+    envvar="P4_STATE_DIR",
     callback=lambda _context, _parameter, path: _expanded(path),
     metavar="DIR",
-    help="Where this device's identity, contacts and messages are kept.",
+    help="Where this device's identity, contacts and messages are kept; also P4_STATE_DIR.",
 )
 
 mode_option = click.option(

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import os
 import re
+import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-__all__ = ["complain", "log_line", "prepare_streams", "say", "set_verbosity", "visible"]
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = [
+    "complain",
+    "log_line",
+    "prepare_streams",
+    "say",
+    "say_json",
+    "say_json_line",
+    "set_verbosity",
+    "show",
+    "visible",
+]
 
 # C0 and C1 controls but the tab, line and paragraph separators, bidirectional overrides, lone surrogates:
 # a peer's text must neither move the cursor nor pass for a line of ours.
 _UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+PLAIN_WIDTH = 1000
+"""Columns where nobody has a screen: a script reads whole lines."""
 
 
 def visible(text: str) -> str:
@@ -27,6 +47,48 @@ def say(text: str) -> None:
     # One write with its line end: lines of two threads, or of two processes on one pipe, stay whole.
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def say_json(value: object) -> None:
+    """Print one JSON document, indented. Control characters of strangers are escapes in it."""
+    say(_json(value, indent=2))
+
+
+def say_json_line(value: object) -> None:
+    """Print one JSON value on one line, for programs that follow."""
+    say(_json(value))
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    # C1 controls and bidirectional overrides are allowed in JSON; a person may look at it in a terminal.
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def show(*parts: RenderableType, colours: bool = True) -> None:
+    """Print tables and texts of rich, as wide as the terminal, with colours where it has them.
+
+    A stranger's text in them must be `visible` already.
+
+    Args:
+        colours: False where something else draws on the terminal too.
+    """
+    # rich takes a while to import.
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    target = io.StringIO()
+    console = Console(
+        file=target,
+        width=shutil.get_terminal_size().columns if terminal else PLAIN_WIDTH,
+        force_terminal=terminal and colours,
+        no_color=None if terminal and colours else True,
+        highlight=False,
+        emoji=False,
+    )
+    for part in parts:
+        console.print(part)
+    say("\n".join(line.rstrip() for line in target.getvalue().rstrip("\n").split("\n")))
 
 
 def log_line(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Where the daemon of a state directory answers (spec/daemon-api, "Finding the daemon")."""
+"""Where the daemon of a state directory answers (spec/daemon-api, "Where it listens")."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Endpoint:
     """How to reach one daemon.
 
     Args:
-        url: beginning of every address, without a slash at its end; ``http://p4`` on a unix socket.
+        url: beginning of every address, without a slash at its end; ``http://localhost`` on a unix socket.
         unix: path of the unix socket; None for TCP.
         token: of the ``Authorization`` header; empty on a unix socket, whose mode is the permission.
         pid: process id of the daemon, 0 if that is not known.
@@ -56,10 +56,10 @@ def find_endpoint(state_dir: Path) -> Endpoint:
     try:
         with (directory / "endpoint.json").open("rb") as file:
             entry = json.loads(file.read(_LARGEST_BYTES))
-        unix, port = entry["unix"], entry["port"]
-        token, pid = entry.get("token") or "", int(entry["pid"])
+        unix, port = entry["unix_path"], int(entry["port"])
+        token, pid = str(entry["owner_token"]), int(entry["pid"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise no_daemon(state_dir) from error
     if unix and os.name == "posix":
-        return Endpoint("http://p4", str(unix), "", pid)
-    return Endpoint(f"http://127.0.0.1:{int(port)}", None, str(token), pid)
+        return Endpoint("http://localhost", str(unix), "", pid)
+    return Endpoint(f"http://127.0.0.1:{port}", None, token, pid)

@@ -48,14 +48,14 @@ def error_from_answer(status: int, body: bytes) -> P4Error:
 
 
 def error_from_object(entry: Mapping[str, Any], *, status: int = 400) -> P4Error:
-    """The error that ``{"type", "code", "message", "data"}`` describes.
+    """The error that ``{"code", "message", "data"}`` describes; ``data`` has its type and what else it carries.
 
     Raises:
         KeyError, TypeError, AttributeError: it is not of that form.
     """
     code, message = str(entry["code"]), str(entry["message"])
     data = entry.get("data")
-    kind = getattr(errors, str(entry.get("type", "")), None)
+    kind = getattr(errors, str(_part(data, "type")), None)
     if not (isinstance(kind, type) and issubclass(kind, P4Error)):
         kind = _BY_STATUS.get(status, LocalError)
     return _construct(kind, message, code, data)

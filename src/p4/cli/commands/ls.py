@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from p4.cli.completion.contacts import complete_contact
 from p4.cli.options import state_dir_option, verbose_option
 from p4.cli.output import say
 from p4.cli.status.words import now_ms
@@ -18,7 +19,7 @@ __all__ = ["command"]
 @click.command("ls", short_help="List the contacts and how each is.")
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON array.")
-@click.argument("peer", required=False)
+@click.argument("peer", required=False, shell_complete=complete_contact)
 @verbose_option
 def command(state_dir: Path, as_json: bool, peer: str | None) -> None:
     """List every contact with its path, round trip, throughput, queue, and why it is not connected.

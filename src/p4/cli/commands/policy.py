@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p4.cli.completion.contacts import contact_argument
 from p4.cli.offline import open_initialised
 from p4.cli.options import state_dir_option, verbose_option
 from p4.cli.output import say
@@ -23,7 +24,7 @@ __all__ = ["command"]
 
 @click.command("policy", short_help="Show or choose which paths to a contact may be used.")
 @state_dir_option
-@click.argument("contact")
+@contact_argument
 @click.argument("policy", required=False, type=click.Choice([policy.value for policy in Policy]))
 @verbose_option
 def command(state_dir: Path, contact: str, policy: str | None) -> None:

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import shutil
-import sys
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from p4.cli.output import say, visible
+from p4.cli.output import show, visible
 from p4.cli.status.words import ago, duration, milliseconds, rate, reachability, size
 from p4.core.policy import Policy
 from p4.node.status import NodeStatus, PeerStatus
 
 __all__ = ["contacts_table", "node_table", "peer_table", "show"]
 
-PLAIN_WIDTH = 1000
-"""Columns where nobody has a screen: a script reads whole lines."""
-
 NO_CONTACTS = (
     "No contacts yet. Give another device your invite (p4 invite), and add its own (p4 add-contact)."
 )
-
-
-def show(*parts: RenderableType, colours: bool = True) -> None:
-    """Print tables and texts, as wide as the terminal, with colours where it has them.
-
-    Args:
-        colours: False where something else draws on the terminal too.
-    """
-    terminal = sys.stdout.isatty()
-    target = io.StringIO()
-    console = Console(
-        file=target,
-        width=shutil.get_terminal_size().columns if terminal else PLAIN_WIDTH,
-        force_terminal=terminal and colours,
-        no_color=None if terminal and colours else True,
-        highlight=False,
-        emoji=False,
-    )
-    for part in parts:
-        console.print(part)
-    say("\n".join(line.rstrip() for line in target.getvalue().rstrip("\n").split("\n")))
 
 
 def node_table(node: NodeStatus, now_ms: int) -> Table:

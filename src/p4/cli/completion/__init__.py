@@ -1,0 +1,1 @@
+"""Completion with Tab: scripts for shells, and what completes."""

@@ -122,11 +122,11 @@ def _pass_on(node: BaseNode, feed: EventFeed, event: NodeEvent) -> None:
         case RendezvousChanged(status):
             reachable = status.phase is RendezvousPhase.READY
             feed.publish(
-                "reachability",
+                "reachability.changed",
                 {"reachable": reachable, "progress": status.progress, "text": status.text},
             )
         case NodeWarning(text):
-            feed.publish("warning", {"text": text})
+            feed.publish("node.warning", {"text": text})
 
 
 def _named(node: BaseNode, peer_id: PeerId) -> dict[str, str]:

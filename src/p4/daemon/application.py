@@ -6,7 +6,16 @@ from fastapi import APIRouter, FastAPI
 
 from p4.daemon import errors
 from p4.daemon.context import DaemonContext
-from p4.daemon.routes import chat, identity, link_history, status
+from p4.daemon.routes import (
+    chat,
+    contacts,
+    events,
+    identity,
+    link_history,
+    login,
+    status,
+    tokens,
+)
 
 __all__ = ["API_VERSION", "create_application"]
 
@@ -16,9 +25,12 @@ that worked may not work any more."""
 
 _ROUTERS: tuple[APIRouter, ...] = (
     chat.router,
+    contacts.router,
+    events.router,
     identity.router,
     link_history.router,
     status.router,
+    tokens.router,
 )
 """Each file of `p4.daemon.routes` has one; its paths come below ``/v1``."""
 
@@ -47,4 +59,5 @@ def create_application(context: DaemonContext | None) -> FastAPI:
     errors.install(application)
     for router in _ROUTERS:
         application.include_router(router, prefix="/v1")
+    application.include_router(login.router)
     return application

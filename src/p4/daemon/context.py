@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from p4.daemon.access.failures import FailureLimit
 from p4.daemon.access.tokens import TokenBook
 from p4.daemon.access.web_logins import WebLogins
 from p4.daemon.event_feed import EventFeed
@@ -26,6 +27,7 @@ class DaemonContext:
     feed: EventFeed
     tokens: TokenBook
     logins: WebLogins
+    failures: FailureLimit
     end: Callable[[], None]
     """Asks the daemon to end; returns at once."""
     started_ms: int

@@ -111,6 +111,7 @@ class Daemon:
             feed=feed,
             tokens=tokens,
             logins=WebLogins(),
+            failures=FailureLimit(),
             end=self._wanted_end.set,
             started_ms=int(time.time() * 1000),
         )
@@ -122,7 +123,7 @@ class Daemon:
             logins=context.logins,
             owner_token=secrets.token_urlsafe(limits.TOKEN_BYTES),
             closing=context.closing,
-            failures=FailureLimit(),
+            failures=context.failures,
         )
         wanted = self._directory.usual_port() if self._options.port is None else self._options.port
         tcp = held.enter_context(loopback_socket(wanted))

@@ -50,6 +50,11 @@ class LineStream(asyncio.BufferedProtocol):
         """Which way and to whom, for the log."""
         return self._description
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here, or has broken."""
+        return self._closed or self._broken is not None
+
     async def receive_line(self) -> bytes | None:
         r"""The next line without its ``\n``; None after the other side's end or our own `close`.
 
@@ -217,11 +222,19 @@ class StreamAcceptor:
     Args:
         accept: awaited for each stream; owns it. The stream is closed when it returns.
         description: of every inbound stream, for the log.
+        most: streams at a time; the oldest is closed for a new one. None leaves that to ``accept``.
     """
 
-    def __init__(self, accept: Callable[[LineStream], Awaitable[None]], description: str) -> None:
+    def __init__(
+        self,
+        accept: Callable[[LineStream], Awaitable[None]],
+        description: str,
+        *,
+        most: int | None = None,
+    ) -> None:
         self._accept = accept
         self._description = description
+        self._most = most
         self._tasks: dict[asyncio.Task[None], LineStream] = {}
         self._closed = False
 
@@ -229,9 +242,18 @@ class StreamAcceptor:
         """A protocol factory for ``loop.create_server`` and its like."""
         return LineStream(self._description, self.begin)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a stream that was accepted is still served."""
+        return bool(self._tasks)
+
+    def stop(self) -> None:
+        """Accept nobody any more; streams that were accepted go on."""
+        self._closed = True
+
     async def close(self) -> None:
         """Close every inbound stream, cancel its task and wait until all are over."""
-        self._closed = True
+        self.stop()
         tasks = list(self._tasks.items())
         for task, stream in tasks:
             stream.close()
@@ -244,6 +266,10 @@ class StreamAcceptor:
         if self._closed:
             stream.close()
             return
+        if self._most is not None:
+            open_now = [each for each in self._tasks.values() if not each.closed]
+            for oldest in open_now[: len(open_now) + 1 - self._most]:
+                oldest.close()
         task = asyncio.get_running_loop().create_task(self._serve(stream))
         self._tasks[task] = stream
         task.add_done_callback(self._finished)

@@ -19,9 +19,9 @@ from p4.adapters.tor.control_wire import Reply
 from p4.adapters.tor.descriptors import DescriptorFetches
 from p4.adapters.tor.socks import dial_through_tor
 from p4.core.address import RendezvousAddress
-from p4.errors import RendezvousError, TorError
+from p4.errors import P4Error, RendezvousError, TorError
 
-__all__ = ["OnionDialler"]
+__all__ = ["OnionDialler", "is_broken", "tor_down"]
 
 _FETCH_SECONDS = 3.0
 """Longest wait for a new descriptor before a fresh attempt; it takes one circuit of Tor."""
@@ -149,3 +149,13 @@ def _close_result(attempt: asyncio.Task[LineStream]) -> None:
     """An attempt that came too late: its stream is of no use, its failure of no interest."""
     if not attempt.cancelled() and attempt.exception() is None:
         attempt.result().close()
+
+
+def tor_down() -> RendezvousError:
+    """Says that there is no Tor to dial with; ``tor-down``."""
+    return RendezvousError("Tor is not running at the moment; P4 starts it again.", code="tor-down")
+
+
+def is_broken(error: P4Error) -> bool:
+    """Whether a dial failed by Tor's own end or silence, not by the network."""
+    return error.code in {"socks-broken", "tor-down"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from p4.adapters.tor.control_wire import Arguments, Reply, parse_arguments
 from p4.adapters.tor.reasons import bootstrap_trouble, clock_trouble, log_trouble
+from p4.adapters.tor.uploads import Uploads
 from p4.core.address import RendezvousAddress
 from p4.ports import RendezvousPhase, RendezvousStatus
 
@@ -24,12 +25,10 @@ class Progress:
     """
 
     def __init__(self, service_id: str, address: RendezvousAddress) -> None:
-        self._service_id = service_id
+        self._uploads = Uploads(service_id)
         self._address = address
         self._percent = 0
         self._summary = "Starting"
-        self._uploads = 0
-        self._uploaded = 0
         self._trouble: str | None = None
         self.doubtful = False
         """Whether our own call to our address failed, and none has succeeded since."""
@@ -41,16 +40,12 @@ class Progress:
 
     @property
     def published(self) -> bool:
-        """Whether others can find our address.
-
-        Two descriptors go out, for this and the next day, to several directories each, and UPLOADED does
-        not say which one arrived. More than half of all means: at least one of each.
-        """
-        return 2 * self._uploaded > self._uploads
+        """Whether others can find our address."""
+        return self._uploads.published
 
     def begin_publishing(self) -> None:
         """The service is added anew: what was uploaded of it before counts no more."""
-        self._uploads = self._uploaded = 0
+        self._uploads.begin()
 
     def handle(self, event: Reply) -> None:
         """Take one asynchronous reply of the control port; what it does not know it ignores."""
@@ -58,7 +53,8 @@ class Progress:
         if kind in {"STATUS_CLIENT", "STATUS_GENERAL"}:
             self._handle_status(parse_arguments(rest))
         elif kind == "HS_DESC":
-            self._handle_descriptor(parse_arguments(rest))
+            if self._uploads.handle(parse_arguments(rest)):
+                self._trouble = None
         elif kind in {"WARN", "ERR"}:
             message = rest or event.lines[0].data or ""
             self._trouble = log_trouble(message) or self._trouble
@@ -93,14 +89,3 @@ class Progress:
             self._trouble = bootstrap_trouble(event) if severity == "WARN" else None
         elif action == "CLOCK_SKEW":
             self._trouble = clock_trouble(event) or self._trouble
-
-    def _handle_descriptor(self, event: Arguments) -> None:
-        if event.word(1) != self._service_id:
-            return
-        if event.word(0) == "UPLOAD":
-            self._uploads += 1
-        elif event.word(0) == "FAILED" and event.named.get("REASON") == "UPLOAD_REJECTED":
-            self._uploads -= 1
-        elif event.word(0) == "UPLOADED":
-            self._uploaded += 1
-            self._trouble = None

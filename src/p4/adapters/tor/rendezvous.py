@@ -13,13 +13,14 @@ from p4.adapters.net.lines import StreamAcceptor
 from p4.adapters.tor.binary import find_tor
 from p4.adapters.tor.bursts import Burst
 from p4.adapters.tor.control_wire import Reply
-from p4.adapters.tor.dialler import OnionDialler
+from p4.adapters.tor.dialler import OnionDialler, is_broken, tor_down
 from p4.adapters.tor.listening import listen
 from p4.adapters.tor.onion import OnionService
 from p4.adapters.tor.orphans import end_orphans
 from p4.adapters.tor.process import TorProcess, until_ended
 from p4.adapters.tor.progress import Progress
 from p4.adapters.tor.self_check import SelfCheck
+from p4.adapters.tor.side_services import SideServices
 from p4.adapters.tor.watchdog import Remedies, TorState, Watchdog
 from p4.adapters.tor.workspace import Workspace, prepare_workspace, unix_sockets_work
 from p4.core.address import RendezvousAddress, Transport
@@ -85,6 +86,7 @@ class TorRendezvous:
         self._control_port = control_port
         self._unix_sockets = unix_sockets_work() if unix_sockets is None else unix_sockets
         self._onion = OnionService(load_key, save_key, tor_directory)
+        self.side_services = SideServices()
         self._workspace: Workspace | None = None
         self._program: Path | None = None
         self._server: asyncio.Server | None = None
@@ -94,7 +96,6 @@ class TorRendezvous:
         self._progress: Progress | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
-        self._self_check = SelfCheck()
         self._watchdog = Watchdog(
             Remedies(
                 self._call_ourselves, self._republish, self._forget_circuits, self._reconnect, self._restart
@@ -102,6 +103,7 @@ class TorRendezvous:
             secrets.SystemRandom().uniform,
             self._set_checked,
         )
+        self._self_check = SelfCheck(self._watchdog.heard)
         self._reconnecting = Burst(
             self._follow_network, quiet_seconds=_QUIET_SECONDS, most_seconds=_BURST_SECONDS
         )
@@ -176,18 +178,18 @@ class TorRendezvous:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         return await self._reconnecting.through(
-            lambda: self._dial(address, deadline - loop.time(), fresh=fresh), _is_broken
+            lambda: self._dial(address, deadline - loop.time(), fresh=fresh), is_broken
         )
 
     async def _dial(self, address: RendezvousAddress, timeout: float, *, fresh: bool) -> SignalStream:
         tor, dialler = self._tor, self._dialler
         if tor is None or dialler is None or not tor.alive:
-            raise _tor_down()
+            raise tor_down()
         try:
             return await dialler.dial(address, timeout=timeout, fresh=fresh)
         except RendezvousError as error:
             if not tor.alive:
-                raise _tor_down() from error
+                raise tor_down() from error
             if error.code == "timeout" and self._progress is not None and not self._progress.bootstrapped:
                 raise RendezvousError(
                     f"The peer was not reached within {timeout:g} seconds, since Tor is not ready. "
@@ -223,6 +225,7 @@ class TorRendezvous:
             self._server = None
         if self._acceptor is not None:
             await self._acceptor.close()
+        await self.side_services.close()
         await self._halt()
         if self._workspace is not None:
             with contextlib.suppress(OSError):
@@ -234,15 +237,11 @@ class TorRendezvous:
     async def _listen(self, workspace: Workspace, accept: Callable[[SignalStream], Awaitable[None]]) -> None:
         """Open the socket that the onion service connects to. It outlives restarts of Tor."""
 
-        async def accept_other(stream: SignalStream) -> None:
-            self._watchdog.heard()
-            await accept(stream)
-
         async def admit(stream: SignalStream) -> None:
-            await self._self_check.admit(stream, accept_other)
+            await self._self_check.admit(stream, accept)
 
         self._acceptor = StreamAcceptor(admit, "inbound, onion")
-        self._server, self._onion.target = await listen(workspace, self._acceptor.protocol)
+        self._server, self._onion.target = await listen(workspace.onion_target, self._acceptor.protocol)
         # A step of its own: cancelled inside create_server, asyncio would lose the listening socket.
         await self._server.start_serving()
 
@@ -267,6 +266,7 @@ class TorRendezvous:
         progress.handle_bootstrap(phase.value("status/bootstrap-phase") or "")
         for event in early:
             progress.handle(event)
+        await self.side_services.up(tor.control, self._workspace)
         self._dialler = OnionDialler(tor.control, tor.socks, lambda: progress.bootstrapped)
         if progress.bootstrapped:
             self._bootstrapped(tor, self._dialler)
@@ -274,6 +274,7 @@ class TorRendezvous:
         self._show(progress)
 
     def _handle_event(self, event: Reply, early: list[Reply]) -> None:
+        self.side_services.handle(event)
         if self._progress is None or self._dialler is None:
             early.append(event)
             return
@@ -296,6 +297,7 @@ class TorRendezvous:
     async def _publish_early(self, tor: TorProcess) -> None:
         with contextlib.suppress(P4Error):  # the supervisor sees to a Tor that does not answer
             await self._onion.republish(tor.control)
+        await self.side_services.again()
 
     # --- what the watchdog can do -------------------------------------------------------------------------
 
@@ -310,6 +312,7 @@ class TorRendezvous:
         progress.begin_publishing()
         self._show(progress)
         await self._onion.republish(tor.control)
+        await self.side_services.again()
 
     async def _forget_circuits(self) -> None:
         tor, _ = self._running()
@@ -334,7 +337,7 @@ class TorRendezvous:
 
     def _running(self) -> tuple[TorProcess, Progress]:
         if self._tor is None or self._progress is None or not self._tor.alive:
-            raise _tor_down()
+            raise tor_down()
         return self._tor, self._progress
 
     def _set_checked(self, moment: float | None) -> None:
@@ -366,6 +369,7 @@ class TorRendezvous:
 
     async def _halt(self) -> None:
         tor, self._tor = self._tor, None
+        self.side_services.down()
         if self._republishing is not None:
             self._republishing.cancel()
         if tor is not None:
@@ -388,12 +392,3 @@ class TorRendezvous:
         before, self._status = self._status, replace(status, checked_at=self._checked_at)
         if status != before:
             self._observe(self._status)
-
-
-def _tor_down() -> RendezvousError:
-    return RendezvousError("Tor is not running at the moment; P4 starts it again.", code="tor-down")
-
-
-def _is_broken(error: P4Error) -> bool:
-    """By Tor's own end or silence, not by the network."""
-    return error.code in {"socks-broken", "tor-down"}

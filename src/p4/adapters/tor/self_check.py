@@ -30,9 +30,14 @@ _LATE_SECONDS = 120.0
 
 
 class SelfCheck:
-    """Both ends of the calls to ourselves."""
+    """Both ends of the calls to ourselves.
 
-    def __init__(self) -> None:
+    Args:
+        heard: called for each stream that is somebody else's.
+    """
+
+    def __init__(self, heard: Callable[[], None] = lambda: None) -> None:
+        self._heard = heard
         self._expected: dict[bytes, asyncio.Event] = {}
         """By first line; those of failed checks for a while longer."""
         self._looking = 0
@@ -61,6 +66,7 @@ class SelfCheck:
     async def admit(self, stream: SignalStream, accept: Callable[[SignalStream], Awaitable[None]]) -> None:
         """Take an inbound stream if it is our own; else give it to ``accept`` as if nobody had looked."""
         if not self._expected or self._looking >= _LOOKED_AT_ONCE:
+            self._heard()
             await accept(stream)
             return
         self._looking += 1
@@ -84,6 +90,7 @@ class SelfCheck:
 
     async def _pass_on(self, stream: SignalStream, accept: Callable[[SignalStream], Awaitable[None]]) -> None:
         self._looking -= 1
+        self._heard()
         await accept(stream)
 
 

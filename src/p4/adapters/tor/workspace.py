@@ -92,6 +92,10 @@ class Workspace:
         """The Unix socket to which the onion service connects, or None for TCP."""
         return self.sockets / _LONGEST_NAME if self.sockets is not None else None
 
+    def side_target(self, service_id: str) -> Path | None:
+        """The same for a service beside ours."""
+        return self.sockets / f"side-{service_id[:7]}" if self.sockets is not None else None
+
     @property
     def socks_endpoint(self) -> Endpoint | None:
         """Where SOCKS listens, or None when Tor chooses a TCP port."""

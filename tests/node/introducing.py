@@ -145,7 +145,7 @@ def overheard(monkeypatch: pytest.MonkeyPatch, owner: str) -> list[IntroductionF
 
     def link_up(self: Introductions, peer_id: PeerId, carrier: Any, **rights: Any) -> None:
         make(self, peer_id, carrier, **rights)
-        if self._me == id_of(owner) and peer_id in self._linked:
+        if self._me(peer_id) == id_of(owner) and peer_id in self._linked:
             end = self._linked[peer_id].link
             monkeypatch.setattr(end, "handle", noting(frames, end.handle))
             monkeypatch.setattr(end, "_send", noting(frames, end._send))

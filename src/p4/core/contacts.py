@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from p4.core.address import RendezvousAddress
 from p4.core.canonical import parse_value
 from p4.core.identity import PeerId, is_peer_id
 from p4.core.invite import Invite
+from p4.core.rotation import RotationStatement
+from p4.core.trust import TRUST_KEYS, Trust, Verification
 from p4.errors import ContactError, InviteError
 
-__all__ = ["NAME_CHARACTERS", "PREFIX_CHARACTERS", "Contact", "ContactBook"]
+__all__ = ["NAME_CHARACTERS", "PREFIX_CHARACTERS", "Contact", "ContactBook", "is_usable_name"]
 
 NAME_CHARACTERS = 64
 """Longest name of a contact, in Unicode characters."""
@@ -34,21 +36,49 @@ class Contact:
     """A device that we know.
 
     Args:
-        peer_id: belongs to the key.
-        public_key: raw 32-byte Ed25519 key; never changes.
+        peer_id: belongs to the key that it had first.
+        public_key: raw 32-byte Ed25519 key; only a rotation changes it (spec/rotation.md), and never the id.
         rendezvous: where its signaling answers, as far as we know.
         name: chosen by our user, may be empty.
+        trust: whether it is verified or blocked, and how its key follows from the first.
     """
 
     peer_id: PeerId
     public_key: bytes
     rendezvous: RendezvousAddress
     name: str = ""
+    trust: Trust = field(default_factory=Trust)
 
     @property
     def label(self) -> str:
         """The name, or the id where there is none."""
         return self.name or self.peer_id
+
+    @property
+    def verification(self) -> Verification:
+        """Whether a person compared its words, and whether that was for the key that it has now."""
+        return self.trust.verification(self.public_key)
+
+    @property
+    def verified(self) -> bool:
+        """Whether a person compared its words with the key that it has now."""
+        return self.verification is Verification.VERIFIED
+
+    def with_key(self, statement: RotationStatement) -> Contact:
+        """After a rotation; the former key counts until the new one has been used."""
+        return replace(self, public_key=statement.new_key, trust=self.trust.rotated(statement))
+
+    def with_settled_key(self) -> Contact:
+        """The contact has used its present key."""
+        return replace(self, trust=replace(self.trust, waning=0))
+
+    def with_verified(self, verified: bool) -> Contact:
+        """A person compared the words for the present key, or takes that back."""
+        return replace(self, trust=replace(self.trust, verified_key=self.public_key if verified else b""))
+
+    def with_blocked(self, blocked: bool) -> Contact:
+        """Nothing of it is answered, or it is a contact as before."""
+        return replace(self, trust=replace(self.trust, blocked=blocked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +141,10 @@ class ContactBook:
                 )
         raise ContactError(f"There is no contact {_shown(wanted)}.", code="unknown")
 
+    def known(self, invite: Invite) -> Contact | None:
+        """The contact that an invite belongs to: by its id, or by the key that it has rotated to."""
+        return next((contact for contact in self.contacts if _is_of(contact, invite)), None)
+
     def add(self, invite: Invite, name: str = "", *, me: PeerId) -> ContactBook:
         """Add the device that an invite names, or take over its new rendezvous address.
 
@@ -137,15 +171,19 @@ class ContactBook:
                 "invite again.",
                 code="changed-key",
             )
-        known = next((contact for contact in self.contacts if contact.peer_id == invite.peer_id), None)
+        known = self.known(invite)
         if known is None:
             if name:
                 self._check_name(name, invite.peer_id, new_key=True)
             contact = Contact(invite.peer_id, invite.public_key, invite.rendezvous, name)
             return ContactBook((*self._entries, _Entry({}, contact)))
         if name:
-            self._check_name(name, invite.peer_id)
+            self._check_name(name, known.peer_id)
         return self._put(replace(known, rendezvous=invite.rendezvous, name=name or known.name))
+
+    def with_contact(self, contact: Contact) -> ContactBook:
+        """With this in place of the contact that has the same id, and the same name."""
+        return self._put(contact)
 
     def rename(self, reference: str, name: str) -> ContactBook:
         """Give a contact another name; an empty one takes its name away.
@@ -226,6 +264,11 @@ class ContactBook:
                 )
 
 
+def is_usable_name(name: str) -> bool:
+    """Whether a contact or a device can have this name; an empty one is none."""
+    return bool(name) and not _name_problem(name)
+
+
 def _name_problem(name: str) -> str:
     if len(name) > NAME_CHARACTERS:
         return f"it has more than {NAME_CHARACTERS} characters"
@@ -236,6 +279,11 @@ def _name_problem(name: str) -> str:
     if any(char not in _JOINERS and unicodedata.category(char) in _INVISIBLE for char in name):
         return "it has a character that cannot be shown"
     return ""
+
+
+def _is_of(contact: Contact, invite: Invite) -> bool:
+    """Whether an invite is a known contact's: by its id, or by the key that it has taken since."""
+    return contact.peer_id == invite.peer_id or contact.public_key == invite.public_key
 
 
 def _fold(name: str) -> str:
@@ -259,11 +307,12 @@ def _entry_id(entry: _Entry) -> str | None:
 def _to_object(contact: Contact, entry: _Entry) -> dict[str, object]:
     """The entry with what we know written over what was read, nothing else changed."""
     raw = entry.raw if isinstance(entry.raw, dict) else {}
-    known = Invite(contact.public_key, contact.rendezvous).to_object()
+    known = Invite(contact.trust.first_key(contact.public_key), contact.rendezvous).to_object()
     old, new = raw.get("rendezvous"), known["rendezvous"]
     if isinstance(old, dict) and isinstance(new, dict):
         known["rendezvous"] = {**old, **new}
-    value = {**raw, **known}
+    kept = {key: member for key, member in raw.items() if key not in TRUST_KEYS}
+    value = {**kept, **known, **contact.trust.to_object()}
     if contact.name != entry.name_read:
         value["name"] = contact.name
     return value
@@ -297,7 +346,11 @@ class _Reader:
             return None, f"{error.message} The entry is kept but not used; remove it or add a new invite."
         if invite.peer_id in self._ids:
             return None, f"{invite.peer_id} is listed before. The entry is kept but not used."
-        return Contact(invite.peer_id, invite.public_key, invite.rendezvous), ""
+        try:
+            trust, public_key = Trust.from_object(raw, invite.public_key)
+        except ValueError as error:
+            return None, f"{invite.peer_id} is kept but not used, because {error}. Remove it and pair again."
+        return Contact(invite.peer_id, public_key, invite.rendezvous, trust=trust), ""
 
     def _name(self, name: object, owner: PeerId) -> tuple[str, str]:
         if name in (None, "", owner):

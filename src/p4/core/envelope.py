@@ -56,7 +56,13 @@ class Unverified:
     signature: bytes
 
     def verify(
-        self, public_key: bytes, *, me: PeerId, now_ms: int, max_skew_ms: int = limits.MAX_SKEW_MS
+        self,
+        public_key: bytes,
+        *,
+        me: PeerId,
+        now_ms: int,
+        max_skew_ms: int = limits.MAX_SKEW_MS,
+        contact: PeerId | None = None,
     ) -> Verified:
         """Prove that the owner of the key sent this to us at about this time.
 
@@ -65,6 +71,8 @@ class Unverified:
             me: our own id.
             now_ms: Unix time in milliseconds.
             max_skew_ms: accepted difference of clocks, either way, in milliseconds.
+            contact: the id of the contact whose key it is; by default the id of the key. A contact keeps that
+                of its first key (spec/rotation.md).
 
         Returns:
             The verified content. The caller next asks the sender's `ReplayWindow`, and acts only when the
@@ -74,7 +82,7 @@ class Unverified:
             EnvelopeError: in this order: ``wrong-sender``, ``wrong-recipient``, ``bad-time``,
                 ``bad-signature``.
         """
-        if peer_id_of(public_key) != self.sender:
+        if (contact or peer_id_of(public_key)) != self.sender:
             raise EnvelopeError(
                 "The envelope names another sender than the key belongs to.", code="wrong-sender"
             )

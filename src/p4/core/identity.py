@@ -108,12 +108,15 @@ class Identity:
 
     Args:
         seed: the 32-byte private key. Never shown by ``repr``.
+        known_as: the id that a contact knows the device by, if not the id of the key: of its first one
+            (spec/rotation.md).
 
     Raises:
         ValueError: the seed is not 32 bytes.
     """
 
     seed: bytes = field(repr=False)
+    known_as: PeerId | None = None
 
     def __post_init__(self) -> None:
         if len(self.seed) != KEY_BYTES:
@@ -130,8 +133,8 @@ class Identity:
 
     @cached_property
     def peer_id(self) -> PeerId:
-        """The id derived from the public key."""
-        return peer_id_of(self.public_key)
+        """The id derived from the public key, or what it is known as."""
+        return self.known_as or peer_id_of(self.public_key)
 
     def sign(self, message: bytes) -> bytes:
         """The 64-byte Ed25519 signature over the message."""

@@ -91,7 +91,7 @@ class Attempts:
         self._announced = announced
         self._receiver = receiver
         self._observer = observer
-        leads = context.authenticator.me < contact().peer_id
+        leads = context.authenticator.me_for(contact().peer_id) < contact().peer_id
         self._improvement = Improvement(self._improve, leads=leads)
         self._in_service = 0
         self._sessions: dict[int, LinkSession] = {}
@@ -180,7 +180,7 @@ class Attempts:
         session = LinkSession(
             generation,
             self._contact(),
-            self._context.authenticator.me,
+            self._context.authenticator.me_for(self._contact().peer_id),
             backend=self._context.backend,
             ice=ice,
             clock=self._context.clock,

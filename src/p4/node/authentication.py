@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from p4.core import envelope, limits
 from p4.core.contacts import Contact
-from p4.core.envelope import Verified
+from p4.core.envelope import Unverified, Verified
 from p4.core.identity import Identity, PeerId
+from p4.core.own_keys import OwnKeys
 from p4.core.replay import ReplayWindow
 from p4.core.sealing import is_sealed, open_payload, seal_payload
 from p4.core.session.binding import Binding, LinkProof
@@ -30,6 +31,8 @@ from p4.core.signaling import (
 )
 from p4.core.veil import unveil
 from p4.errors import EnvelopeError, SignalingError
+from p4.node.key_changes import KeyChanges
+from p4.node.key_ring import KeyRing
 from p4.ports import Clock, Entropy, Store
 
 __all__ = ["Authenticated", "Authenticator"]
@@ -86,6 +89,7 @@ class Authenticator:
 
     Args:
         find: gives the contact of an id, or None for a stranger.
+        ring: our keys, where there may be more than one.
     """
 
     def __init__(
@@ -95,8 +99,11 @@ class Authenticator:
         clock: Clock,
         entropy: Entropy,
         find: Callable[[PeerId], Contact | None],
+        ring: KeyRing | None = None,
     ) -> None:
-        self._identity = identity
+        self._ring = ring or KeyRing(OwnKeys(identity), lambda _: None)
+        self.key_changes: KeyChanges | None = None
+        """Told which keys are in use; to be set before the first envelope."""
         self._store = store
         self._clock = clock
         self._entropy = entropy
@@ -108,8 +115,16 @@ class Authenticator:
 
     @property
     def me(self) -> PeerId:
-        """Our own id."""
-        return self._identity.peer_id
+        """Our own id, as new contacts learn it."""
+        return self._ring.current.peer_id
+
+    def me_for(self, peer_id: PeerId) -> PeerId:
+        """The id by which a contact knows us."""
+        return self._ring.name_for(peer_id)
+
+    def own_key_for(self, peer_id: PeerId) -> bytes:
+        """Our public key, as a contact knows it."""
+        return self._ring.signer_for(peer_id).public_key
 
     def new_session_id(self) -> str:
         """A fresh id for a request: a version 4 UUID, as v1 has it."""
@@ -117,7 +132,9 @@ class Authenticator:
 
     def proof(self, contact: Contact, binding: Binding) -> LinkProof:
         """What binds a new link to us and the contact."""
-        return LinkProof.make(self._identity, contact.public_key, binding)
+        known = self._find(contact.peer_id) or contact
+        signer = self._ring.signer_for(contact.peer_id)
+        return LinkProof.make(signer, known.public_key, binding, *known.trust.waning_keys)
 
     def seal(self, recipient: PeerId, message: SignalingMessage, *, encrypt_to: bytes | None = None) -> bytes:
         """One signed line for a contact.
@@ -129,10 +146,13 @@ class Authenticator:
             ValueError: the message does not fit into a line.
         """
         payload = message.to_payload()
+        signer = self._ring.signer_for(recipient)
         if encrypt_to is not None:
-            payload = seal_payload(payload, sender_key=self._identity.public_key, recipient_key=encrypt_to)
+            if (known := self._find(recipient)) is not None:
+                encrypt_to = known.public_key  # it may have rotated since the stream was opened
+            payload = seal_payload(payload, sender_key=signer.public_key, recipient_key=encrypt_to)
         return envelope.seal(
-            self._identity,
+            signer,
             recipient,
             payload,
             timestamp_ms=self._clock.wall_ms(),
@@ -141,7 +161,13 @@ class Authenticator:
 
     def unveil(self, line: bytes) -> bytes:
         """The line inside a veiled one. Raises SignalingError."""
-        return unveil(line, self._identity)
+        *others, last = self._ring.readers()
+        for identity in others:
+            try:
+                return unveil(line, identity)
+            except SignalingError:
+                continue
+        return unveil(line, last)
 
     def open(self, line: bytes, contact: Contact | None = None) -> Authenticated | UnsignedFailure:
         """Find out who sent a line. It may still be a replay: a request must be admitted before it counts.
@@ -159,16 +185,56 @@ class Authenticator:
         known = self._find(unverified.sender)
         now_ms = self._clock.wall_ms()
         if known is None or (contact is not None and known.peer_id != contact.peer_id):
-            unverified.refuse_stranger(self._identity.public_key, me=self.me, now_ms=now_ms)
-        verified = unverified.verify(known.public_key, me=self.me, now_ms=now_ms)
+            me = unverified.recipient if self._ring.is_ours(unverified.recipient) else self.me
+            unverified.refuse_stranger(self._ring.current.public_key, me=me, now_ms=now_ms)
+        verified, sender_key = self._verify(unverified, known, now_ms)
         payload, sealed = verified.payload, is_sealed(verified.payload)
         if sealed:
-            payload = open_payload(payload, sender_key=known.public_key, recipient=self._identity)
+            payload = self._unseal(payload, known, sender_key)
         message = parse_payload(payload)
         if sealed and isinstance(message, Offer | Answer) and message.p4 is None:
             # Who can seal is version 2: without its announcement the link would have only version 1's proof.
             raise SignalingError("A sealed description has no announcement.", code="bad-announcement")
         return Authenticated(known, message, verified, sealed)
+
+    def _verify(self, unverified: Unverified, contact: Contact, now_ms: int) -> tuple[Verified, bytes]:
+        """What a contact signed, and with which of its keys. Raises EnvelopeError."""
+        me, trust = self.me_for(contact.peer_id), contact.trust
+        refusal: EnvelopeError | None = None
+        for key in (contact.public_key, *trust.waning_keys, *trust.retired_keys):
+            try:
+                verified = unverified.verify(key, me=me, now_ms=now_ms, contact=contact.peer_id)
+            except EnvelopeError as error:
+                if error.code != "bad-signature":
+                    raise
+                refusal = refusal or error
+                continue
+            if key in trust.retired_keys:
+                if self.key_changes:
+                    self.key_changes.retired_key_used(contact)
+                raise EnvelopeError("The key was replaced by another one.", code="retired-key")
+            if trust.waning and key == contact.public_key and self.key_changes:
+                self.key_changes.contact_key_used(contact.peer_id)
+            return verified, key
+        assert refusal is not None  # noqa: S101 - there is at least one key
+        raise refusal
+
+    def _unseal(
+        self, payload: Mapping[str, object], contact: Contact, sender_key: bytes
+    ) -> Mapping[str, object]:
+        """The payload inside, for whichever of our keys. Raises SignalingError."""
+        *others, last = self._ring.readers_for(contact.peer_id)
+        for reader in (*others, last):
+            try:
+                opened = open_payload(payload, sender_key=sender_key, recipient=reader)
+            except SignalingError:
+                if reader is last:
+                    raise
+                continue
+            if self.key_changes:
+                self.key_changes.own_key_used(contact.peer_id, reader.public_key)
+            return opened
+        raise AssertionError("there is always a key")
 
     async def admit(self, request: Authenticated) -> bool:
         """Accept a request for the first and only time, or an offer again that came over another stream.

@@ -76,7 +76,7 @@ class Connection:
         self._contact = contact
         self._context = context
         self._link_down = link_down
-        me, peer_id = context.authenticator.me, contact().peer_id
+        me, peer_id = context.authenticator.me_for(contact().peer_id), contact().peer_id
         self._lower = me < peer_id
         self._machine = DialMachine(
             me,

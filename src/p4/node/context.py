@@ -10,11 +10,13 @@ from p4.core.policy import Policy
 from p4.core.reach import common_contact_mark
 from p4.core.session.introduction_frames import INTRODUCE
 from p4.core.session.lane_frames import LANES
+from p4.core.session.rotation_frames import ROTATE
 from p4.core.signaling import CALLS, DATAGRAMS, IN_BAND, STREAMS, TRICKLE, WARM, Announcement
 from p4.node.authentication import Authenticator
 from p4.node.dialler import Dialler
 from p4.node.events import NodeEvent
 from p4.node.introductions import Introductions
+from p4.node.key_changes import KeyChanges
 from p4.node.options import NodeOptions
 from p4.node.presence import Presence
 from p4.node.services import Services
@@ -24,7 +26,7 @@ from p4.ports.punch import PortGuesser
 
 __all__ = ["PeerContext"]
 
-_CAPABILITIES = frozenset({WARM, CALLS, DATAGRAMS, IN_BAND, INTRODUCE, STREAMS, TRICKLE})
+_CAPABILITIES = frozenset({WARM, CALLS, DATAGRAMS, IN_BAND, INTRODUCE, ROTATE, STREAMS, TRICKLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class PeerContext:
     services: Services
     presence: Presence
     introductions: Introductions
+    key_changes: KeyChanges
     stream_lanes: StreamLanes | None = None
     port_guesser: PortGuesser | None = None
 

@@ -62,7 +62,7 @@ class Introductions:
     """Both sides of it for one node. Works on links in service, of which it is told.
 
     Args:
-        me: our own id.
+        me: our own id, as a contact knows it.
         contacts: all contacts that there are now, those seen last first.
         accept: serves an inbound stream of whoever it is, until it ends.
         spawn: runs that in the background.
@@ -71,7 +71,7 @@ class Introductions:
 
     def __init__(
         self,
-        me: PeerId,
+        me: Callable[[PeerId], PeerId],
         *,
         contacts: Callable[[], Sequence[PeerId]],
         accept: Callable[[SignalStream], Awaitable[None]],
@@ -117,7 +117,7 @@ class Introductions:
         link = IntroductionLink(
             partial(_send, carrier),
             room=carrier.room,
-            lower=self._me < peer_id,
+            lower=self._me(peer_id) < peer_id,
             introduce=partial(self._introduce, peer_id),
             brought=partial(self._bring, peer_id),
         )
@@ -165,6 +165,7 @@ class Introductions:
     @property
     def introducers(self) -> list[PeerId]:
         """Contacts that introduce us to theirs, those seen last first."""
+
         # Asked for every offer, and few among many contacts: so not by looking through all of them.
         def last_seen(peer_id: PeerId) -> float:
             return math.inf if peer_id in self._linked else self._lost_at.get(peer_id, 0.0)

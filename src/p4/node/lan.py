@@ -75,6 +75,7 @@ class LanPresence:
         found: told where a contact is, and again if that changes; at most once in
             ``limits.LAN_FOUND_SECONDS`` for each. At least one address, the likeliest first.
         gone: told that it is not there any more, after ``found``.
+        identity_for: the identity by which a contact knows us, where that is not ``identity`` for all.
     """
 
     def __init__(
@@ -87,9 +88,10 @@ class LanPresence:
         contacts: Callable[[], Sequence[LanContact]],
         found: Callable[[PeerId, tuple[RendezvousAddress, ...]], None],
         gone: Callable[[PeerId], None],
+        identity_for: Callable[[PeerId], Identity] | None = None,
     ) -> None:
         self._discovery = discovery
-        self._identity = identity
+        self._identity_for = identity_for or (lambda _: identity)
         self._filling = filling_key(identity)
         self._clock = clock
         self._entropy = entropy
@@ -97,6 +99,8 @@ class LanPresence:
         self._found = found
         self._gone = gone
         self._recognition = Recognition(self._present)
+        self._keys: dict[PeerId, tuple[bytes, bytes]] = {}
+        """Of each contact that is recognised, our key and its own: either may be replaced by another."""
         self._strangers: dict[str, LanSighting] = {}
         self._owners: dict[str, PeerId] = {}
         self._places: dict[PeerId, _Place] = {}
@@ -173,16 +177,20 @@ class LanPresence:
 
     async def _learn(self, contacts: Sequence[LanContact]) -> None:
         """Compute what is missing, a little at a time: the node has other work."""
-        fresh = [contact for contact in contacts if contact[0] not in self._recognition]
+        keys = {peer_id: (self._identity_for(peer_id).public_key, key) for peer_id, key in contacts}
+        fresh = [one for one in contacts if self._keys.get(one[0]) != keys[one[0]]]
         for number, (peer_id, public_key) in enumerate(fresh, start=1):
-            self._recognition.add(peer_id, pair_key(self._identity, public_key))
+            if peer_id in self._recognition:
+                self._recognition.remove(peer_id)
+            self._recognition.add(peer_id, pair_key(self._identity_for(peer_id), public_key))
+            self._keys[peer_id] = keys[peer_id]
             if number % limits.LAN_CONTACTS_PER_TURN == 0:
                 await asyncio.sleep(0)
 
     def _announce(self, contacts: Sequence[LanContact], period: int) -> None:
         known = [peer_id for peer_id, _ in contacts if peer_id in self._recognition]
         tags = [
-            lan_tag(key, period, self._identity.peer_id)
+            lan_tag(key, period, self._identity_for(peer_id).peer_id)
             for peer_id in chosen_contacts(known, period)
             if (key := self._recognition.key_with(peer_id)) is not None
         ]
@@ -192,6 +200,7 @@ class LanPresence:
         for peer_id in self._recognition:
             if peer_id not in wanted:
                 self._recognition.remove(peer_id)
+                self._keys.pop(peer_id, None)
                 place = self._places.pop(peer_id, None)
                 if place is not None:
                     self._leave(peer_id, place)

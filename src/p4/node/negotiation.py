@@ -99,7 +99,9 @@ async def make_offer(
         check_sdp(answer.sdp)
         offer = proposal.offer
         answer = guess_for_answer(session, offer, answer)
-        if binding := _binding(authenticator.me, conversation.contact.peer_id, offer, answer):
+        if binding := _binding(
+            authenticator.me_for(conversation.contact.peer_id), conversation.contact.peer_id, offer, answer
+        ):
             session.proof = authenticator.proof(conversation.contact, binding)
             session.announcement = answer.p4
     except BaseException:
@@ -258,7 +260,9 @@ async def answer_offer(
     ours, offered = await guess_for_offer(session, offer, ours)
     sdp = await session.description.answer(offered, trickle.found if follows else None)
     answer = Answer(offer.session_id, sdp, ours)
-    if binding := _binding(inbound.contact.peer_id, authenticator.me, offer, answer):
+    if binding := _binding(
+        inbound.contact.peer_id, authenticator.me_for(inbound.contact.peer_id), offer, answer
+    ):
         session.proof = authenticator.proof(inbound.contact, binding)
         session.announcement = offer.p4
     await inbound.answer(answer)

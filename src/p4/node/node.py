@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from p4.core import limits
+from p4.core.address import RendezvousAddress
 from p4.core.contacts import Contact
 from p4.core.identity import PeerId
 from p4.core.invite import Invite
@@ -24,6 +25,7 @@ from p4.node.event_stream import EventHub, EventStream
 from p4.node.events import NodeWarning, RendezvousChanged
 from p4.node.inbox import MessageStream
 from p4.node.introductions import Introductions
+from p4.node.lifecycle import Lifecycle
 from p4.node.listener import Listener
 from p4.node.options import NodeOptions
 from p4.node.parts import NodeParts
@@ -33,6 +35,7 @@ from p4.node.roster import Roster
 from p4.node.services import Services, require_service
 from p4.node.streams import IncomingStreams
 from p4.node.surroundings import Surroundings
+from p4.node.waking import Waking
 from p4.node.watched_store import WatchedStore
 from p4.ports import LinkBackend, RendezvousPhase, RendezvousStatus, SignalStream
 
@@ -52,6 +55,8 @@ class BaseNode(ABC):
         self.options = options
         self._events = EventHub()
         self._roster = Roster()
+        self.lifecycle = Lifecycle(self._roster, changed=self._contacts_changed, warn=self._warn)
+        """Verified and blocked contacts, and the rotation of our own key."""
         self._services = Services(lambda: (peer.relation for peer in self._roster if peer.may_hold_messages))
         self._parts: NodeParts | None = None
         self._context: PeerContext | None = None
@@ -59,9 +64,9 @@ class BaseNode(ABC):
         self._surroundings: Surroundings | None = None
         self._backend: LinkBackend | None = None
         self._loaded = asyncio.Event()
-        self._invite: Invite | None = None
+        self._address: RendezvousAddress | None = None
         self._background = BackgroundTasks(self._background_failed)
-        self._waking: asyncio.Task[None] | None = None
+        self._waking = Waking(self._roster)
         self._starting: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
@@ -103,7 +108,11 @@ class BaseNode(ABC):
 
     async def _bring_up(self, parts: NodeParts) -> None:
         store = WatchedStore(parts.store, parts.clock, self._warn)
-        authenticator = Authenticator(parts.identity, store, parts.clock, parts.entropy, self._find_contact)
+        ring = self.lifecycle.begin(parts)
+        authenticator = Authenticator(
+            parts.identity, store, parts.clock, parts.entropy, self._find_contact, ring
+        )
+        authenticator.key_changes = self.lifecycle.key_changes
         self._listener = listener = Listener(authenticator, self._loaded, self._admit)
         # Tor takes longest: everything else is read while it starts.
         starting = asyncio.create_task(parts.rendezvous[0].start(listener.accept, self._observe))
@@ -114,11 +123,13 @@ class BaseNode(ABC):
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
             raise
-        self._invite = Invite(parts.identity.public_key, address)
+        self._address = address
         assert self._backend is not None  # noqa: S101 - loaded above
-        self._surroundings = Surroundings(parts, self._roster, self._backend, self._background)
+        self._surroundings = Surroundings(
+            parts, self._roster, self._backend, self._background, identity_for=ring.signer_for
+        )
         await self._surroundings.start(listener)
-        self._wake_all()
+        self._waking.wake_all()
 
     async def _load(
         self, parts: NodeParts, store: WatchedStore, authenticator: Authenticator, listener: Listener
@@ -140,12 +151,13 @@ class BaseNode(ABC):
             self._services,
             parts.presence,
             Introductions(
-                authenticator.me,
+                authenticator.me_for,
                 contacts=lambda: [peer.peer_id for peer in self._roster.latest_first()],
                 accept=listener.accept,
                 spawn=self._background.spawn,
                 announce=self._announce,
             ),
+            self.lifecycle.key_changes,
             port_guesser=parts.port_guesser,
             stream_lanes=parts.stream_lanes,
         )
@@ -181,8 +193,7 @@ class BaseNode(ABC):
     async def _end_peers(self) -> None:
         if self._listener:
             self._listener.close()
-        if self._waking:
-            self._waking.cancel()
+        self._waking.close()
         if self._context:
             self._context.introductions.close()
         self._services.close()
@@ -216,7 +227,7 @@ class BaseNode(ABC):
     @property
     def peer_id(self) -> PeerId:
         """Our own id. Available once started."""
-        return self._running.identity.peer_id
+        return self.lifecycle.ring.current.peer_id
 
     @property
     def status(self) -> RendezvousStatus:
@@ -230,9 +241,9 @@ class BaseNode(ABC):
 
     def invite(self) -> Invite:
         """What another device needs to know to become our contact."""
-        if self._invite is None:
+        if self._address is None:
             raise LocalError("The node is not running, so its address is not known.", code="not-running")
-        return self._invite
+        return Invite(self.lifecycle.ring.current.public_key, self._address)
 
     def events(self) -> EventStream:
         """What happens to our reachability and our links, from now on."""
@@ -340,23 +351,8 @@ class BaseNode(ABC):
             # The state directory is not ours yet, or not any more.
             raise LocalError("The node is not running. Nothing was changed.", code="not-running")
 
-    def _wake_all(self) -> None:
-        """Dial the contacts, those seen last first; not all at once, for each dial costs a circuit."""
-        peers = self._roster.latest_first()
-        for peer in peers[: limits.WAKE_AT_ONCE]:
-            peer.wake()
-        if later := peers[limits.WAKE_AT_ONCE :]:
-            if self._waking:
-                self._waking.cancel()
-            self._waking = asyncio.create_task(self._wake_later(later))
-
-    async def _wake_later(self, peers: list[Peer]) -> None:
-        for peer in peers:
-            await asyncio.sleep(1 / limits.DIALS_PER_SECOND)
-            peer.wake()
-
     def _announce(self) -> None:
-        for peer in self._roster:
+        for peer in self._roster.latest_first():
             peer.announce()
 
     def _contacts_changed(self) -> None:
@@ -382,7 +378,7 @@ class BaseNode(ABC):
         self._events.emit(RendezvousChanged(status))
         reachable = status.phase in {RendezvousPhase.PUBLISHING, RendezvousPhase.READY}
         if reachable and not self._reachable and self._loaded.is_set():
-            self._wake_all()
+            self._waking.wake_all()
         self._reachable = reachable
 
     def _warn(self, text: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from p4.core.contacts import ContactBook
 from p4.core.identity import Identity
+from p4.core.own_keys import OwnKeys
 from p4.node.presence import Presence
 from p4.ports import Clock, Entropy, LinkBackend, Rendezvous, Store
 from p4.ports.lane import StreamLanes
@@ -28,6 +29,8 @@ class NodeParts:
         presence: where else it can be reached; by default nowhere.
         stream_lanes: makes lanes over TCP (spec/lanes.md).
         port_guesser: finds ways through NATs that ICE alone does not pass (spec/punch.md).
+        keys: its keys of today and before, if there may be others than that of ``identity``.
+        save_keys: writes them to disk before it returns.
         load_backend: imports the library that makes links, which takes a while; called once.
     """
 
@@ -42,3 +45,5 @@ class NodeParts:
     presence: Presence = field(default_factory=Presence)
     stream_lanes: StreamLanes | None = None
     port_guesser: PortGuesser | None = None
+    keys: OwnKeys | None = None
+    save_keys: Callable[[OwnKeys], None] = lambda _: None

@@ -19,6 +19,7 @@ from p4.node.connection import Connection
 from p4.node.context import PeerContext
 from p4.node.drafts import CHAT, make_draft
 from p4.node.inbox import MessageStream
+from p4.node.peer_trust import PeerTrust
 from p4.node.receipts import Receipt
 from p4.node.relation import Relation
 from p4.node.services import require_service
@@ -30,7 +31,7 @@ from p4.ports import PeerRecord, SignalStream, StreamRecord
 __all__ = ["Peer"]
 
 
-class Peer:
+class Peer(PeerTrust):
     """A contact. Made by the node; see `p4.Node.peer`.
 
     What is sent to it is kept on disk until the contact has it on its own, however long that takes; calls and
@@ -71,7 +72,7 @@ class Peer:
     @property
     def role(self) -> str:
         """v1's word for our side: ``initiator`` if our id is lower and so wins, or ``responder``."""
-        return "initiator" if self._context.authenticator.me < self.peer_id else "responder"
+        return "initiator" if self._context.authenticator.me_for(self.peer_id) < self.peer_id else "responder"
 
     @property
     def connected(self) -> bool:
@@ -320,7 +321,7 @@ class Peer:
 
     def drop(self) -> bool:
         """Close the present link; a new one follows by itself. False if there was none."""
-        return self._connection.drop()
+        return not self.blocked and self._connection.drop()
 
     async def wait_connected(self) -> None:
         """Wait until a proven link is up.
@@ -342,7 +343,7 @@ class Peer:
     @property
     def may_hold_messages(self) -> bool:
         """Whether messages of the contact may wait for the application."""
-        return self._relation is not None or self._record.in_waiting > 0
+        return not self.blocked and (self._relation is not None or self._record.in_waiting > 0)
 
     def load_streams(self, records: list[StreamRecord]) -> None:
         """Know the streams of earlier runs."""
@@ -350,7 +351,8 @@ class Peer:
 
     def wake(self) -> None:
         """Dialling has just become possible or more promising."""
-        self._connection.wake()
+        if not self.blocked:
+            self._connection.wake()
 
     def leave(self, addresses: frozenset[str]) -> bool:
         """Our addresses are these now: a link over others is over; whether there was one."""
@@ -394,4 +396,5 @@ class Peer:
             raise LocalError(
                 f"{self.contact.label} was removed or the node has ended. Nothing was done.", code="closed"
             )
+        self.refuse_if_blocked()
         return self.relation

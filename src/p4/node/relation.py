@@ -24,6 +24,7 @@ from p4.core.session.messages.events import (
 )
 from p4.core.session.messages.machine import MessageMachine
 from p4.core.session.messages.stored import Draft, InboxMessage
+from p4.core.session.rotation_frames import Rotate, Rotated
 from p4.core.session.session_frames import Call, Cancel, Datagram, Replied, Reply
 from p4.core.session.stream_frames import Credit, Data, Done, Gone, Open, Reset, Written
 from p4.core.signaling import CALLS, DATAGRAMS, STREAMS
@@ -33,6 +34,7 @@ from p4.node.context import PeerContext
 from p4.node.datagrams import datagram
 from p4.node.events import NodeWarning
 from p4.node.introductions import IntroductionCarrier
+from p4.node.key_changes import RotationCarrier
 from p4.node.lanes import LinkTransport, StreamLink
 from p4.node.mailbox import Mailbox, MessageCarrier, Taken, Told
 from p4.node.notices import refusal, sentence
@@ -51,7 +53,7 @@ _LANE_FRAMES = (LaneOffer, LaneAnswer, LaneListen, LaneAsk, LaneEnd)
 _CALL_FRAMES = (Call, Reply, Cancel, Replied)
 
 
-class RelationLink(MessageCarrier, StreamLink, IntroductionCarrier, Protocol):
+class RelationLink(MessageCarrier, StreamLink, IntroductionCarrier, RotationCarrier, Protocol):
     """The link in service, as the relation uses it."""
 
     @property
@@ -64,6 +66,9 @@ class RelationLink(MessageCarrier, StreamLink, IntroductionCarrier, Protocol):
 
     def send(self, frames: Sequence[Frame]) -> None:
         """Send frames in order. Raises LinkError."""
+
+    def send_whole(self, frame: Frame) -> None:
+        """Send a frame that never comes in parts, at once. Raises LinkError."""
 
     def send_datagram(self, data: bytes) -> bool:
         """Send an encoded DATAGRAM frame now, or not at all; whether it was sent."""
@@ -267,6 +272,8 @@ class Relation:
             self.peer.peer_id, link, allowed=self.allows, granted=self._mailbox.granted
         )
         self._mailbox.link_up(link)
+        if self._link is link:
+            self._context.key_changes.link_up(self.peer.peer_id, link)
         if self._link is link and self._streams and STREAMS in link.capabilities:
             self._connect_streams(link, self._streams)
 
@@ -279,6 +286,7 @@ class Relation:
             self._transport.close()
             self._transport = None
         self._context.introductions.link_down(self.peer.peer_id)
+        self._context.key_changes.link_down(self.peer.peer_id)
         self._mailbox.link_down()
         if self._streams:
             self._streams.link_down()
@@ -304,6 +312,8 @@ class Relation:
                     self._transport.lanes.handle(frame)
             elif isinstance(frame, Datagram):
                 self.handle_datagram(frame)
+            elif isinstance(frame, Rotate | Rotated):
+                self._context.key_changes.handle(self.peer.peer_id, frame)
             elif isinstance(frame, IntroductionFrame):
                 self._context.introductions.handle(self.peer.peer_id, frame)
             else:

@@ -46,30 +46,38 @@ class Roster:
         self._context, self._save, self._records, self._book = context, save, records, book
         for contact in book.contacts:
             peer = self._make_peer(contact)
-            if contact.peer_id in streams:
+            if contact.peer_id in streams and not peer.blocked:
                 peer.load_streams(streams[contact.peer_id])
 
     def __iter__(self) -> Iterator[Peer]:
         return iter([self._peers[contact.peer_id] for contact in self._book.contacts])
 
+    @property
+    def contacts(self) -> tuple[Contact, ...]:
+        """All of them, as they are in the book."""
+        return self._book.contacts
+
     def latest_first(self) -> list[Peer]:
-        """All contacts, those whose link was up last first."""
-        return sorted(self, key=lambda peer: peer.last_seen_ms, reverse=True)
+        """All contacts that are not blocked, those whose link was up last first."""
+        served = (peer for peer in self if not peer.blocked)
+        return sorted(served, key=lambda peer: peer.last_seen_ms, reverse=True)
 
     def find(self, reference: str) -> Peer:
         """The contact with this id, unique beginning of an id, or name. Raises ContactError."""
         return self._peers[self._book.find(reference).peer_id]
 
     def get(self, peer_id: PeerId) -> Peer | None:
-        """The contact with this id, unless it is being removed."""
-        return None if peer_id in self._removals else self._peers.get(peer_id)
+        """The contact with this id, unless it is blocked or being removed: then nobody answers it."""
+        peer = self._peers.get(peer_id)
+        return None if peer_id in self._removals or peer is None or peer.blocked else peer
 
     def add(self, invite: Invite, name: str, me: PeerId) -> Peer:
         """See `BaseNode.add_contact`."""
         self._refuse_while_removing(invite.peer_id)
         book = self._book.add(invite, name, me=me)
         self._write(book)
-        contact = book.find(invite.peer_id)
+        contact = book.known(invite)
+        assert contact is not None  # noqa: S101 - added above
         peer = self._peers.get(contact.peer_id)
         if peer is None:
             peer = self._make_peer(contact)
@@ -83,6 +91,22 @@ class Roster:
         self._write(self._book.rename(peer_id, name))
         contact = self._peers[peer_id].contact = self._book.find(peer_id)
         return contact
+
+    def replace(self, contact: Contact) -> Contact:
+        """A contact is from now on what this says, on disk when this returns. Raises StateError."""
+        self._write(self._book.with_contact(contact))
+        self._peers[contact.peer_id].contact = contact
+        return contact
+
+    async def set_blocked(self, reference: str, *, blocked: bool) -> Contact:
+        """See `p4.node.lifecycle.Lifecycle.block`."""
+        contact = self._book.find(reference)
+        self._refuse_while_removing(contact.peer_id)
+        if contact.trust.blocked is blocked:
+            return contact
+        change = asyncio.create_task(self._set_blocked(contact, blocked), name=f"block {contact.label}")
+        self._removals[contact.peer_id] = change
+        return await asyncio.shield(change)
 
     async def remove(self, reference: str, taken_back: Callable[[Peer], None]) -> Contact:
         """See `BaseNode.remove_contact`.
@@ -129,16 +153,36 @@ class Roster:
         finally:
             del self._removals[peer_id]
 
+    async def _set_blocked(self, contact: Contact, blocked: bool) -> Contact:
+        context, peer_id = self._need_context, contact.peer_id
+        try:
+            contact = self.replace(contact.with_blocked(blocked))
+            # Made anew rather than put to sleep: nothing of its links, streams and calls can be left over.
+            await self._peers[peer_id].close(ByeReason.SHUTDOWN)
+            self._records = await context.store.load_peers()
+            peer = self._make_peer(contact)
+            if not blocked:
+                if records := (await context.store.load_streams()).get(peer_id):
+                    peer.load_streams(records)
+                if peer.may_hold_messages:
+                    context.services.inbox.add(peer.relation)
+            return contact
+        finally:
+            del self._removals[peer_id]
+
     def _make_peer(self, contact: Contact) -> Peer:
         # There may be a record although it was in no book (an older book was put back): its numbers go on.
         record = self._records.get(contact.peer_id, PeerRecord())
         peer = self._peers[contact.peer_id] = Peer(contact, record, self._need_context)
+        if peer.blocked:
+            self._need_context.introductions.unwatch(contact.peer_id)
         return peer
 
     def _refuse_while_removing(self, peer_id: PeerId) -> None:
         if peer_id in self._removals:
             raise ContactError(
-                f"{peer_id} is being removed at this moment. Nothing was changed; try again after that.",
+                f"{peer_id} is being removed or blocked at this moment. Nothing was changed; try again "
+                "after that.",
                 code="being-removed",
             )
 

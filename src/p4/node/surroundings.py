@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from p4.core.address import RendezvousAddress
 from p4.core.contacts import Contact
-from p4.core.identity import PeerId
+from p4.core.identity import Identity, PeerId
 from p4.core.policy import Policy
 from p4.node.background import BackgroundTasks
 from p4.node.lan import LanContact, LanPresence
@@ -24,10 +25,17 @@ class Surroundings:
 
     Args:
         background: where Tor is told of changes.
+        identity_for: the identity by which a contact knows us.
     """
 
     def __init__(
-        self, parts: NodeParts, roster: Roster, backend: LinkBackend, background: BackgroundTasks
+        self,
+        parts: NodeParts,
+        roster: Roster,
+        backend: LinkBackend,
+        background: BackgroundTasks,
+        *,
+        identity_for: Callable[[PeerId], Identity],
     ) -> None:
         self._parts = parts
         self._backend = backend
@@ -45,6 +53,7 @@ class Surroundings:
                 contacts=self._contacts,
                 found=self._found,
                 gone=lambda peer_id: self._found(peer_id, ()),
+                identity_for=identity_for,
             )
 
     async def start(self, listener: Listener) -> None:
@@ -94,7 +103,7 @@ class Surroundings:
             self._background.spawn(rendezvous.network_changed(connected=connected))
         if self._lan:
             self._lan.network_changed()
-        peers = list(self._roster)
+        peers = self._roster.latest_first()
         left = {peer.peer_id for peer in peers if peer.leave(change.addresses)}
         self._backend.network_changed()
         if self._parts.port_guesser:
@@ -110,5 +119,5 @@ class Surroundings:
 
     def _announce(self) -> None:
         if not self._closed:
-            for peer in self._roster:
+            for peer in self._roster.latest_first():
                 peer.announce()

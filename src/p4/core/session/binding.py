@@ -99,22 +99,26 @@ class LinkProof:
     """One end's view of the exchange: what it sends, and what it must receive.
 
     Args:
-        contact_key: Ed25519 public key of the contact.
+        contact_keys: Ed25519 public keys of the contact: one, or more while it rotates (spec/rotation.md).
         role: our own.
         signature: ours, to be sent.
     """
 
     binding: Binding
-    contact_key: bytes
+    contact_keys: tuple[bytes, ...]
     role: Role
     signature: bytes
 
     @classmethod
-    def make(cls, identity: Identity, contact_key: bytes, binding: Binding) -> Self:
-        """For the end that is ``identity``."""
+    def make(cls, identity: Identity, contact_key: bytes, binding: Binding, *waning_keys: bytes) -> Self:
+        """For the end that is ``identity``.
+
+        Args:
+            waning_keys: former keys of the contact that still count.
+        """
         role = Role.OFFERER if binding.offerer == identity.peer_id else Role.ANSWERER
-        return cls(binding, contact_key, role, binding.sign(identity, role))
+        return cls(binding, (contact_key, *waning_keys), role, binding.sign(identity, role))
 
     def accepts(self, signature: bytes) -> bool:
         """Whether this signature, received on the link, proves that the far end is the contact."""
-        return self.binding.verify(self.contact_key, signature, self.role.other)
+        return any(self.binding.verify(key, signature, self.role.other) for key in self.contact_keys)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from p4.core import limits
-from p4.core.session import introduction_frames, lane_frames, session_frames, stream_frames
+from p4.core.session import introduction_frames, lane_frames, rotation_frames, session_frames, stream_frames
 from p4.core.session.binding import SIGNATURE_BYTES
 from p4.core.session.introduction_frames import IntroductionFrame
 from p4.core.session.lane_frames import LaneFrame
+from p4.core.session.rotation_frames import RotationFrame
 from p4.core.session.session_frames import SessionFrame
 from p4.core.session.stream_frames import StreamFrame
 from p4.core.session.wire import fields
@@ -108,7 +109,7 @@ class Signal:
 
 
 LinkFrame = Ping | Pong | Bye | Bind | Bundle | Part | Last | Signal
-Frame = LinkFrame | SessionFrame | StreamFrame | LaneFrame | IntroductionFrame
+Frame = LinkFrame | SessionFrame | StreamFrame | LaneFrame | IntroductionFrame | RotationFrame
 
 _PING, _PONG, _BYE, _BIND, _BUNDLE, _PART, _LAST, _SIGNAL = range(0x01, 0x09)
 _MESSAGE, _CALL, _REPLY = 0x11, 0x20, 0x21
@@ -168,6 +169,8 @@ def encode(frame: Frame) -> bytes:
                 return lane_frames.encode(frame)
             case introduction_frames.Introduce() | introduction_frames.Convey() | introduction_frames.Cease():
                 return introduction_frames.encode(frame)
+            case rotation_frames.Rotate() | rotation_frames.Rotated():
+                return rotation_frames.encode(frame)
             case _:
                 return session_frames.encode(frame)
     except struct.error as error:
@@ -315,4 +318,5 @@ _DECODERS: Mapping[int, Callable[[bytes], Frame]] = {
     **stream_frames.DECODERS,
     **lane_frames.DECODERS,
     **introduction_frames.DECODERS,
+    **rotation_frames.DECODERS,
 }

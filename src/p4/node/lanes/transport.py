@@ -52,7 +52,7 @@ class LinkTransport:
         self.lanes = LaneBundle(
             link,
             lane_terms(context, policy) if LANES in link.capabilities else LaneTerms(None, None),
-            lower=context.authenticator.me < peer_id,
+            lower=context.authenticator.me_for(peer_id) < peer_id,
             clock=context.clock,
             entropy=context.entropy,
             receive=receive,

@@ -12,6 +12,8 @@ from p4.core.lan import (
     encode_txt,
     filling_key,
     lan_tag,
+    meeting_filling_key,
+    meeting_tag,
     pair_key,
 )
 from p4.errors import SignalingError
@@ -36,6 +38,13 @@ def lan_announce(given: dict[str, Any]) -> Outcome:
     tags = [lan_tag(_key(given["seed_b64"], key), period, identity.peer_id) for key in given["contacts_b64"]]
     announced = announced_tags(tags, filling_key(identity), period)
     return "lan", "ok", {"txt_hex": encode_txt(announced).hex()}
+
+
+def lan_meeting(given: dict[str, Any]) -> Outcome:
+    seed, period = decode_key(given["seed_b64"]), given["period"]
+    tag = meeting_tag(seed, period)
+    text = encode_txt(announced_tags([tag], meeting_filling_key(seed), period))
+    return "lan", "ok", {"tag_hex": tag.hex(), "txt_hex": text.hex()}
 
 
 def lan_txt(given: dict[str, Any]) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.frame_vectors import frame_assemble, frame_body, frame_decode
-from tests.lan_vectors import lan_announce, lan_pair, lan_recognise, lan_txt
+from tests.lan_vectors import lan_announce, lan_meeting, lan_pair, lan_recognise, lan_txt
 from tests.punch_vectors import punch_keys, punch_packet, punch_role
 from tests.stream_transcripts import session_stream
 from tests.transcript_vectors import session_messages
@@ -63,6 +63,7 @@ INPUT_KEYS = {
     ("lan", "pair"): {"seed_b64", "public_key_b64"},
     ("lan", "recognise"): {"seed_b64", "contacts_b64", "period", "tags_hex"},
     ("lan", "announce"): {"seed_b64", "contacts_b64", "period"},
+    ("lan", "meeting"): {"seed_b64", "period"},
     ("lan", "txt"): {"bytes"},
     ("punch", "key"): {"offer_nonce_hex", "answer_nonce_hex", "session_id"},
     ("punch", "packet"): {"key_hex", "receiver", "bytes"},
@@ -306,6 +307,7 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("lan", "pair"): lan_pair,
     ("lan", "recognise"): lan_recognise,
     ("lan", "announce"): lan_announce,
+    ("lan", "meeting"): lan_meeting,
     ("lan", "txt"): lan_txt,
     ("punch", "key"): punch_keys,
     ("punch", "packet"): punch_packet,

@@ -62,6 +62,25 @@ def vectors() -> Iterator[Vector]:
     yield from _recognised()
     yield _announce("announce_none", "only filling", ALICE)
     yield _announce("announce_two", "two tags among filling, in ascending order", ALICE, BOB, CAROL)
+    for name, period in (("meeting", PERIOD), ("meeting_next", PERIOD + 1), ("meeting_first", 0)):
+        seed = hashlib.sha256(b"a place").digest()
+        message = b"P4 lan meeting 1\0" + period.to_bytes(8, "big")
+        fill = hkdf(seed, b"", b"P4 lan filling 1\0", 32)
+        others = [
+            hmac.digest(fill, period.to_bytes(8, "big") + number.to_bytes(2, "big"), hashlib.sha256)[:10]
+            for number in range(15)
+        ]
+        own = hmac.digest(seed, message, hashlib.sha256)[:10]
+        strings = txt(b"v=1", b"t0=" + b"".join(sorted([own, *others])))
+        yield Vector(
+            "lan",
+            name,
+            "how a meeting place shows itself in a period",
+            "meeting",
+            {"seed_b64": b64(seed), "period": period},
+            "lan",
+            value={"tag_hex": own.hex(), "txt_hex": strings.hex()},
+        )
     yield from _texts()
 
 

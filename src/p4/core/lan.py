@@ -31,6 +31,9 @@ __all__ = [
     "filling_key",
     "is_local_address",
     "lan_tag",
+    "meeting_filling_key",
+    "meeting_tag",
+    "meeting_tags_around",
     "pair_key",
     "period_of",
     "reachable_addresses",
@@ -39,6 +42,7 @@ __all__ = [
 _PAIR_LABEL: Final = b"P4 lan pair 1\0"
 _TAG_LABEL: Final = b"P4 lan tag 1\0"
 _FILLING_LABEL: Final = b"P4 lan filling 1\0"
+_MEETING_LABEL: Final = b"P4 lan meeting 1\0"
 _LOCAL_NETWORKS: Final = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -83,7 +87,26 @@ def lan_tag(key: bytes, period: int, sender: PeerId) -> bytes:
 
 def filling_key(identity: Identity) -> bytes:
     """Makes what announcements are filled up with: ours alone, and the same after a restart."""
-    return HKDF(SHA256(), 32, None, _FILLING_LABEL).derive(identity.seed)
+    return meeting_filling_key(identity.seed)
+
+
+def meeting_tag(seed: bytes, period: int) -> bytes:
+    """By what visitors recognise a meeting place in a period (spec/lan.md, Meeting places).
+
+    Args:
+        seed: of the place, 32 bytes.
+    """
+    return hmac.digest(seed, _MEETING_LABEL + period.to_bytes(8, "big"), "sha256")[: limits.LAN_TAG_BYTES]
+
+
+def meeting_tags_around(seed: bytes, period: int) -> frozenset[bytes]:
+    """The tags of a meeting place that a visitor takes in a period."""
+    return frozenset(meeting_tag(seed, number) for number in _around(period))
+
+
+def meeting_filling_key(seed: bytes) -> bytes:
+    """The same as `filling_key` for the announcement of a meeting place."""
+    return HKDF(SHA256(), 32, None, _FILLING_LABEL).derive(seed)
 
 
 # --- our announcement -----------------------------------------------------------------------------------

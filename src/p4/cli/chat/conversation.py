@@ -94,7 +94,7 @@ class Follower:
         restarted = asyncio.Event()
         try:
             async for event in self._client.events(restarted=restarted.set):
-                if restarted.is_set() or event.kind in ("feed.missed", "contacts.changed"):
+                if restarted.is_set() or event.kind == "feed.missed" or event.kind.startswith("contact."):
                     restarted.clear()
                     await self._again()
                 if event.kind.startswith("chat."):

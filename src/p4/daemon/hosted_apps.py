@@ -7,6 +7,7 @@ from typing import Protocol
 
 from p4.adapters.clock import SystemClock
 from p4.apps.chat import ChatApp
+from p4.apps.forward import ForwardApp, TunnelEvent
 from p4.apps.history import LinkHistory
 from p4.apps.store import AppStore
 from p4.daemon.chat_events import announce_on
@@ -41,10 +42,11 @@ class HostedApps:
         clock = SystemClock()
         self.chat = ChatApp(store, clock, announce_on(feed))
         self.history = LinkHistory(store, clock)
+        self.forwards = ForwardApp(store, self._announce_forward)
         self._started = AsyncExitStack()
 
     def _all(self) -> tuple[HostedApp, ...]:
-        return (self.chat, self.history)
+        return (self.chat, self.history, self.forwards)
 
     async def start(self, node: BaseNode) -> None:
         """Open the store and start every app.
@@ -63,3 +65,6 @@ class HostedApps:
     async def close(self) -> None:
         """End every app, the last one first, then the store."""
         await self._started.aclose()
+
+    def _announce_forward(self, event: TunnelEvent) -> None:
+        self.feed.publish(f"forward.{event.kind}", event.state.as_json())

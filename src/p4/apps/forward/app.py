@@ -266,6 +266,8 @@ class ForwardApp:
         await self._records.remove(tunnel)
 
     def _find(self, reference: str) -> Running:
+        if reference in self._tunnels:
+            return self._tunnels[reference]
         found = [running for running in self._tunnels.values() if running.goes_by(reference)]
         if len(found) == 1:
             return found[0]

@@ -75,8 +75,8 @@ class Running:
         self._told(self, text)
 
     def goes_by(self, reference: str) -> bool:
-        """Whether a person may mean this one: by its id, its served name, or the port where it listens."""
-        if reference in (self.tunnel.id, str(self.tunnel.endpoint)):
+        """Whether a person may mean this one: by its served name, or the port where it listens."""
+        if reference == str(self.tunnel.endpoint):
             return True
         if self.tunnel.kind is Kind.SERVE:
             return reference == self.tunnel.name

@@ -12,6 +12,9 @@ from p4.daemon.access.tokens import TokenBook
 from p4.daemon.access.web_logins import WebLogins
 from p4.daemon.event_feed import EventFeed
 from p4.daemon.hosted_apps import HostedApps
+from p4.daemon.kept_receipts import KeptReceipts
+from p4.daemon.leases import Leases
+from p4.daemon.message_desk import MessageDesk
 from p4.node.node import BaseNode
 
 __all__ = ["DaemonContext"]
@@ -28,6 +31,9 @@ class DaemonContext:
     tokens: TokenBook
     logins: WebLogins
     failures: FailureLimit
+    desk: MessageDesk
+    receipts: KeptReceipts
+    leases: Leases
     end: Callable[[], None]
     """Asks the daemon to end; returns at once."""
     started_ms: int

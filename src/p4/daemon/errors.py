@@ -50,6 +50,7 @@ _BY_CODE: dict[tuple[type[P4Error], str], int] = {
     (InputError, "unknown"): 404,
     (InputError, "too-large"): 413,
     (LocalError, "already-served"): 409,
+    (LocalError, "in-use"): 409,
     (LocalError, "not-known"): 404,
     (StateError, "disk-full"): 507,
     (StateError, "outbox-full"): 507,

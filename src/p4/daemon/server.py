@@ -25,7 +25,10 @@ from p4.daemon.directory import DaemonDirectory, Endpoint
 from p4.daemon.event_feed import EventFeed, follow_node
 from p4.daemon.hosted_apps import HostedApps
 from p4.daemon.http_server import HttpServer
+from p4.daemon.kept_receipts import KeptReceipts
+from p4.daemon.leases import Leases
 from p4.daemon.listening import HAS_UNIX_SOCKETS, loopback_socket, unix_socket
+from p4.daemon.message_desk import MessageDesk
 from p4.errors import LocalError
 from p4.node.node import BaseNode
 
@@ -104,6 +107,8 @@ class Daemon:
         held.callback(following.cancel)
         await apps.start(self.node)
         held.push_async_callback(apps.close)
+        leases = Leases()
+        held.callback(leases.close)
         return DaemonContext(
             node=self.node,
             state_directory=self._state_directory,
@@ -112,6 +117,9 @@ class Daemon:
             tokens=tokens,
             logins=WebLogins(),
             failures=FailureLimit(),
+            desk=MessageDesk(self.node),
+            receipts=KeptReceipts(),
+            leases=leases,
             end=self._wanted_end.set,
             started_ms=int(time.time() * 1000),
         )

@@ -76,3 +76,21 @@ LOG_BYTES = 4 * 1024 * 1024
 
 LOG_FILES = 3
 """Older log files that are kept."""
+
+API_RECEIPTS = 100_000
+"""Receipts of messages sent through the API that can be asked for; the oldest are forgotten."""
+
+API_BATCH = 1000
+"""Messages that one request sends, or says to be done with."""
+
+API_LEASE_SECONDS = 3600.0
+"""Longest that a program without a connection may keep messages without having done with them."""
+
+API_UNCONSUMED_BYTES = 4 * 1024 * 1024
+"""Bytes of a stream sent to a program ahead of its word that it has consumed them."""
+
+API_PROGRESS_SECONDS = 0.1
+"""How often a program that writes to a stream is told how far it has come, at most."""
+
+API_GATHER_SECONDS = 0.02
+"""How long a request that has one message waits for the next one that it would take along."""

@@ -115,7 +115,7 @@ async def revoke_grant(
     """Let a contact use this no more, at once; on disk with the answer. Owner only."""
     if grant not in peer.grants:
         raise InputError(
-            f"{peer.contact.label} has no grant {grant!r}, so nothing was changed. Revoke one that is listed.",
+            f"{peer.contact.label} has no grant {grant!r}. Nothing was changed. Revoke one that it has.",
             code="unknown",
         )
     await peer.revoke(grant)

@@ -32,8 +32,9 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FETCHED_HERE = frozenset({"same-origin", "none"})
 """``Sec-Fetch-Site`` of our own page, and of what a person typed. Every other port of this host is
 ``same-site``: another program, so not us."""
-_OPEN_PATHS = frozenset({"/login"})
-"""Answer without credentials: the login code is one."""
+_OPEN_PATHS = frozenset({"/login", "/"})
+"""Answer without credentials: the login code is one, and the page's files hold no secret."""
+_OPEN_FOLDER = "/web/"
 
 
 def own_hosts(port: int) -> frozenset[str]:
@@ -96,7 +97,7 @@ class AccessGate:
         authorisation = headers.getlist("authorization")
         if self._port is None and not authorisation:
             return Authority(AuthorityKind.OWNER), None
-        if scope["path"] in _OPEN_PATHS and scope["type"] == "http":
+        if _is_open(scope):
             return Authority(AuthorityKind.APP, services=(), contacts=frozenset()), None
         if authorisation:
             return await self._by_token(authorisation)
@@ -187,6 +188,12 @@ class AccessGate:
         finally:
             for waiting in (work, *ends):
                 waiting.cancel()
+
+
+def _is_open(scope: Scope) -> bool:
+    path = scope["path"]
+    reads = scope["type"] == "http" and scope["method"] in _SAFE_METHODS
+    return reads and (path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER))
 
 
 async def _until(moment_ms: int, now_ms: Callable[[], int]) -> None:

@@ -6,52 +6,20 @@ import asyncio
 import base64
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.adapters.lan.local_network import LocalNetwork
 from tests.adapters.lan.member import identity
-from tests.adapters.net.namespaces import NetworkNamespace, network_namespace
+from tests.adapters.net.namespaces import NetworkNamespace
 
 HERE = Path(__file__).parent
 PATIENCE_SECONDS = 20.0
 HOST_NAME = "hostname-of-a-person"
 ROOT = HERE.parents[2]
-
-
-class LocalNetwork:
-    """A switch and the machines at it."""
-
-    def __init__(self, held: ExitStack) -> None:
-        self._held = held
-        self.switch = held.enter_context(network_namespace())
-        self.switch.ip("link", "add", "lan", "type", "bridge", "mcast_snooping", "0")
-        self.switch.ip("link", "set", "lan", "up")
-        self._count = 0
-
-    def machine(self, *, ipv4: bool = True, ipv6: bool = True) -> NetworkNamespace:
-        """Another machine, 192.168.77.N and fd77::N, counted from 1."""
-        self._count += 1
-        machine = self._held.enter_context(network_namespace())
-        accept_at_once = "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"
-        machine.run("sysctl", "-qw", *accept_at_once, f"net.ipv6.conf.default.disable_ipv6={int(not ipv6)}")
-        port = f"port{self._count}"
-        self.switch.ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", machine.name)
-        self.switch.ip("link", "set", port, "master", "lan", "up")
-        machine.ip("link", "set", "eth0", "up")
-        if ipv4:
-            machine.ip("address", "add", f"192.168.77.{self._count}/24", "dev", "eth0")
-        if ipv6:
-            machine.ip("address", "add", f"fd77::{self._count}/64", "dev", "eth0")
-        return machine
-
-
-@pytest.fixture
-def lan() -> Iterator[LocalNetwork]:
-    with ExitStack() as held:
-        yield LocalNetwork(held)
 
 
 class Member:

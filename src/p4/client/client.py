@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,15 @@ from typing import Any, Self
 from aiohttp import ClientWebSocketResponse
 
 from p4.client.connection import DaemonConnection, Parameters
+from p4.client.contact import Contact
+from p4.client.datagrams import Datagrams, open_datagrams
 from p4.client.endpoint import DEFAULT_STATE_DIR, Endpoint, find_endpoint
+from p4.client.messages import MessageSubscription
+from p4.client.records import ContactStatus, DeviceIdentity, DeviceStatus, TokenRecord, WebLogin
+from p4.client.serving import Handler, serve
 from p4.client.sse import ServerSentEvent
+from p4.client.streams import Stream, incoming_stream
+from p4.client.values import quoted
 from p4.core import limits
 from p4.errors import InputError
 
@@ -26,7 +33,7 @@ class DaemonEvent:
     """Something that happened in the daemon (spec/daemon-api, "Events")."""
 
     kind: str
-    """Such as ``link-up``."""
+    """Such as ``link.up``: a subject, a dot, what happened."""
     data: dict[str, Any]
     """What it is about; its parts depend on the kind."""
 
@@ -56,6 +63,128 @@ class Client:
     async def aclose(self) -> None:
         """Close the connection. The daemon goes on."""
         await self._connection.close()
+
+    # -- the device --------------------------------------------------------------------------------------
+
+    async def identity(self) -> DeviceIdentity:
+        """Who this device is."""
+        return DeviceIdentity.read(await self.request("GET", "/v1/identity"))
+
+    async def status(self) -> DeviceStatus:
+        """How the node and all its contacts are."""
+        return DeviceStatus.read(await self.request("GET", "/v1/status"))
+
+    async def metrics(self) -> str:
+        """Figures in Prometheus' text format."""
+        return str(await self.request("GET", "/v1/metrics"))
+
+    async def services(self) -> dict[str, Any]:
+        """Who serves and reads what in this daemon."""
+        answer: dict[str, Any] = await self.request("GET", "/v1/services")
+        return answer
+
+    async def shutdown(self) -> int:
+        """Ask the daemon to end; gives its process id. What was accepted is on disk."""
+        return int((await self.request("POST", "/v1/shutdown"))["pid"])
+
+    # -- contacts ----------------------------------------------------------------------------------------
+
+    def contact(self, reference: str) -> Contact:
+        """A contact by its name, id, or the beginning of its id; it is looked up when it is used.
+
+        Raises:
+            InputError: ``bad-name``: it cannot name anything.
+        """
+        return Contact(self, reference)
+
+    async def contacts(self) -> list[ContactStatus]:
+        """All contacts, and how each is."""
+        answer = await self.request("GET", "/v1/contacts")
+        return [ContactStatus.read(entry) for entry in answer["contacts"]]
+
+    # -- what contacts send and ask ----------------------------------------------------------------------
+
+    def messages(
+        self, service: str, *, contact: str | None = None, window: int = limits.CLIENT_WINDOW
+    ) -> MessageSubscription:
+        """The messages of contacts for a service, each once: see `MessageSubscription`.
+
+            async with me.messages("notes") as notes:
+                async for message in notes:
+                    keep(message.value)
+                    message.done()
+
+        Args:
+            contact: only those of this one.
+            window: how many come before one must be `done`, 1 to 256.
+
+        Reading raises LocalError ``in-use`` for services that the daemon's own apps read, such as ``chat``.
+        """
+        return MessageSubscription(self, service, contact, window)
+
+    def next_stream(self, service: str, *, contact: str | None = None) -> AbstractAsyncContextManager[Stream]:
+        """The next byte stream that a contact opens to a service, for ``async with``; waits for it.
+
+        One that was not finished comes again, also after restarts: go on at its `position`. Leave it with
+        `Stream.close` when you have done with it.
+        """
+        return incoming_stream(self, service, contact)
+
+    def datagrams(self, service: str) -> AbstractAsyncContextManager[Datagrams]:
+        """Datagrams of a service, from and to all contacts, for ``async with``."""
+        return open_datagrams(self, service)
+
+    async def serve(
+        self, service: str, handler: Handler, *, serving: Callable[[], None] | None = None
+    ) -> None:
+        """Answer the calls for a service until cancelled, also after restarts of the daemon.
+
+        Args:
+            handler: gives the result of an `IncomingCall`, at once or awaited.
+            serving: called whenever calls are taken from now on.
+
+        Raises:
+            LocalError: ``already-served``, ``no-daemon``.
+        """
+        await serve(self, service, handler, serving=serving)
+
+    # -- who else may use the daemon ---------------------------------------------------------------------
+
+    async def tokens(self) -> list[TokenRecord]:
+        """The tokens of apps, without their secrets."""
+        answer = await self.request("GET", "/v1/tokens")
+        return [TokenRecord.read(entry) for entry in answer["tokens"]]
+
+    async def new_token(
+        self,
+        app: str,
+        *,
+        services: Sequence[str] | None,
+        contacts: Sequence[str] | None = None,
+        expires_in: float | None = None,
+    ) -> TokenRecord:
+        """Make a token for an app; its ``token`` is told this once.
+
+        Args:
+            services: what it may use, each covering all below it; None for all.
+            contacts: whom it may reach, by name or id; None for all.
+            expires_in: seconds; None for never.
+        """
+        body = {
+            "app": app,
+            "services": None if services is None else list(services),
+            "contacts": None if contacts is None else list(contacts),
+            "expires_in": expires_in,
+        }
+        return TokenRecord.read(await self.request("POST", "/v1/tokens", body))
+
+    async def revoke_token(self, identity: str) -> None:
+        """End a token, and what is under way with it. Raises InputError ``unknown``."""
+        await self.request("DELETE", f"/v1/tokens/{quoted(identity)}", repeatable=False)
+
+    async def web_login(self) -> WebLogin:
+        """A link that logs one browser of this machine in, once, within a minute."""
+        return WebLogin.read(await self.request("POST", "/v1/web-logins"))
 
     # -- what everything else is made of -----------------------------------------------------------------
 
@@ -99,11 +228,12 @@ class Client:
         """What happens in the daemon from now on, until the caller stops.
 
         Args:
-            kinds: only these; none for all.
+            kinds: only these, such as ``link.up``; none for all. ``feed.missed`` comes in any case.
             restarted: called when the daemon was away, so events may be missing: look at how things are.
         """
-        async for event in self.listen("/v1/events", restarted=restarted):
-            if not kinds or event.kind in kinds:
+        subjects = ",".join(sorted({kind.partition(".")[0] for kind in kinds})) or None
+        async for event in self.listen("/v1/events", {"types": subjects}, restarted=restarted):
+            if not kinds or event.kind in kinds or event.kind == "feed.missed":
                 yield DaemonEvent(event.kind, json.loads(event.data))
 
     def listen(

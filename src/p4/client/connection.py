@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -13,7 +15,7 @@ from p4.client.endpoint import Endpoint, no_daemon
 from p4.client.errors import error_from_answer
 from p4.client.sse import ServerSentEvent, parse_events
 from p4.core import limits
-from p4.errors import LocalError
+from p4.errors import LocalError, P4Error
 
 __all__ = ["DaemonConnection", "Parameters"]
 
@@ -190,11 +192,8 @@ class DaemonConnection:
                     params=_query(parameters),
                     max_msg_size=limits.CLIENT_ANSWER_BYTES,
                 )
-            except aiohttp.WSServerHandshakeError:
-                # The refusal's reason is in a body that this error does not carry: the same address, asked
-                # without an upgrade, tells it.
-                await self.request("GET", path, parameters=parameters)
-                raise
+            except aiohttp.WSServerHandshakeError as error:
+                raise await _refusal(session, endpoint.url + path, parameters, error.status) from error
             except (*_NOT_SENT, *_BROKEN):
                 continue
             self._reached = True
@@ -258,6 +257,23 @@ def _query(parameters: Parameters | None) -> dict[str, str]:
         for name, value in (parameters or {}).items()
         if value is not None
     }
+
+
+async def _refusal(
+    session: aiohttp.ClientSession, url: str, parameters: Parameters | None, status: int
+) -> P4Error:
+    """Why a handshake was refused: aiohttp's error leaves out the body that says it, so it is asked once
+    more."""
+    key = base64.b64encode(secrets.token_bytes(16)).decode()
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    try:
+        async with session.get(
+            url, params=_query(parameters), headers=upgrade | {"Sec-WebSocket-Key": key}
+        ) as answer:
+            body = await answer.read() if answer.status >= 400 else b""
+            return error_from_answer(answer.status if body else status, body)
+    except _BROKEN:
+        return error_from_answer(status, b"")
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

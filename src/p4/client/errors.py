@@ -48,7 +48,8 @@ def error_from_answer(status: int, body: bytes) -> P4Error:
 
 
 def error_from_object(entry: Mapping[str, Any], *, status: int = 400) -> P4Error:
-    """The error that ``{"code", "message", "data"}`` describes; ``data`` has its type and what else it carries.
+    """The error that ``{"code", "message", "data"}`` describes; ``data`` has its type and what else it
+    carries.
 
     Raises:
         KeyError, TypeError, AttributeError: it is not of that form.

@@ -1,11 +1,15 @@
 """Of programs that use the daemon: how long they wait for it, and how much they take from it."""
 
 __all__ = [
+    "CLIENT_ACKNOWLEDGED",
     "CLIENT_ANSWER_BYTES",
     "CLIENT_EVENT_BYTES",
     "CLIENT_FIRST_PAUSE_SECONDS",
     "CLIENT_LONGEST_PAUSE_SECONDS",
     "CLIENT_RESTART_SECONDS",
+    "CLIENT_STREAM_PIECE_BYTES",
+    "CLIENT_WAIT_SECONDS",
+    "CLIENT_WINDOW",
     "DAEMON_START_SECONDS",
 ]
 
@@ -26,3 +30,15 @@ CLIENT_EVENT_BYTES = 4 * 1024 * 1024
 
 DAEMON_START_SECONDS = 20.0
 """A daemon answers within this time of its start, even on a busy machine. Tor comes later."""
+
+CLIENT_WAIT_SECONDS = 60.0
+"""How long one request waits for a state; then it is sent again."""
+
+CLIENT_ACKNOWLEDGED = 256
+"""Messages that one request says are done."""
+
+CLIENT_WINDOW = 64
+"""Messages that a subscription is given before it says that some are done."""
+
+CLIENT_STREAM_PIECE_BYTES = 256 * 1024
+"""Bytes of a stream in one WebSocket message: few messages, and none is long in the way of another."""

@@ -1,0 +1,1 @@
+"""How forwards, served ports and pipes look on a terminal."""

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from aiohttp import ClientWebSocketResponse
 
-from p4.client.connection import DaemonConnection, Parameters
+from p4.client.connection import FEED_OPENED, DaemonConnection, Parameters
 from p4.client.contact import Contact
 from p4.client.datagrams import Datagrams, open_datagrams
 from p4.client.endpoint import DEFAULT_STATE_DIR, Endpoint, find_endpoint
@@ -228,11 +228,15 @@ class Client:
         """What happens in the daemon from now on, until the caller stops.
 
         Args:
-            kinds: only these, such as ``link.up``; none for all. ``feed.missed`` comes in any case.
+            kinds: only these, such as ``link.up``; none for all. ``feed.missed`` comes in any case, and
+                `FEED_OPENED`, if it is named, whenever events come from then on: look at how things are.
             restarted: called when the daemon was away, so events may be missing: look at how things are.
         """
         subjects = ",".join(sorted({kind.partition(".")[0] for kind in kinds})) or None
-        async for event in self.listen("/v1/events", {"types": subjects}, restarted=restarted):
+        told = FEED_OPENED in kinds
+        async for event in self._connection.listen(
+            "/v1/events", {"types": subjects}, restarted=restarted, tell_opened=told
+        ):
             if not kinds or event.kind in kinds or event.kind == "feed.missed":
                 yield DaemonEvent(event.kind, json.loads(event.data))
 

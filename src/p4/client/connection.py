@@ -17,7 +17,10 @@ from p4.client.sse import ServerSentEvent, parse_events
 from p4.core import limits
 from p4.errors import LocalError, P4Error
 
-__all__ = ["DaemonConnection", "Parameters"]
+__all__ = ["FEED_OPENED", "DaemonConnection", "Parameters"]
+
+FEED_OPENED = "feed.opened"
+"""Events come from here on, and may have been missed before."""
 
 Parameters = Mapping[str, str | int | float | bool | None]
 """Of a query: what is None is left out, what is bool is ``true`` or ``false``."""
@@ -124,12 +127,18 @@ class DaemonConnection:
         raise no_daemon(self._endpoint or "this address")
 
     async def listen(
-        self, path: str, parameters: Parameters | None = None, *, restarted: Callable[[], None] | None = None
+        self,
+        path: str,
+        parameters: Parameters | None = None,
+        *,
+        restarted: Callable[[], None] | None = None,
+        tell_opened: bool = False,
     ) -> AsyncIterator[ServerSentEvent]:
         """Events of a path, for as long as the caller goes on. A daemon that restarts is asked again.
 
         Args:
             restarted: called whenever the stream begins anew; what was under way may come again.
+            tell_opened: whether the stream begins, each time, with an event of ours: `FEED_OPENED`.
 
         Raises:
             P4Error: what the daemon says. LocalError ``no-daemon``: it is gone and did not come back in time.
@@ -140,6 +149,8 @@ class DaemonConnection:
                 if not first and restarted is not None:
                     restarted()
                 first = False
+                if tell_opened:
+                    yield ServerSentEvent(FEED_OPENED, "{}", last_id)
                 try:
                     async for event in parse_events(_lines(answer.content)):
                         last_id = event.id or last_id
@@ -161,7 +172,8 @@ class DaemonConnection:
                     endpoint.url + path,
                     params=_query(parameters),
                     headers=headers,
-                    timeout=aiohttp.ClientTimeout(total=None),
+                    # A daemon that lives says something now and then.
+                    timeout=aiohttp.ClientTimeout(total=None, sock_read=3 * limits.API_PING_SECONDS),
                     read_bufsize=limits.CLIENT_EVENT_BYTES,
                 )
             except (*_NOT_SENT, *_BROKEN):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from p4.client.messages import MessageSubscription, Receipt
+from p4.client.messages import ChatReceipt, MessageSubscription, Receipt
 from p4.client.records import ContactStatus
 from p4.client.streams import Stream, incoming_stream, open_stream
 from p4.client.values import decoded, encoded, quoted
@@ -103,7 +103,7 @@ class Contact:
         """
         if service == CHAT and isinstance(value, str) and ttl is None and not latest:
             line = await self._client.request("POST", f"/v1/chat/{quoted(self.reference)}", {"text": value})
-            return Receipt(self._client, self.reference, {"id": line["message_id"], "state": line["state"]})
+            return ChatReceipt(self._client, self.reference, line)
         body = {"service": service, **encoded(value)}
         if ttl is not None:
             body["ttl"] = ttl

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from p4.client.connection import FEED_OPENED
 from p4.client.records import ContactName
 from p4.client.values import decoded, quoted
 from p4.core import limits
@@ -21,6 +23,10 @@ __all__ = ["Message", "MessageSubscription", "Receipt"]
 
 _Key = tuple[str, str]
 """Contact id and message id: together they name a message for ever."""
+
+
+_PROGRESS = ("sending", "queued", "delivered", "consumed", "seen")
+"""The states of a message that arrives, in their order; ``sending`` and ``seen`` are those of chat only."""
 
 
 class Receipt:
@@ -54,7 +60,7 @@ class Receipt:
     async def _wait(self, wanted: str) -> None:
         path = f"/v1/contacts/{quoted(self._contact)}/receipts/{quoted(self.id)}"
         seconds = limits.CLIENT_WAIT_SECONDS
-        while self.state not in {wanted, "consumed"}:
+        while not _has_come(self.state, wanted):
             entry = await self._client.request(
                 "GET", path, parameters={"wait": wanted, "timeout": seconds}, timeout=2 * seconds
             )
@@ -62,6 +68,35 @@ class Receipt:
             if self.state == "dropped":
                 reason = str(entry.get("reason") or "dropped")
                 raise DeliveryError(f"The message will not arrive: {reason}.", code=reason)
+
+
+class ChatReceipt(Receipt):
+    """One thing that was said. It stands in the history, so what becomes of it is known after restarts too."""
+
+    def __init__(self, client: Client, contact: str, entry: Mapping[str, Any]) -> None:
+        super().__init__(client, contact, {"id": entry["message_id"], "state": entry["state"]})
+        self._place = str(entry["id"])
+
+    async def _wait(self, wanted: str) -> None:
+        if _has_come(self.state, wanted):
+            return
+        async for event in self._client.events(FEED_OPENED, "chat.receipt"):
+            entries = event.data.get("entries")
+            if entries is None:  # it may have come further while nobody told
+                path = f"/v1/chat/{quoted(self._contact)}"
+                after = {"before": str(int(self._place) + 1), "limit": 1}
+                entries = (await self._client.request("GET", path, parameters=after))["entries"]
+            for entry in entries:
+                if entry["id"] == self._place:
+                    self.state = str(entry["state"])
+                    if self.state == "failed":
+                        raise DeliveryError(str(entry["reason"]), code="failed")
+            if _has_come(self.state, wanted):
+                return
+
+
+def _has_come(state: str, wanted: str) -> bool:
+    return state in _PROGRESS and _PROGRESS.index(state) >= _PROGRESS.index(wanted)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -114,6 +149,9 @@ class MessageSubscription:
         """Given to the application, and not yet known to be done by the daemon."""
         self._done: dict[_Key, asyncio.Future[None]] = {}
         """Done by the application, and not yet known to be so by the daemon."""
+        self._unknown: OrderedDict[_Key, None] = OrderedDict()
+        """Done by the application, and not known to the daemon when it was told: it had either noted that
+        before, or has restarted and not handed them out again yet."""
         self._telling: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -142,6 +180,11 @@ class MessageSubscription:
             entry = json.loads(event.data)
             contact = ContactName.read(entry["contact"])
             key = (contact.id, str(entry["id"]))
+            if key in self._unknown:
+                del self._unknown[key]
+                self._handed_out.add(key)
+                self.acknowledge(key)
+                continue
             if key in self._done:
                 self._tell()  # the daemon restarted before it had noted it
                 continue
@@ -181,7 +224,7 @@ class MessageSubscription:
         told: set[_Key] = set()
         while keys := [key for key in self._done if key not in told][: limits.CLIENT_ACKNOWLEDGED]:
             try:
-                await self._client.request(
+                answer = await self._client.request(
                     "POST",
                     f"{self._path}/done",
                     {"messages": [{"contact": contact, "id": identity} for contact, identity in keys]},
@@ -192,6 +235,10 @@ class MessageSubscription:
                     self._settle(key, error)
                 told.update(keys)
             else:
+                for entry in answer["unknown"]:
+                    self._unknown[entry["contact"], entry["id"]] = None
+                while len(self._unknown) > limits.CLIENT_UNKNOWN_MESSAGES:
+                    self._unknown.popitem(last=False)
                 for key in keys:
                     self._settle(key, None)
 

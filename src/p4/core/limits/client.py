@@ -8,6 +8,7 @@ __all__ = [
     "CLIENT_LONGEST_PAUSE_SECONDS",
     "CLIENT_RESTART_SECONDS",
     "CLIENT_STREAM_PIECE_BYTES",
+    "CLIENT_UNKNOWN_MESSAGES",
     "CLIENT_WAIT_SECONDS",
     "CLIENT_WINDOW",
     "DAEMON_START_SECONDS",
@@ -42,3 +43,7 @@ CLIENT_WINDOW = 64
 
 CLIENT_STREAM_PIECE_BYTES = 256 * 1024
 """Bytes of a stream in one WebSocket message: few messages, and none is long in the way of another."""
+
+CLIENT_UNKNOWN_MESSAGES = 4 * 256
+"""Messages that a subscription remembers to be done although the daemon did not know them: after a restart
+there are at most as many as a window holds, so this is enough for four in a row."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from p4.adapters.clock import SystemClock, SystemEntropy
@@ -14,6 +15,8 @@ from p4.adapters.net.doorway import TcpDoorway, mapping_secret, usual_port
 from p4.adapters.net.mapping import RouterPortMapper
 from p4.adapters.net.monitor import select_monitor
 from p4.adapters.net.punch import UdpPortGuesser
+from p4.adapters.store.keys_file import load_keys, save_keys
+from p4.adapters.store.moved import refuse_if_moved
 from p4.adapters.store.sqlite import SqliteStore
 from p4.adapters.store.state_dir import StateDirectory
 from p4.adapters.tls_lane import TlsStreamLanes
@@ -59,9 +62,13 @@ class Node(BaseNode):
         with ExitStack() as held:
             held.enter_context(state.lock())
             entropy = SystemEntropy()
+            refuse_if_moved(state.path)
             identity = state.load_identity() or state.create_identity(entropy.token(KEY_BYTES))
+            keys = load_keys(state.path, identity)
             parts = NodeParts(
-                identity=identity,
+                identity=keys.current,
+                keys=keys,
+                save_keys=partial(save_keys, state.path),
                 contacts=state.load_contacts(),
                 save_contacts=state.save_contacts,
                 store=SqliteStore(state.database_path),
@@ -69,7 +76,7 @@ class Node(BaseNode):
                 load_backend=self._load_backend,
                 clock=SystemClock(),
                 entropy=entropy,
-                presence=self._presence(identity),
+                presence=self._presence(keys.current),
                 port_guesser=UdpPortGuesser() if self.options.port_guessing else None,
                 stream_lanes=TlsStreamLanes() if self.options.stream_lanes else None,
             )
@@ -119,6 +126,7 @@ async def prepare_rendezvous_address(state: StateDirectory, options: NodeOptions
         AlreadyRunningError, StateError, TorError, InputError.
     """
     with state.lock():
+        refuse_if_moved(state.path)
         own = _rendezvous(state, options)[0]
         try:
             return await own.start(_refuse, _ignore)

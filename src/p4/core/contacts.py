@@ -155,8 +155,8 @@ class ContactBook:
 
         Raises:
             InviteError: ``own-invite``.
-            ContactError: ``changed-key`` (the file holds another key for this id), ``name-taken`` or
-                ``bad-name``.
+            ContactError: ``changed-key`` (the file holds another key for this id), ``known-before-rotation``
+                (it is a contact under the id of its first key), ``name-taken`` or ``bad-name``.
         """
         if invite.peer_id == me:
             raise InviteError(
@@ -177,6 +177,13 @@ class ContactBook:
                 self._check_name(name, invite.peer_id, new_key=True)
             contact = Contact(invite.peer_id, invite.public_key, invite.rendezvous, name)
             return ContactBook((*self._entries, _Entry({}, contact)))
+        if known.peer_id != invite.peer_id:
+            # On its side we are new, or it could not name itself so: two names of one relation cannot agree.
+            raise ContactError(
+                f"{known.label} is this device already, from before it changed its key. Nothing was changed. "
+                "If it has forgotten this device, remove it here too, then pair again.",
+                code="known-before-rotation",
+            )
         if name:
             self._check_name(name, known.peer_id)
         return self._put(replace(known, rendezvous=invite.rendezvous, name=name or known.name))

@@ -281,6 +281,10 @@ class Authenticator:
         admitted.copies += 1
         return True
 
+    def meet_anew(self, peer_id: PeerId) -> None:
+        """A contact that is added or was removed knows us by our present key. Raises StateError."""
+        self._ring.forget(peer_id, now_ms=self._clock.wall_ms())
+
     def forget(self, peer_id: PeerId) -> None:
         """Drop what is kept in memory about a removed contact."""
         for memory in (self._windows, self._buckets, self._locks, self._offers):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from p4.core import limits
 from p4.core.contacts import Contact, ContactBook
 from p4.core.identity import PeerId
 from p4.core.invite import Invite
 from p4.core.session.frames import ByeReason
-from p4.errors import ContactError, LocalError, P4Error
+from p4.errors import ContactError, LocalError, P4Error, StateError
 from p4.node.background import all_of
 from p4.node.context import PeerContext
 from p4.node.peer import Peer
@@ -71,15 +72,22 @@ class Roster:
         peer = self._peers.get(peer_id)
         return None if peer_id in self._removals or peer is None or peer.blocked else peer
 
-    def add(self, invite: Invite, name: str, me: PeerId) -> Peer:
-        """See `BaseNode.add_contact`."""
+    def add(self, invite: Invite, name: str, me: PeerId, *, speaks: int = 0) -> Peer:
+        """See `BaseNode.add_contact`.
+
+        Args:
+            speaks: the protocol that a new contact is known to speak: 0 unknown, or 2.
+        """
         self._refuse_while_removing(invite.peer_id)
         book = self._book.add(invite, name, me=me)
+        if self._book.known(invite) is None:
+            self._need_context.authenticator.meet_anew(invite.peer_id)
         self._write(book)
         contact = book.known(invite)
         assert contact is not None  # noqa: S101 - added above
         peer = self._peers.get(contact.peer_id)
         if peer is None:
+            self._records.setdefault(contact.peer_id, PeerRecord(protocol=speaks))
             peer = self._make_peer(contact)
         else:
             peer.contact = contact
@@ -149,6 +157,8 @@ class Roster:
         else:
             del self._peers[peer_id]
             context.authenticator.forget(peer_id)
+            with suppress(StateError):  # it is done again when the contact is added
+                context.authenticator.meet_anew(peer_id)
             return contact
         finally:
             del self._removals[peer_id]

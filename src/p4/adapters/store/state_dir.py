@@ -34,7 +34,10 @@ _ONION_DIRECTORY: Final = "onionrelay"
 _ONION_KEY: Final = "onion_v3_key_blob.txt"
 _ONION_ID: Final = "onion_service_id.txt"
 
-_OWN_NAMES = (_IDENTITY_JSON, _IDENTITY_PEM, _CONTACTS, _DATABASE, _LOCK, _PID, STATUS_FILE, _ONION_DIRECTORY)
+_OWN_NAMES = (
+    *(_IDENTITY_JSON, _IDENTITY_PEM, _CONTACTS, _DATABASE, _LOCK, _PID, STATUS_FILE, _ONION_DIRECTORY),
+    *("keys.json", "moved.json"),
+)
 _IDENTITY_LOST: Final = (
     "Contacts know you by this identity, so no new one was made. Put a backup in its place and start P4 "
     "again; without one, use a new state directory and pair again."

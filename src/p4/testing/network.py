@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.contacts import ContactBook
+from p4.core.own_keys import OwnKeys
 from p4.node.presence import Presence
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 from p4.testing.simulated_backend import SimulatedLinkBackend
@@ -120,6 +121,8 @@ class SimulatedNetwork:
         self._hosts: dict[str, SimulatedHost] = {}
         self.contacts: dict[str, ContactBook] = {}
         """By host, the contacts of its node: a file of its own, which survives a crash."""
+        self.keys: dict[str, OwnKeys] = {}
+        """By host, its keys once they were changed: likewise."""
 
     def host(self, name: str) -> SimulatedHost:
         """The living incarnation of a host, or its next one: with the same address and the same disk."""

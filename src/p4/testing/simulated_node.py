@@ -21,6 +21,7 @@ import hashlib
 from p4.core.contacts import ContactBook
 from p4.core.identity import Identity
 from p4.core.invite import Invite
+from p4.core.own_keys import OwnKeys
 from p4.node.node import BaseNode, NodeParts
 from p4.node.options import NodeOptions
 from p4.node.presence import Presence
@@ -72,6 +73,8 @@ class SimulatedNode(BaseNode):
         presence = self._host.presence()
         return NodeParts(
             identity=simulated_identity(self._host.place),
+            keys=self._network.keys.get(self._host.place),
+            save_keys=self._save_keys,
             contacts=self._network.contacts[self._host.place],
             save_contacts=self._save_contacts,
             store=self._host.store(),
@@ -84,6 +87,9 @@ class SimulatedNode(BaseNode):
 
     def _save_contacts(self, book: ContactBook) -> None:
         self._network.contacts[self._host.place] = book
+
+    def _save_keys(self, keys: OwnKeys) -> None:
+        self._network.keys[self._host.place] = keys
 
     async def _load_backend(self) -> LinkBackend:
         return self._host.links()

@@ -168,20 +168,28 @@ class ForwardApp:
     async def remove(self, reference: str) -> TunnelState:
         """End a tunnel with all its connections, and take back the rights that were given with it.
 
+        Goes on if the caller gives up.
+
         Args:
             reference: as for `find`.
 
         Raises:
             InputError: ``unknown``, ``ambiguous``. StateError: it ended, and begins again at the next start.
         """
-        running = self._find(reference)
-        del self._tunnels[running.tunnel.id]
-        self._told.pop(running.tunnel.id, None)
-        await running.close()
-        state = self._state(running)
-        self._announce(TunnelEvent("removed", state))
+        removing = asyncio.create_task(self._remove(reference), name="a tunnel is removed")
+        return await asyncio.shield(removing)
+
+    async def _remove(self, reference: str) -> TunnelState:
         async with self._changing:
-            await self._forget(running.tunnel)
+            running = self._find(reference)
+            try:
+                await running.close()
+                state = self._state(running)
+                await self._forget(running.tunnel)
+            finally:
+                del self._tunnels[running.tunnel.id]
+                self._told.pop(running.tunnel.id, None)
+        self._announce(TunnelEvent("removed", state))
         return state
 
     # -- inside ------------------------------------------------------------------------------------------

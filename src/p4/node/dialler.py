@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from p4.core import limits
@@ -21,6 +22,23 @@ class Dialler:
 
     def __init__(self, rendezvous: Sequence[Rendezvous]) -> None:
         self._rendezvous = rendezvous
+        self._kept: dict[RendezvousAddress, SignalStream] = {}
+
+    def keep(self, address: RendezvousAddress, stream: SignalStream) -> None:
+        """The next dial to an address, if it comes soon, shall use a stream that is open already.
+
+        Args:
+            stream: its far end is the owner of the address, and waits for a request there.
+        """
+        self._close_kept(address)
+        self._kept[address] = stream
+        asyncio.get_running_loop().call_later(limits.FIRST_BYTE_SECONDS, self._close_kept, address, stream)
+
+    def _close_kept(self, address: RendezvousAddress, stream: SignalStream | None = None) -> None:
+        kept = self._kept.get(address)
+        if kept is not None and stream in (None, kept):
+            del self._kept[address]
+            kept.close()
 
     async def dial_endpoint(self, address: RendezvousAddress) -> SignalStream:
         """Open a stream to an address that is quick to try. Raises RendezvousError."""
@@ -35,6 +53,8 @@ class Dialler:
         Raises:
             RendezvousError: ``no-transport``, or why the dial failed.
         """
+        if not fresh and (kept := self._kept.pop(address, None)) is not None:
+            return kept
         return await self._dial(address, timeout=limits.DIAL_SECONDS, fresh=fresh)
 
     async def _dial(self, address: RendezvousAddress, *, timeout: float, fresh: bool) -> SignalStream:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from p4.core.identity import PeerId
 from p4.ports import RendezvousStatus
 
-__all__ = ["LinkDown", "LinkUp", "NodeEvent", "NodeWarning", "RendezvousChanged"]
+__all__ = ["InviteEnded", "LinkDown", "LinkUp", "NodeEvent", "NodeWarning", "Paired", "RendezvousChanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,32 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
+class Paired:
+    """A device has become a contact, on both sides, by pairing (spec/pairing.md)."""
+
+    peer_id: PeerId
+    name: str
+    """What it is called here."""
+    invite_id: str
+    """Which of our invites it used; empty if we used one of its."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteEnded:
+    """An invite of ours can no longer be used, and nobody is paired by it."""
+
+    invite_id: str
+    code: str
+    """As of `p4.errors.PairingError`: ``expired``, ``cancelled``, ``unconfirmed`` or ``ended`` (a guess)."""
+    text: str
+    """The same in sentences for a person."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeWarning:
     """Something a person should know: a lowered protocol, a failing rendezvous, a full or restored disk."""
 
     text: str
 
 
-NodeEvent = RendezvousChanged | LinkUp | LinkDown | NodeWarning
+NodeEvent = RendezvousChanged | LinkUp | LinkDown | Paired | InviteEnded | NodeWarning

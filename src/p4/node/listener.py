@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from p4.core import limits
 from p4.core.contacts import Contact
@@ -23,12 +24,23 @@ __all__ = ["Listener"]
 _log = logging.getLogger(__name__)
 
 
+class Guests(Protocol):
+    """Who takes a stream that begins with pairing."""
+
+    def takes(self, line: bytes) -> bool:
+        """Whether it takes one with this first line."""
+
+    async def serve(self, stream: SignalStream, line: bytes) -> None:
+        """Take the stream over, with its first line; returns when it has ended."""
+
+
 class Listener:
     """Takes every inbound stream and hands on those that begin with a contact's request.
 
     Args:
         ready: no line is looked at before the contacts are known.
         admit: given the stream and its first request; owns the stream and returns when it has ended.
+        guests: takes streams that begin with pairing instead (spec/pairing.md).
     """
 
     def __init__(
@@ -36,7 +48,9 @@ class Listener:
         authenticator: Authenticator,
         ready: asyncio.Event,
         admit: Callable[[SignalStream, Authenticated], Awaitable[None]],
+        guests: Guests | None = None,
     ) -> None:
+        self._guests = guests
         self._authenticator = authenticator
         self._ready = ready
         self._admit = admit
@@ -73,18 +87,24 @@ class Listener:
             self._strangers.pop(number, None)
         if admitted is None:
             stream.close()
+        elif isinstance(admitted, bytes):
+            assert self._guests is not None  # noqa: S101 - who took it
+            await self._guests.serve(stream, admitted)
         else:
             await self._admit(*admitted)
 
     async def _first_request(
         self, stream: SignalStream, hidden_from: Callable[[Contact], bool]
-    ) -> tuple[SignalStream, Authenticated] | None:
+    ) -> tuple[SignalStream, Authenticated] | bytes | None:
+        """A contact's request, or the first line of a guest, or nothing."""
         try:
             async with asyncio.timeout(limits.FIRST_BYTE_SECONDS):
                 line = await stream.receive_line()
                 if line is None:
                     return None
                 await self._ready.wait()
+                if self._guests is not None and self._guests.takes(line):
+                    return line
                 try:
                     if not is_veiled(line):
                         return stream, await self._authenticate(line, hidden_from)

@@ -28,6 +28,7 @@ from p4.node.introductions import Introductions
 from p4.node.lifecycle import Lifecycle
 from p4.node.listener import Listener
 from p4.node.options import NodeOptions
+from p4.node.pairing.node_side import NodePairing, PairingApi
 from p4.node.parts import NodeParts
 from p4.node.peer import Peer
 from p4.node.presence import Presence
@@ -45,7 +46,7 @@ _log = logging.getLogger(__name__)
 _STOPPED = RendezvousStatus(RendezvousPhase.STOPPED, 0, "The node is not running.")
 
 
-class BaseNode(ABC):
+class BaseNode(PairingApi, ABC):
     """A node without its adapters. `p4.Node` is the one with real ones.
 
     Use it as an async context manager, or call `start` and `close`.
@@ -67,6 +68,7 @@ class BaseNode(ABC):
         self._address: RendezvousAddress | None = None
         self._background = BackgroundTasks(self._background_failed)
         self._waking = Waking(self._roster)
+        self.pairing = NodePairing(self._roster, self._background)
         self._starting: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
@@ -113,7 +115,7 @@ class BaseNode(ABC):
             parts.identity, store, parts.clock, parts.entropy, self._find_contact, ring
         )
         authenticator.key_changes = self.lifecycle.key_changes
-        self._listener = listener = Listener(authenticator, self._loaded, self._admit)
+        self._listener = listener = Listener(authenticator, self._loaded, self._admit, self.pairing)
         # Tor takes longest: everything else is read while it starts.
         starting = asyncio.create_task(parts.rendezvous[0].start(listener.accept, self._observe))
         try:
@@ -124,11 +126,14 @@ class BaseNode(ABC):
             await asyncio.gather(starting, return_exceptions=True)
             raise
         self._address = address
-        assert self._backend is not None  # noqa: S101 - loaded above
+        assert self._backend and self._context  # noqa: S101, PT018 - loaded above
         self._surroundings = Surroundings(
             parts, self._roster, self._backend, self._background, identity_for=ring.signer_for
         )
         await self._surroundings.start(listener)
+        await self.pairing.start(
+            parts, self._context, ring, listener.accept, self.invite, self.add_contact, self._contacts_changed
+        )
         self._waking.wake_all()
 
     async def _load(
@@ -194,6 +199,7 @@ class BaseNode(ABC):
         if self._listener:
             self._listener.close()
         self._waking.close()
+        await self.pairing.close()
         if self._context:
             self._context.introductions.close()
         self._services.close()

@@ -16,20 +16,25 @@ the trace of what the network did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import contextmanager
+from ipaddress import ip_address
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.contacts import ContactBook
 from p4.core.own_keys import OwnKeys
+from p4.core.pairing.secrets import PairingSecret
+from p4.node.pairing.parts import PairingParts
 from p4.node.presence import Presence
+from p4.ports.pairing import MeetingKind
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 from p4.testing.simulated_backend import SimulatedLinkBackend
 from p4.testing.simulated_link import LinkRegistry, SimulatedLink
+from p4.testing.simulated_meeting import SimulatedMeetingPlaces
 from p4.testing.simulated_monitor import SimulatedMonitor
-from p4.testing.simulated_presence import SimulatedDirectDialler, SimulatedDoorway
+from p4.testing.simulated_presence import SimulatedDirectDialler, SimulatedDoorway, leads
 from p4.testing.simulated_signaling import SignalingSwitch, SimulatedRendezvous, simulated_address
 from p4.testing.simulated_stream import SimulatedStream
 from p4.testing.virtual_time import SeededEntropy, VirtualClock, run
@@ -81,6 +86,21 @@ class SimulatedHost(Process):
         self.monitor = SimulatedMonitor(self.world.addresses[self.place])
         return Presence(SimulatedDoorway(self, self._network.switch), self.monitor)
 
+    def pairing(self) -> PairingParts:
+        """Where it meets devices that it does not know yet, and the file of its open invites."""
+        kinds = {MeetingKind.ONION: lambda place: True, MeetingKind.LAN: self._is_near}
+        return PairingParts(
+            places=[SimulatedMeetingPlaces(self, self._network.switch, *entry) for entry in kinds.items()],
+            load_invites=lambda: self._network.invites.get(self.place),
+            save_invites=lambda data: self._network.invites.update({self.place: data}),
+            usual_name=self.place,
+            secret_of_words=_secret_of_words,
+        )
+
+    def _is_near(self, place: str) -> bool:
+        mine, theirs = (self.world.addresses.get(name, frozenset()) for name in (self.place, place))
+        return any(leads(mine, host) and not ip_address(host).is_global for host in theirs)
+
     def direct_dialler(self) -> SimulatedDirectDialler:
         """Dials addresses of other hosts."""
         return SimulatedDirectDialler(self, self._network.switch)
@@ -123,6 +143,8 @@ class SimulatedNetwork:
         """By host, the contacts of its node: a file of its own, which survives a crash."""
         self.keys: dict[str, OwnKeys] = {}
         """By host, its keys once they were changed: likewise."""
+        self.invites: dict[str, bytes] = {}
+        """By host, the file of its node's open invites, likewise."""
 
     def host(self, name: str) -> SimulatedHost:
         """The living incarnation of a host, or its next one: with the same address and the same disk."""
@@ -268,3 +290,8 @@ def simulate(
     network = SimulatedNetwork(seed, conditions)
     with network.explaining():
         return run(scenario(network), limit=limit)
+
+
+async def _secret_of_words(words: Sequence[str]) -> PairingSecret:
+    """Without a thread, of which virtual time knows nothing."""
+    return PairingSecret.of_words(words)

@@ -83,6 +83,7 @@ class SimulatedNode(BaseNode):
             load_backend=self._load_backend,
             clock=self._host.clock,
             entropy=self._host.entropy,
+            pairing=self._host.pairing(),
         )
 
     def _save_contacts(self, book: ContactBook) -> None:

@@ -13,7 +13,7 @@ from p4.testing.simulated_signaling import SignalingSwitch
 from p4.testing.simulated_stream import SimulatedStream
 from p4.testing.world import Process
 
-__all__ = ["DOORWAY_PORT", "SimulatedDirectDialler", "SimulatedDoorway"]
+__all__ = ["DOORWAY_PORT", "SimulatedDirectDialler", "SimulatedDoorway", "leads"]
 
 DOORWAY_PORT = 50_000
 """Where every simulated doorway listens."""
@@ -118,12 +118,12 @@ class SimulatedDirectDialler:
         for place, doorway in self._switch.doorways.items():
             there = address.host in world.addresses.get(place, frozenset()) and doorway.process.alive
             apart = world.blocked(me, place) or world.blocked(place, me)
-            if there and not apart and address.port == DOORWAY_PORT and _leads(mine, address.host):
+            if there and not apart and address.port == DOORWAY_PORT and leads(mine, address.host):
                 return doorway
         return None
 
 
-def _leads(mine: frozenset[str], host: str) -> bool:
+def leads(mine: frozenset[str], host: str) -> bool:
     """Whether packets from these addresses reach that one: a private one only from its own network."""
     if not mine:
         return False

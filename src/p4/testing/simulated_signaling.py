@@ -15,10 +15,12 @@ from p4.core import limits
 from p4.core.address import RendezvousAddress, Transport
 from p4.errors import RendezvousError, StateError
 from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
+from p4.ports.pairing import MeetingKind
 from p4.testing.simulated_stream import SimulatedStream
 from p4.testing.world import Process, World
 
 if TYPE_CHECKING:
+    from p4.testing.simulated_meeting import SimulatedPlace
     from p4.testing.simulated_presence import SimulatedDoorway
 
 __all__ = ["SignalingSwitch", "SimulatedRendezvous", "simulated_address"]
@@ -46,6 +48,8 @@ class SignalingSwitch:
         self.streams: list[SimulatedStream] = []
         self.doorways: dict[str, SimulatedDoorway] = {}
         """By place, who takes what arrives straight at its addresses."""
+        self.meetings: dict[tuple[MeetingKind, bytes], list[SimulatedPlace]] = {}
+        """By kind and seed, the places where hosts wait for guests."""
 
     def living_streams(self) -> list[SimulatedStream]:
         """Ends that are neither closed nor broken."""

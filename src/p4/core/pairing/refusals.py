@@ -18,7 +18,7 @@ _SENTENCES: Final = {
         "This invite was used by another device already. If that was none of yours, tell whoever made"
         " it: somebody else may have got hold of it. Ask for a new one."
     ),
-    "expired": ("This invite has expired. Nothing was stored; ask for a new one."),
+    "expired": ("This invite has expired and nobody was paired by it. A new one can be made at any time."),
     "cancelled": ("This invite was taken back before it was used."),
     "ended": (
         "This code has ended: it was taken back, or somebody guessed at it. Nothing was stored; ask "

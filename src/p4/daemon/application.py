@@ -16,7 +16,9 @@ from p4.daemon.routes import (
     link_history,
     login,
     messages,
+    page,
     status,
+    streams,
     tokens,
 )
 
@@ -36,6 +38,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     link_history.router,
     messages.router,
     status.router,
+    streams.router,
     tokens.router,
 )
 """Each file of `p4.daemon.routes` has one; its paths come below ``/v1``."""
@@ -66,4 +69,5 @@ def create_application(context: DaemonContext | None) -> FastAPI:
     for router in _ROUTERS:
         application.include_router(router, prefix="/v1")
     application.include_router(login.router)
+    application.include_router(page.router)
     return application

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from p4.adapters.clock import SystemClock, SystemEntropy
 from p4.adapters.lan import MulticastDiscovery
+from p4.adapters.lan.meeting import LanMeetingPlaces
 from p4.adapters.net.direct import DirectRendezvous
 from p4.adapters.net.doorway import TcpDoorway, mapping_secret, usual_port
 from p4.adapters.net.mapping import RouterPortMapper
@@ -17,9 +19,11 @@ from p4.adapters.net.monitor import select_monitor
 from p4.adapters.net.punch import UdpPortGuesser
 from p4.adapters.store.keys_file import load_keys, save_keys
 from p4.adapters.store.moved import refuse_if_moved
+from p4.adapters.store.pairing_files import PairingFiles
 from p4.adapters.store.sqlite import SqliteStore
 from p4.adapters.store.state_dir import StateDirectory
 from p4.adapters.tls_lane import TlsStreamLanes
+from p4.adapters.tor.meeting import OnionMeetingPlaces
 from p4.adapters.tor.rendezvous import TorRendezvous
 from p4.adapters.webrtc import select_backend
 from p4.core.address import RendezvousAddress, Transport
@@ -27,8 +31,10 @@ from p4.core.identity import KEY_BYTES, Identity
 from p4.node.events import NodeWarning
 from p4.node.node import BaseNode, NodeParts
 from p4.node.options import NodeOptions
+from p4.node.pairing.parts import PairingParts
 from p4.node.presence import Presence
 from p4.ports import LinkBackend, Rendezvous, RendezvousStatus, SignalStream
+from p4.ports.pairing import MeetingPlaces
 
 __all__ = ["Node", "NodeOptions", "open_state", "prepare_rendezvous_address"]
 
@@ -65,6 +71,7 @@ class Node(BaseNode):
             refuse_if_moved(state.path)
             identity = state.load_identity() or state.create_identity(entropy.token(KEY_BYTES))
             keys = load_keys(state.path, identity)
+            rendezvous = _rendezvous(state, self.options)
             parts = NodeParts(
                 identity=keys.current,
                 keys=keys,
@@ -72,7 +79,8 @@ class Node(BaseNode):
                 contacts=state.load_contacts(),
                 save_contacts=state.save_contacts,
                 store=SqliteStore(state.database_path),
-                rendezvous=_rendezvous(state, self.options),
+                rendezvous=rendezvous,
+                pairing=self._pairing(state, rendezvous[0]),
                 load_backend=self._load_backend,
                 clock=SystemClock(),
                 entropy=entropy,
@@ -92,6 +100,21 @@ class Node(BaseNode):
             mapper=RouterPortMapper(secret=mapping_secret(identity.seed)) if told else None,
             lan=MulticastDiscovery() if options.lan else None,
             told=told,
+        )
+
+    def _pairing(self, state: StateDirectory, own: Rendezvous) -> PairingParts:
+        """Where devices meet us that do not know us yet."""
+        places: list[MeetingPlaces] = [LanMeetingPlaces()] if self.options.lan else []
+        if isinstance(own, TorRendezvous):
+            places.append(OnionMeetingPlaces(own))
+        kept = PairingFiles(state.path)
+        return PairingParts(
+            places=places,
+            load_invites=kept.load_invites,
+            save_invites=kept.save_invites,
+            load_name=kept.load_name,
+            save_name=kept.save_name,
+            usual_name=platform.node().partition(".")[0],
         )
 
     async def _release(self) -> None:

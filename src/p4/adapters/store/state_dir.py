@@ -36,7 +36,7 @@ _ONION_ID: Final = "onion_service_id.txt"
 
 _OWN_NAMES = (
     *(_IDENTITY_JSON, _IDENTITY_PEM, _CONTACTS, _DATABASE, _LOCK, _PID, STATUS_FILE, _ONION_DIRECTORY),
-    *("keys.json", "moved.json"),
+    *("keys.json", "moved.json", "invites.json", "device_name.txt"),
 )
 _IDENTITY_LOST: Final = (
     "Contacts know you by this identity, so no new one was made. Put a backup in its place and start P4 "

@@ -15,6 +15,7 @@ from p4.daemon.hosted_apps import HostedApps
 from p4.daemon.kept_receipts import KeptReceipts
 from p4.daemon.leases import Leases
 from p4.daemon.message_desk import MessageDesk
+from p4.daemon.stream_desk import StreamDesk
 from p4.node.node import BaseNode
 
 __all__ = ["DaemonContext"]
@@ -34,6 +35,7 @@ class DaemonContext:
     desk: MessageDesk
     receipts: KeptReceipts
     leases: Leases
+    streams: StreamDesk
     end: Callable[[], None]
     """Asks the daemon to end; returns at once."""
     started_ms: int

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from p4.errors import (
     AccessError,
@@ -131,18 +134,38 @@ def _body(code: str, message: str, data: dict[str, Any]) -> dict[str, Any]:
     return {"error": {"code": code, "message": message, "data": data}}
 
 
-async def _p4_error(_request: Request, error: Exception) -> JSONResponse:
+async def _p4_error(connection: Request | WebSocket, error: Exception) -> JSONResponse | None:
     assert isinstance(error, P4Error)  # noqa: S101 - registered for these alone
+    if isinstance(connection, WebSocket):
+        await _tell(connection, error)
+        return None
     if status_of(error) == 500:
         _log.error("A request failed: %s", error.message)
     return answer(error)
 
 
+async def _tell(websocket: WebSocket, error: P4Error) -> None:
+    if websocket.application_state is WebSocketState.CONNECTING:
+        await websocket.send_denial_response(answer(error))
+        return
+    with suppress(WebSocketDisconnect, RuntimeError):  # the program may be gone by now
+        await websocket.send_json({"type": "error", **as_json(error)})
+        await websocket.close(4000)
+
+
+async def _refuse_websocket(websocket: WebSocket, error: Exception) -> None:
+    assert isinstance(error, WebSocketRequestValidationError)  # noqa: S101 - as above
+    await websocket.send_denial_response(_as_answer(error.errors()))
+
+
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    return _as_answer(error.errors())
+
+
+def _as_answer(found: Sequence[Any]) -> JSONResponse:
     problems = [
-        {"where": [str(step) for step in problem["loc"]], "problem": str(problem["msg"])}
-        for problem in error.errors()
+        {"where": [str(step) for step in problem["loc"]], "problem": str(problem["msg"])} for problem in found
     ]
     first = problems[0] if problems else {"where": [], "problem": "it is not what the route takes"}
     where = ".".join(str(step) for step in first["where"])
@@ -166,7 +189,8 @@ async def _bug(_request: Request, error: Exception) -> JSONResponse:
 
 def install(application: FastAPI) -> None:
     """Let an application answer all errors in this form."""
-    application.add_exception_handler(P4Error, _p4_error)
+    application.add_exception_handler(P4Error, _p4_error)  # type: ignore[arg-type]
+    application.add_exception_handler(WebSocketRequestValidationError, _refuse_websocket)
     application.add_exception_handler(RequestValidationError, _invalid)
     application.add_exception_handler(HTTPException, _http)
     application.add_exception_handler(Exception, _bug)

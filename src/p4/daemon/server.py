@@ -29,6 +29,7 @@ from p4.daemon.kept_receipts import KeptReceipts
 from p4.daemon.leases import Leases
 from p4.daemon.listening import HAS_UNIX_SOCKETS, loopback_socket, unix_socket
 from p4.daemon.message_desk import MessageDesk
+from p4.daemon.stream_desk import StreamDesk
 from p4.errors import LocalError
 from p4.node.node import BaseNode
 
@@ -120,6 +121,7 @@ class Daemon:
             desk=MessageDesk(self.node),
             receipts=KeptReceipts(),
             leases=leases,
+            streams=StreamDesk(self.node),
             end=self._wanted_end.set,
             started_ms=int(time.time() * 1000),
         )

@@ -262,11 +262,12 @@ class Stream:
             raise StopAsyncIteration
         return data
 
-    async def consumed(self, through: int | None = None) -> None:
+    async def consumed(self, through: int | None = None, *, knows_end: bool = True) -> None:
         """The application has done with what it read; return when it will not come again.
 
         Args:
             through: offset of the first byte that it still needs; None for everything that was read.
+            knows_end: whether it knows of the end of the contact's direction, should this be all there is.
 
         Raises:
             StreamError: the stream ended before its end.
@@ -274,7 +275,7 @@ class Stream:
         driver, machine = self._driver, self._machine
         through = self.position if through is None else min(through, self.position)
         driver.feed(Consume(through, now=True))
-        if machine.reader.at_end and through == machine.reader.end:
+        if knows_end and machine.reader.at_end and through == machine.reader.end:
             driver.feed(EndTaken())
         while not driver.finished and not ((stored := machine.on_disk) and stored.consumed >= through):
             driver.raise_error()

@@ -1,0 +1,67 @@
+"""Streams over WebSockets."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, WebSocket
+from starlette.types import Message
+
+from p4.daemon.dependencies import Access, Context, NamedContact, find_contact
+from p4.daemon.stream_session import StreamSession
+from p4.daemon.values import ServiceName, require_service_name
+from p4.errors import InputError
+from p4.node.peer import Peer
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["streams"])
+
+
+@router.websocket("/contacts/{contact}/streams/{service}")
+async def open_stream(
+    websocket: WebSocket,
+    peer: NamedContact,
+    service: ServiceName,
+    context: Context,
+    access: Access,
+    name: Annotated[str, Query(max_length=1024)] = "",
+) -> None:
+    """Open a stream to a contact, or go on with the one of this name."""
+    access.require(service=service)
+    held = await context.streams.open(peer, require_service_name(service), name)
+    await websocket.accept()
+    await StreamSession(websocket, held, context.streams).run()
+
+
+@router.websocket("/streams/{service}")
+async def accept_stream(
+    websocket: WebSocket,
+    service: ServiceName,
+    context: Context,
+    access: Access,
+    contact: Annotated[str, Query(max_length=256)] = "",
+) -> None:
+    """Wait for a stream that a contact opens, and use it."""
+    access.require(service=require_service_name(service))
+    only = find_contact(context.node, access, contact).peer_id if contact else None
+
+    def matches(peer: Peer) -> bool:
+        return access.may_reach(peer) and only in {None, peer.peer_id}
+
+    await websocket.accept()
+    accepting = asyncio.create_task(context.streams.accept(service, matches))
+    receiving: asyncio.Task[Message] = asyncio.create_task(websocket.receive())
+    try:
+        await asyncio.wait([accepting, receiving], return_when=asyncio.FIRST_COMPLETED)
+        if not accepting.done():
+            if receiving.result()["type"] == "websocket.receive":
+                raise InputError("No stream is open yet. Wait for the message 'open'.", code="not-open")
+            return
+        held = accepting.result()
+    finally:
+        accepting.cancel()
+        if not accepting.done():
+            receiving.cancel()
+    await StreamSession(websocket, held, context.streams, receiving).run()

@@ -1,0 +1,120 @@
+"""Streams on their way to programs, and between two connections of one (spec/daemon-api/README.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from p4.core.identity import PeerId
+from p4.daemon.held_stream import HeldStream
+from p4.errors import LocalError
+from p4.node.node import BaseNode
+from p4.node.peer import Peer
+from p4.node.streams import Stream
+
+__all__ = ["StreamDesk"]
+
+_Matches = Callable[[Peer], bool]
+
+
+@dataclass(slots=True)
+class _Service:
+    """The incoming streams of one service."""
+
+    waiting: list[HeldStream] = field(default_factory=list)
+    """Of nobody at the moment, those that waited longest first."""
+    askers: list[tuple[_Matches, asyncio.Future[HeldStream]]] = field(default_factory=list)
+    taking: asyncio.Task[None] | None = None
+
+
+class StreamDesk:
+    """All streams that programs use, or will."""
+
+    def __init__(self, node: BaseNode) -> None:
+        self._node = node
+        self._held: dict[tuple[PeerId, int], HeldStream] = {}
+        self._services: dict[str, _Service] = {}
+
+    async def open(self, peer: Peer, service: str, name: str) -> HeldStream:
+        """The stream to a contact's service; see `Peer.stream` for what it raises."""
+        return self._hold(await peer.stream(service, name))
+
+    async def accept(self, service: str, matches: _Matches) -> HeldStream:
+        """The next stream that a contact opens, or one whose program is gone.
+
+        Args:
+            matches: which contacts' streams are wanted.
+
+        Raises:
+            LocalError: ``not-running``: the node ends.
+        """
+        state = self._services.setdefault(service, _Service())
+        for held in state.waiting:
+            if matches(held.stream.peer):
+                state.waiting.remove(held)
+                return held
+        found: asyncio.Future[HeldStream] = asyncio.get_running_loop().create_future()
+        asker = (matches, found)
+        state.askers.append(asker)
+        if state.taking is None:
+            state.taking = asyncio.create_task(self._take(service, state), name="streams for programs")
+        try:
+            return await found
+        except asyncio.CancelledError:
+            if found.done() and not found.cancelled() and found.exception() is None:
+                self._offer(state, found.result())
+            raise
+        finally:
+            if asker in state.askers:
+                state.askers.remove(asker)
+            if not state.askers and state.taking is not None:
+                state.taking.cancel()
+                state.taking = None
+
+    def give_back(self, held: HeldStream) -> None:
+        """The program's connection ended: the stream is there for the next one."""
+        if not held.stream.opened_here:
+            self._offer(self._services.setdefault(held.stream.service, _Service()), held)
+
+    def forget(self, held: HeldStream) -> None:
+        """The stream has ended, or the program has left it."""
+        self._held.pop((held.stream.peer.peer_id, held.stream.id), None)
+
+    def askers(self) -> dict[str, int]:
+        """How many programs wait for a stream of each service."""
+        return {name: len(state.askers) for name, state in self._services.items() if state.askers}
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _hold(self, stream: Stream) -> HeldStream:
+        key = (stream.peer.peer_id, stream.id)
+        held = self._held.get(key)
+        if held is None or held.stream is not stream:
+            held = self._held[key] = HeldStream(stream)
+        return held
+
+    def _offer(self, state: _Service, held: HeldStream) -> None:
+        for asker in state.askers:
+            matches, found = asker
+            if not found.done() and matches(held.stream.peer):
+                state.askers.remove(asker)
+                found.set_result(held)
+                return
+        state.waiting.append(held)
+
+    async def _take(self, service: str, state: _Service) -> None:
+        incoming = self._node.streams(service)
+        while state.askers:
+            try:
+                stream = await anext(incoming)
+            except StopAsyncIteration:
+                ending = LocalError(
+                    "The node has ended. The stream goes on after its next start.", code="closed"
+                )
+                for _, found in state.askers:
+                    if not found.done():
+                        found.set_exception(ending)
+                break
+            self._offer(state, self._hold(stream))
+        state.taking = None

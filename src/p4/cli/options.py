@@ -58,6 +58,7 @@ state_dir_option = click.option(
     default=Path("~/.p4"),
     show_default=True,
     envvar="P4_STATE_DIR",
+    is_eager=True,  # completion and remembered options look into it
     callback=lambda _context, _parameter, path: _expanded(path),
     metavar="DIR",
     help="Where this device's identity, contacts and messages are kept; also P4_STATE_DIR.",

@@ -71,7 +71,7 @@ class Receipt:
 
 
 class ChatReceipt(Receipt):
-    """One thing that was said. It stands in the history, so what becomes of it is known after restarts too."""
+    """One thing that was said. It stands in the history: what becomes of it is known after restarts too."""
 
     def __init__(self, client: Client, contact: str, entry: Mapping[str, Any]) -> None:
         super().__init__(client, contact, {"id": entry["message_id"], "state": entry["state"]})
@@ -84,7 +84,7 @@ class ChatReceipt(Receipt):
             entries = event.data.get("entries")
             if entries is None:  # it may have come further while nobody told
                 path = f"/v1/chat/{quoted(self._contact)}"
-                after = {"before": str(int(self._place) + 1), "limit": 1}
+                after = {"before": int(self._place) + 1, "limit": 1}
                 entries = (await self._client.request("GET", path, parameters=after))["entries"]
             for entry in entries:
                 if entry["id"] == self._place:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,21 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from p4.cli.lines import LineSource, in_background, line_source
+from p4.cli.node_settings import node_settings, node_settings_options
 from p4.cli.offline import open_initialised
-from p4.cli.options import (
-    host_and_port,
-    ice_options,
-    ice_settings,
-    mode_option,
-    node_options,
-    state_dir_option,
-    tor_options,
-    verbose_option,
-)
+from p4.cli.options import state_dir_option, verbose_option
 from p4.cli.output import log_line
 from p4.cli.prompt import CommandPrompt
 from p4.cli.signals import run_until_signalled
-from p4.errors import InputError
 
 if TYPE_CHECKING:
     from p4 import Node
@@ -38,61 +28,14 @@ __all__ = ["command"]
 LAST_EVENTS_SECONDS = 0.2
 
 
-@click.command("run", short_help="Run this device's node.")
+@click.command("run", short_help="Run this device's node with a prompt, as version 1 does.")
 @state_dir_option
-@mode_option
-@click.option(
-    "--signal-host", default="127.0.0.1", show_default=True, metavar="H", help="Direct mode: listen here."
-)
-@click.option(
-    "--signal-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    metavar="N",
-    help="TCP port to listen on in direct mode; without it or with 0 a free one is chosen.",
-)
-@click.option("--advertise-host", metavar="H", help="Direct mode: the host that the invite names.")
-@click.option("--advertise", metavar="HOST:PORT", help="The same with another port than --signal-port.")
-@click.option(
-    "--retry-seconds",
-    type=click.FloatRange(min=0.1, max=86400),
-    metavar="S",
-    help="Longest pause between two attempts to reach a contact.",
-)
-@click.option("--no-lan", is_flag=True, help="Neither look for contacts on the local network nor show there.")
-@click.option(
-    "--no-direct-signaling",
-    is_flag=True,
-    help="Tell contacts no addresses to call and ask no router for a port: they use the invite's address.",
-)
-@ice_options
-@tor_options
+@node_settings_options
 @click.option("--no-stdin", is_flag=True, help="Take no commands: run until SIGTERM or Ctrl-C.")
 @verbose_option
-def command(
-    state_dir: Path,
-    signal_host: str,
-    advertise_host: str | None,
-    advertise: str | None,
-    retry_seconds: float | None,
-    no_lan: bool,
-    no_direct_signaling: bool,
-    no_stdin: bool,
-    **given: Any,
-) -> int:
+def command(state_dir: Path, no_stdin: bool, **given: Any) -> int:
     """Run this device's node. /help at its prompt lists what it can do."""
-    if retry_seconds is not None and not math.isfinite(retry_seconds):
-        raise InputError("--retry-seconds must be a number of seconds.")
-    options = node_options(
-        given,
-        advertise=_advertised(given, advertise_host, advertise),
-        ice=ice_settings(given),
-        signal_host=signal_host,
-        retry_seconds=retry_seconds,
-        lan=not no_lan,
-        direct_signaling=not no_direct_signaling,
-        link_backend=given["link_backend"],
-    )
+    options = node_settings(given)
     open_initialised(state_dir)
 
     async def work() -> None:
@@ -101,21 +44,6 @@ def command(
         await _serve(Node(state_dir, options), state_dir, read_commands=not no_stdin)
 
     return run_until_signalled(work).exit_code
-
-
-def _advertised(given: dict[str, Any], host: str | None, both: str | None) -> tuple[str, int] | None:
-    if both is not None:
-        if host is not None:
-            raise InputError("Give either --advertise-host or --advertise.")
-        return host_and_port(both)
-    if not host:
-        return None
-    port = given["signal_port"]
-    if not port and given["mode"] == "direct":
-        raise InputError(
-            "--advertise-host needs --signal-port, so that the invite stays true after a restart."
-        )
-    return host_and_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") if port else None
 
 
 async def _serve(node: Node, state_dir: Path, *, read_commands: bool) -> None:

@@ -7,8 +7,10 @@ from fastapi import APIRouter, FastAPI
 from p4.daemon import errors
 from p4.daemon.context import DaemonContext
 from p4.daemon.routes import (
+    calls,
     chat,
     contacts,
+    datagrams,
     events,
     forwards,
     identity,
@@ -29,8 +31,10 @@ API_VERSION = "1.0.0"
 that worked may not work any more."""
 
 _ROUTERS: tuple[APIRouter, ...] = (
+    calls.router,
     chat.router,
     contacts.router,
+    datagrams.router,
     events.router,
     forwards.router,
     identity.router,

@@ -40,6 +40,8 @@ class DaemonContext:
     """Asks the daemon to end; returns at once."""
     started_ms: int
     """Unix milliseconds."""
+    serving: set[str] = field(default_factory=set)
+    """Services of which programs answer the calls."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the daemon ends: what lasts long ends then."""
     port: int = 0

@@ -46,6 +46,7 @@ _BY_CODE: dict[tuple[type[P4Error], str], int] = {
     (CallError, "not-granted"): 403,
     (CallError, "not-supported"): 501,
     (CallError, "overloaded"): 503,
+    (CallError, "not-served"): 503,
     (ContactError, "unknown"): 404,
     (ContactError, "name-taken"): 409,
     (ContactError, "changed-key"): 409,

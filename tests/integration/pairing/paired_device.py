@@ -43,8 +43,7 @@ async def main(state: str, role: str, what: str) -> None:
             return
         _say(peer=peer.peer_id, me=node.peer_id, took=time.monotonic() - began)
         async with asyncio.timeout(20):
-            while not peer.connected:
-                await asyncio.sleep(0.02)
+            await peer.wait_connected()
         _say(linked=time.monotonic() - began)
         await asyncio.to_thread(sys.stdin.read)
 

@@ -40,10 +40,16 @@ async def nodes(where: Path, options: NodeOptions, *names: str) -> AsyncIterator
         yield [await running.enter_async_context(p4.Node(where / name, options)) for name in names]
 
 
-async def linked(node: p4.Node, peer: p4.Peer) -> None:
+async def linked(peer: p4.Peer) -> None:
     async with asyncio.timeout(20):
-        while not peer.connected:
-            await asyncio.sleep(0.01)
+        await peer.wait_connected()
+
+
+async def reachable(node: p4.Node) -> None:
+    events = node.events()
+    async with asyncio.timeout(60):
+        while node.status.progress < 100:
+            await anext(events)
 
 
 async def test_a_link_in_direct_mode_pairs_connects_and_leaves_no_secret(tmp_path: Path) -> None:
@@ -65,7 +71,7 @@ async def test_a_link_in_direct_mode_pairs_connects_and_leaves_no_secret(tmp_pat
         for name, other in (("alice", bob), ("bob", alice)):
             book = StateDirectory(tmp_path / name).load_contacts()
             assert [contact.peer_id for contact in book.contacts] == [other.peer_id]
-        await linked(bob, peer)
+        await linked(peer)
         with pytest.raises(p4.P4Error) as refused:
             await bob.pair(invite.text, patience=5)
         assert getattr(refused.value, "code", "") == "used"
@@ -96,15 +102,13 @@ async def test_through_tor_both_sides_are_paired_soon(
         direct_signaling=False,
     )
     async with nodes(tmp_path, options, "alice", "bob") as (alice, bob):
-        async with asyncio.timeout(60):
-            while any(node.status.progress < 100 for node in (alice, bob)):
-                await asyncio.sleep(0.05)
+        await asyncio.gather(reachable(alice), reachable(bob))
         began = time.monotonic()
         invite = await alice.invites.create(kind=kind)
         peer = await bob.pair(invite.text)
         await invite.wait()
         took = time.monotonic() - began
-        await linked(bob, peer)
+        await linked(peer)
         print(
             f"{kind}: paired on both sides after {took:.2f} s, linked after {time.monotonic() - began:.2f} s"
         )

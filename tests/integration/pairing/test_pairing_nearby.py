@@ -1,4 +1,4 @@
-"""Two devices on one real local network (namespaces at a bridge) pair without Tor and without the internet."""
+"""Two devices on one real local network (namespaces at a bridge) pair without Tor and the internet."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -269,7 +270,8 @@ def _bounded(receive: Receive) -> Receive:
             received += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if received > limits.API_BODY_BYTES:
-                raise _too_large()
+                # Not ours, because FastAPI calls every other error of a body a mistake in its JSON.
+                raise HTTPException(413, _too_large().message)
         return message
 
     return bounded

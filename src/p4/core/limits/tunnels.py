@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 __all__ = [
+    "PIPE_NAME_BYTES",
+    "PIPE_PAUSE_SECONDS",
+    "PIPE_READ_BYTES",
+    "PIPE_SYNC_BYTES",
     "TUNNELS",
     "TUNNEL_ACCEPT_SECONDS",
     "TUNNEL_ASK_SECONDS",
@@ -57,3 +61,15 @@ TUNNELS = 256
 
 TUNNEL_FIGURES_SECONDS = 1.0
 """Figures of a forward that change are told this often."""
+
+PIPE_NAME_BYTES = 59
+"""Longest name of a pipe: with ``pipe.`` before it, it is the name of a service."""
+
+PIPE_READ_BYTES = 64 * 1024
+"""Read from a pipe's input at a time."""
+
+PIPE_SYNC_BYTES = 1024 * 1024
+"""Given to a pipe's output before it is brought to the disk and confirmed, if no pause comes first."""
+
+PIPE_PAUSE_SECONDS = 0.05
+"""A pause of what arrives that is long enough for that."""

@@ -1,0 +1,64 @@
+"""A stream of a node in this process, as a pipe uses it."""
+
+from __future__ import annotations
+
+from p4.node.streams import Stream
+
+__all__ = ["NodeStream"]
+
+
+class NodeStream:
+    """See `p4.apps.pipe.pipe.PipeStream`."""
+
+    def __init__(self, stream: Stream) -> None:
+        stream.consume_explicitly = True
+        self._stream = stream
+
+    @property
+    def id(self) -> int:
+        """See `Stream.id`."""
+        return self._stream.id
+
+    @property
+    def written(self) -> int:
+        """See `Stream.written`."""
+        return self._stream.written
+
+    @property
+    def stored(self) -> int:
+        """What `Stream.write` accepted survives this program."""
+        return self._stream.written
+
+    @property
+    def position(self) -> int:
+        """See `Stream.position`."""
+        return self._stream.position
+
+    @property
+    def writing_ended(self) -> bool:
+        """See `Stream.writing_closed`."""
+        return self._stream.writing_closed
+
+    async def write(self, data: bytes) -> None:
+        """See `Stream.write`."""
+        await self._stream.write(data)
+
+    async def close_writing(self) -> None:
+        """See `Stream.close_writing`."""
+        await self._stream.close_writing()
+
+    async def read(self) -> bytes:
+        """See `Stream.read`."""
+        return await self._stream.read()
+
+    async def consumed(self) -> None:
+        """See `Stream.consumed`."""
+        await self._stream.consumed()
+
+    async def reset(self, reason: str = "") -> None:
+        """See `Stream.reset`."""
+        await self._stream.reset(reason)
+
+    async def wait_done(self) -> None:
+        """See `Stream.wait_done`."""
+        await self._stream.wait_done()

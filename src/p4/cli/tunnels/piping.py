@@ -1,0 +1,83 @@
+"""What `p4 pipe` does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from p4.apps.pipe import SERVICE, FileSink, NoSource, Pipe, PipeStream, StandardInput, StandardOutput
+from p4.cli.output import complain, say, say_json, visible
+from p4.client.sockets import messages_of
+from p4.client.streams import incoming_stream, open_stream
+from p4.client.values import quoted
+from p4.errors import StreamError
+
+if TYPE_CHECKING:
+    from p4.client import Client
+
+__all__ = ["give_up", "pipe", "show_status"]
+
+
+async def pipe(
+    client: Client, contact: str, name: str, *, listen: bool, output: Path | None, reads: bool
+) -> None:
+    """Carry stdin and stdout until both sides have everything."""
+    known = await client.request("GET", f"/v1/contacts/{quoted(contact)}")
+    label = visible(known["name"] or known["id"])
+    if listen:
+        await client.request(
+            "POST", f"/v1/contacts/{quoted(known['id'])}/grants", {"services": [_service(name)]}
+        )
+    if not known["connected"]:
+        complain(f"{label} is not connected at the moment. The pipe goes on when it is.")
+
+    @asynccontextmanager
+    async def stream() -> AsyncIterator[PipeStream]:
+        if listen:
+            async with incoming_stream(client, _service(name), known["id"]) as found:
+                yield found
+        else:
+            async with open_stream(client, known["id"], _service(name), "") as found:
+                yield found
+
+    source = StandardInput(complain) if reads else NoSource()
+    file = None if output is None else FileSink(output, complain)
+    with nullcontext() if file is None else closing(file):
+        try:
+            await Pipe(stream, source, file or StandardOutput(complain)).run()
+        except StreamError as error:
+            if error.code == "not-granted":
+                raise StreamError(
+                    f"{label} does not listen to this pipe. Begin it there: p4 pipe --listen CONTACT"
+                    f"{'' if name == 'default' else f' --name {name}'}",
+                    code="not-granted",
+                ) from None
+            raise
+
+
+async def show_status(client: Client, contact: str, name: str, *, as_json: bool) -> None:
+    """Say how far the stream has come. Begins it if there is none, and ends nothing."""
+    path = f"/v1/contacts/{quoted(contact)}/streams/{quoted(_service(name))}"
+    async with client.websocket(path, {"name": ""}) as socket:
+        async for opened in messages_of(socket):
+            if not isinstance(opened, dict) or opened.get("type") != "open":
+                continue
+            told = {key: opened[key] for key in ("written", "confirmed", "position")}
+            if as_json:
+                say_json(told)
+            else:
+                say(f"accepted {told['written']}\nwritten at the other side {told['confirmed']}")
+                say(f"received {told['position']}")
+            return
+
+
+async def give_up(client: Client, contact: str, name: str) -> None:
+    """End what an interrupted run has left, if there is anything."""
+    async with open_stream(client, contact, _service(name), "") as stream:
+        await stream.reset("The other side begins the pipe anew.")
+
+
+def _service(name: str) -> str:
+    return f"{SERVICE}.{name}"

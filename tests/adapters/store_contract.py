@@ -119,6 +119,7 @@ class StoreContract(StoreFixture):
             await store.save_grants(ALICE, ("a.b", "*"))
             await store.save_reach(ALICE, "[1]")
             await store.save_policy(ALICE, "lan-only")
+            await store.save_gate(ALICE, "{}")
             stale = PeerRecord(2, OTHER_EPOCH, 99, OTHER_EPOCH, 99, 123, out_waiting=9, grants=())
             await store.save_peer(ALICE, stale)
         async with self.opened(place) as store:
@@ -136,6 +137,7 @@ class StoreContract(StoreFixture):
                 grants=("a.b", "*"),
                 reach="[1]",
                 policy="lan-only",
+                gate="{}",
             )
 
     async def test_a_saved_peer_is_there_after_reopening(self, place: Path) -> None:
@@ -156,14 +158,16 @@ class StoreContract(StoreFixture):
         async with self.opened(place) as store:
             await store.save_reach(ALICE, reach)
             await store.save_policy(BOB, "relay-only")
+            await store.save_gate(BOB, '{"own_key_b64": "✓"}')
         async with self.opened(place) as store:
             assert await store.load_peers() == {
                 ALICE: PeerRecord(reach=reach),
-                BOB: PeerRecord(policy="relay-only"),
+                BOB: PeerRecord(policy="relay-only", gate='{"own_key_b64": "✓"}'),
             }
             await store.save_reach(ALICE, "")
             await store.save_policy(ALICE, "lan-only")
             await store.save_policy(BOB, "direct")
+            await store.save_gate(BOB, "")
         async with self.opened(place) as store:
             assert await store.load_peers() == {ALICE: PeerRecord(policy="lan-only"), BOB: PeerRecord()}
 
@@ -174,6 +178,7 @@ class StoreContract(StoreFixture):
                 await store.save_grants(peer, ("files",))
                 await store.save_reach(peer, "[]")
                 await store.save_policy(peer, "lan-only")
+                await store.save_gate(peer, "{}")
                 await store.save_replay(peer, ReplayWindow(floor_ms=5, entries=()))
                 await store.save_stream(peer, STREAM)
                 await store.spool(peer, STREAM.id).append(b"bytes")
@@ -196,7 +201,7 @@ class StoreContract(StoreFixture):
             assert (await append(store, "again", epoch=OTHER_EPOCH)).first == 1
             record = (await store.load_peers())[ALICE]
             assert (record.out_epoch, record.grants) == (OTHER_EPOCH, PeerRecord().grants)
-            assert (record.reach, record.policy) == ("", "direct")
+            assert (record.reach, record.policy, record.gate) == ("", "direct", "")
 
     async def test_a_contact_that_comes_back_at_once_begins_anew(self, place: Path) -> None:
         async with self.opened(place) as store:

@@ -97,6 +97,10 @@ class WatchedStore:
         """See `p4.ports.Store`."""
         await self._watch(self._store.save_policy(peer_id, policy))
 
+    async def save_gate(self, peer_id: PeerId, text: str) -> None:
+        """See `p4.ports.Store`."""
+        await self._watch(self._store.save_gate(peer_id, text))
+
     async def perform(self, peer_id: PeerId, operation: Operation) -> Any:
         """See `p4.ports.Store`."""
         return await self._watch(self._store.perform(peer_id, operation))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from p4.core.identity import PeerId
@@ -49,6 +49,8 @@ class PeerRecord:
     """What the contact announced about where else it can be reached: the node's JSON, or empty."""
     policy: str = "direct"
     """Which paths to the contact may be used: ``direct``, ``relay-only`` or ``lan-only``."""
+    gate: str = field(default="", repr=False)
+    """Keys and address of the gates between us (`p4.core.gate.GateRecord`); empty before there are any."""
 
 
 class Spool(Protocol):
@@ -108,6 +110,9 @@ class Store(Protocol):
 
     async def save_policy(self, peer_id: PeerId, policy: str) -> None:
         """Write which paths to the contact may be used."""
+
+    async def save_gate(self, peer_id: PeerId, text: str) -> None:
+        """Write the keys and the address of the gates between us; they hold a secret."""
 
     async def forget_peer(self, peer_id: PeerId) -> None:
         """Remove everything about a contact: record, grants, messages, streams, replay window."""

@@ -142,6 +142,10 @@ class MemoryStore:
         """Write which paths to the contact may be used."""
         await self._update(peer_id, policy=policy)
 
+    async def save_gate(self, peer_id: PeerId, text: str) -> None:
+        """Write the keys and the address of the gates between us."""
+        await self._update(peer_id, gate=text)
+
     async def _update(self, peer_id: PeerId, **fields: Any) -> None:
         def operation() -> None:
             self.disk.peers[peer_id] = replace(self.disk.record(peer_id), **fields)

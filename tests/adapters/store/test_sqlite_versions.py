@@ -58,6 +58,16 @@ SINCE: dict[str, dict[str, Any]] = {
         "reach": '{"v":1}',
         "policy": "relay-only",
     },
+    "schema-5": {
+        "out_first": 1,
+        "out_offered": 3,
+        "out_retired": (b"p" * 16,),
+        "in_retired": ((b"j" * 16, 5), (b"h" * 16, 6)),
+        "grants": ("chat", "files"),
+        "reach": '{"v":1}',
+        "policy": "relay-only",
+        "gate": '{"confirmed":"x"}',
+    },
 }
 """What later forms know beyond the first, as each fixture has it."""
 
@@ -66,6 +76,7 @@ UNFINISHED = StreamRecord(2**64 - 1, "files", "a file", opened_here=True, consum
 STREAMS = {
     "schema-3": [UNFINISHED],
     "schema-4": [UNFINISHED, replace(UNFINISHED, id=7, final=True, closed=True)],
+    "schema-5": [UNFINISHED, replace(UNFINISHED, id=7, final=True, closed=True)],
 }
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "load_replay",
     "retire_inbox",
     "retire_outbox",
+    "save_gate",
     "save_grants",
     "save_peer",
     "save_policy",
@@ -27,7 +28,7 @@ __all__ = [
 
 _RECORD = (
     "SELECT id, peer_id, protocol, out_epoch, out_next, in_epoch, in_next, last_seen_ms, out_offered, "
-    "out_first, out_waiting, in_waiting, in_waiting_bytes, grants, reach, policy FROM relation"
+    "out_first, out_waiting, in_waiting, in_waiting_bytes, grants, reach, policy, gate FROM relation"
 )
 
 
@@ -61,7 +62,7 @@ def _load(relations: Relations, which: str, parameters: tuple[int, ...]) -> dict
     peers: dict[PeerId, PeerRecord] = {}
     for row in connection.execute(f"{_RECORD} {which.format('id')}", parameters):
         relation, peer_id, protocol, out_epoch, out_next, in_epoch, in_next, last_seen_ms, offered = row[:9]
-        first, waiting, in_waiting, in_bytes, grants, reach, policy = row[9:]
+        first, waiting, in_waiting, in_bytes, grants, reach, policy, gate = row[9:]
         peers[PeerId(peer_id)] = PeerRecord(
             protocol,
             out_epoch,
@@ -79,6 +80,7 @@ def _load(relations: Relations, which: str, parameters: tuple[int, ...]) -> dict
             grants=tuple(grants.split()),
             reach=reach,
             policy=policy,
+            gate=gate,
         )
     return peers
 
@@ -109,6 +111,13 @@ def save_policy(relations: Relations, peer_id: PeerId, policy: str) -> None:
     """Write which paths to the contact may be used."""
     relations.connection.execute(
         "UPDATE relation SET policy = ? WHERE id = ?", (policy, relations.get(peer_id).id)
+    )
+
+
+def save_gate(relations: Relations, peer_id: PeerId, text: str) -> None:
+    """Write the keys and the address of the gates between us."""
+    relations.connection.execute(
+        "UPDATE relation SET gate = ? WHERE id = ?", (text, relations.get(peer_id).id)
     )
 
 

@@ -166,7 +166,9 @@ _RECOVERY = (
     "UPDATE stream SET closed = 1 WHERE final != 0 AND opened_here != 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _EPOCHS, _SESSION, _RECOVERY)
+_GATE = ("ALTER TABLE relation ADD COLUMN gate TEXT NOT NULL DEFAULT ''",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _EPOCHS, _SESSION, _RECOVERY, _GATE)
 """Migration number n (from 1) is ``MIGRATIONS[n - 1]``."""
 
 

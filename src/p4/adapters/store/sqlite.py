@@ -130,6 +130,10 @@ class SqliteStore:
         """Write which paths to the contact may be used."""
         await self._write(lambda relations: peers.save_policy(relations, peer_id, policy))
 
+    async def save_gate(self, peer_id: PeerId, text: str) -> None:
+        """Write the keys and the address of the gates between us."""
+        await self._write(lambda relations: peers.save_gate(relations, peer_id, text))
+
     async def forget_peer(self, peer_id: PeerId) -> None:
         """Remove everything about a contact: record, grants, messages, streams, replay window."""
         await self._write(lambda relations: peers.forget_peer(relations, peer_id))

@@ -9,6 +9,7 @@ from p4.core.limits.daemon import *
 from p4.core.limits.client import *
 from p4.core.limits.chat import *
 from p4.core.limits.files import *
+from p4.core.limits.gate import *
 from p4.core.limits.lifecycle import *
 from p4.core.limits.link_history import *
 from p4.core.limits.links import *

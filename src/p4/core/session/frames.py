@@ -11,8 +11,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from p4.core import limits
-from p4.core.session import introduction_frames, lane_frames, rotation_frames, session_frames, stream_frames
+from p4.core.session import (
+    gate_frames,
+    introduction_frames,
+    lane_frames,
+    rotation_frames,
+    session_frames,
+    stream_frames,
+)
 from p4.core.session.binding import SIGNATURE_BYTES
+from p4.core.session.gate_frames import GateFrame
 from p4.core.session.introduction_frames import IntroductionFrame
 from p4.core.session.lane_frames import LaneFrame
 from p4.core.session.rotation_frames import RotationFrame
@@ -109,7 +117,7 @@ class Signal:
 
 
 LinkFrame = Ping | Pong | Bye | Bind | Bundle | Part | Last | Signal
-Frame = LinkFrame | SessionFrame | StreamFrame | LaneFrame | IntroductionFrame | RotationFrame
+Frame = LinkFrame | SessionFrame | StreamFrame | LaneFrame | IntroductionFrame | RotationFrame | GateFrame
 
 _PING, _PONG, _BYE, _BIND, _BUNDLE, _PART, _LAST, _SIGNAL = range(0x01, 0x09)
 _MESSAGE, _CALL, _REPLY = 0x11, 0x20, 0x21
@@ -171,6 +179,8 @@ def encode(frame: Frame) -> bytes:
                 return introduction_frames.encode(frame)
             case rotation_frames.Rotate() | rotation_frames.Rotated():
                 return rotation_frames.encode(frame)
+            case gate_frames.Gate() | gate_frames.GateKept():
+                return gate_frames.encode(frame)
             case _:
                 return session_frames.encode(frame)
     except struct.error as error:
@@ -319,4 +329,5 @@ _DECODERS: Mapping[int, Callable[[bytes], Frame]] = {
     **lane_frames.DECODERS,
     **introduction_frames.DECODERS,
     **rotation_frames.DECODERS,
+    **gate_frames.DECODERS,
 }

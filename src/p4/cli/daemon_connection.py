@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,13 +13,14 @@ import click
 from p4.cli.options import state_dir_option, verbose_option
 from p4.cli.output import complain
 from p4.cli.signals import run_until_signalled
+from p4.errors import AlreadyRunningError, LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from p4.client import Client
 
-__all__ = ["connected", "daemon_options", "json_option", "run_command"]
+__all__ = ["connected", "daemon_options", "json_option", "run_command", "through_daemon"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -78,3 +80,32 @@ def run_command(
 
     outcome = run_until_signalled(whole)
     return outcome.exit_code if outcome.value is None else outcome.value
+
+
+def through_daemon(
+    state_dir: Path,
+    work: Callable[[Client], Awaitable[object]],
+    *,
+    refusal: AlreadyRunningError,
+    advice: str,
+) -> None:
+    """Let the daemon do what a command cannot, because the state directory is the daemon's.
+
+    Args:
+        refusal: what the directory said. It is raised, with the advice, if its holder is no daemon.
+        advice: what to do at the prompt of `p4 run`.
+    """
+    from p4.client import connect
+
+    async def ask() -> None:
+        async with connect(state_dir, restart_seconds=0.0) as client:
+            await work(client)
+
+    try:
+        asyncio.run(ask())
+    except LocalError as error:
+        if error.code != "no-daemon":
+            raise
+        raise AlreadyRunningError(
+            f"{refusal.message} {advice}", path=refusal.path, pid=refusal.pid
+        ) from refusal

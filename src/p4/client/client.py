@@ -70,6 +70,13 @@ class Client:
         """Who this device is."""
         return DeviceIdentity.read(await self.request("GET", "/v1/identity"))
 
+    async def rename_device(self, name: str) -> DeviceIdentity:
+        """Call this device otherwise towards those it pairs with from now on; empty for the machine's
+        name."""
+        return DeviceIdentity.read(
+            await self.request("PATCH", "/v1/identity", {"name": name}, repeatable=True)
+        )
+
     async def status(self) -> DeviceStatus:
         """How the node and all its contacts are."""
         return DeviceStatus.read(await self.request("GET", "/v1/status"))

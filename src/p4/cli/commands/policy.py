@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from p4.cli.completion.contacts import contact_argument
+from p4.cli.daemon_connection import through_daemon
 from p4.cli.offline import open_initialised
 from p4.cli.options import state_dir_option, verbose_option
 from p4.cli.output import say
@@ -50,11 +51,12 @@ def command(state_dir: Path, contact: str, policy: str | None) -> None:
             peer_id = state.load_contacts().find(contact).peer_id
             asyncio.run(_write(state.database_path, peer_id, wanted))
     except AlreadyRunningError as error:
-        raise AlreadyRunningError(
-            f"{error.message} A running node takes it at its own prompt: /policy PEER POLICY.",
-            path=error.path,
-            pid=error.pid,
-        ) from error
+        through_daemon(
+            state_dir,
+            lambda client: client.contact(peer_id).set_policy(policy),
+            refusal=error,
+            advice="A running node takes it at its own prompt: /policy PEER POLICY.",
+        )
     say(policy_line(peer_id, wanted))
 
 

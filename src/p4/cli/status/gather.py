@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from p4.cli.offline import open_initialised
 from p4.cli.output import complain
 from p4.cli.status.snapshot import read_snapshot
 from p4.cli.status.words import now_ms
 from p4.core.policy import Policy
-from p4.errors import ContactError, StateError
+from p4.errors import ContactError, LocalError, StateError
 from p4.node.status import NodeStatus, PeerStatus, installed_versions
+
+if TYPE_CHECKING:
+    from p4.client import DeviceStatus
 
 __all__ = ["LATE_SECONDS", "Report", "gather", "status_of"]
 
@@ -42,7 +47,7 @@ class Report:
     def headline(self) -> str:
         """In one sentence: whether the node runs, and how fresh this is."""
         if self.pid is None:
-            return "The node is not running; this is what its files tell. Start it: p4 run"
+            return "The node is not running; this is what its files tell. Start it: p4 up"
         if not self.live:
             return (
                 f"Process {self.pid} works on this directory and tells nothing of itself: it has just "
@@ -63,6 +68,11 @@ def gather(directory: Path) -> Report:
         StateError: there is no identity, or the directory cannot be used.
     """
     state, identity = open_initialised(directory)
+    device = _ask_daemon(state.path)
+    if device is not None and device.id == identity.peer_id:
+        from p4.cli.status.from_daemon import node_status_of
+
+        return Report(node_status_of(device), device.pid, live=True, age=0.0)
     moment = now_ms()
     pid = state.holder()
     snapshot = read_snapshot(directory) if pid is not None else None
@@ -115,6 +125,23 @@ def gather(directory: Path) -> Report:
         peers=tuple(peers),
     )
     return Report(node, pid, live=False, age=0.0)
+
+
+def _ask_daemon(directory: Path) -> DeviceStatus | None:
+    """What the daemon tells, if one runs on this directory and answers."""
+    if not (directory / "daemon" / "endpoint.json").exists():
+        return None
+    # aiohttp takes a while to import.
+    from p4.client import connect
+
+    async def ask() -> DeviceStatus:
+        async with connect(directory, restart_seconds=0.0) as client:
+            return await client.status()
+
+    try:
+        return asyncio.run(ask())
+    except LocalError:
+        return None  # it has been killed, or ends at this moment: the files tell
 
 
 def status_of(report: Report, directory: Path, reference: str) -> PeerStatus:

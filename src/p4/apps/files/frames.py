@@ -29,6 +29,7 @@ __all__ = [
     "Manifest",
     "Named",
     "Offer",
+    "Omitted",
     "Over",
     "Stored",
     "Sum",
@@ -120,6 +121,13 @@ class Go(NamedTuple):
     """Content may follow."""
 
 
+class Omitted(NamedTuple):
+    """S leaves something out."""
+
+    code: str
+    text: str
+
+
 class FileStart(NamedTuple):
     """FILE: content follows, from a position on."""
 
@@ -166,7 +174,7 @@ class Finish(NamedTuple):
 class Stored(NamedTuple):
     """These are on disk under their names."""
 
-    indices: tuple[int, ...]
+    numbers: tuple[int, ...]
 
 
 class Named(NamedTuple):
@@ -210,6 +218,7 @@ FileFrame = (
     | Verdicts
     | Sum
     | Go
+    | Omitted
     | FileStart
     | Data
     | Hole

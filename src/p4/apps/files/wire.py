@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,7 @@ from p4.apps.files.frames import (
     Manifest,
     Named,
     Offer,
+    Omitted,
     Over,
     Stored,
     Sum,
@@ -65,6 +67,7 @@ _TYPES: dict[type, int] = {
     Verdicts: 0x06,
     Sum: 0x07,
     Go: 0x08,
+    Omitted: 0x09,
     FileStart: 0x10,
     Data: 0x11,
     Hole: 0x12,
@@ -109,7 +112,7 @@ def _body(frame: FileFrame) -> bytes | memoryview:
             return body
         case Hole(length):
             return _U64.pack(length)
-        case Broken(code, text) | Over(code, text):
+        case Broken(code, text) | Over(code, text) | Omitted(code, text):
             return _reason(code, text)
         case Stored(indices):
             return b"".join(map(_U32.pack, indices))
@@ -143,14 +146,21 @@ class FrameReader:
         self.offset = 0
         """Bytes of the stream that belong to frames which were given."""
 
-    def feed(self, data: bytes) -> Iterator[FileFrame]:
-        """The frames that are complete now. Take them all. Raises TransferError ``protocol``."""
+    def feed(self, data: bytes, *, most: int = sys.maxsize) -> Iterator[FileFrame]:
+        """The frames that are complete now. Take them all.
+
+        Args:
+            most: give at most so many; the others come with the next bytes, which may be none.
+
+        Raises:
+            TransferError: ``protocol``.
+        """
         if self._kept:
             self._kept += data
             data = bytes(self._kept)
             self._kept.clear()
         view, position = memoryview(data), 0
-        while len(view) - position >= _HEAD.size:
+        while most > 0 and len(view) - position >= _HEAD.size:
             number, length = _HEAD.unpack_from(view, position)
             if length > limits.FILE_FRAME_BYTES:
                 raise not_a_frame(f"a frame of {length} bytes.")
@@ -160,6 +170,7 @@ class FrameReader:
             frame = decode(number, view[position + _HEAD.size : end])
             self.offset += end - position
             position = end
+            most -= 1
             yield frame
         self._kept += view[position:]
 
@@ -195,7 +206,7 @@ def _frame(kind: type, body: bytes) -> FileFrame:
     if kind in (Listed, Again):
         counted: FileFrame = kind(*_U32.unpack(body))
         return counted
-    if kind in (Broken, Over):
+    if kind in (Broken, Over, Omitted):
         reason: FileFrame = kind(*_code_and_text(body))
         return reason
     if kind is Verdicts:
@@ -205,7 +216,7 @@ def _frame(kind: type, body: bytes) -> FileFrame:
         return Stored(_some(tuple(index for (index,) in _U32.iter_unpack(body))))
     if kind is Hole:
         (length,) = _U64.unpack(body)
-        return Hole(_within(length, 1, limits.SAFE_INTEGER))
+        return Hole(_within(length, 1, limits.FILE_HOLE_BYTES))
     if kind is End:
         return End(_digest(body))
     (index,) = _U32.unpack_from(body)

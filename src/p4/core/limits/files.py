@@ -14,6 +14,9 @@ FILE_PIECE_BYTES = 256 * 1024
 FILE_FRAME_BYTES = 256 * 1024
 """Most bytes of the body of any frame."""
 
+FILE_HOLE_BYTES = 64 * 1024 * 1024
+"""Most bytes of one HOLE: each costs the receiver a step of hashing."""
+
 FILE_PATH_BYTES = 4096
 """Longest path on the wire, in UTF-8, and longest target of a link."""
 
@@ -37,8 +40,8 @@ FILE_SYNC_BYTES = 16 * 1024 * 1024
 FILE_SYNC_FILES = 256
 """Likewise in whole files: each costs a synchronisation, and several at a time share one."""
 
-FILE_SYNC_SECONDS = 1.0
-"""And after so long without more of them."""
+FILE_SYNC_SECONDS = 2.0
+"""And after so long: what came over a slow line is dear."""
 
 FILE_RESERVE_BYTES = 64 * 1024 * 1024
 """Bytes that a transfer leaves free on a disk: a full one harms more than a copy that failed."""

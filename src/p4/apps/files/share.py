@@ -1,0 +1,55 @@
+"""The folder that contacts with a grant may write to and read from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from p4.apps.files.places import Folder, open_folder
+from p4.apps.files.refusals import refusal_of
+from p4.errors import InputError, TransferError
+
+__all__ = ["Share", "default_share"]
+
+
+def default_share() -> Path:
+    """``~/P4``."""
+    return Path.home() / "P4"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which folder, and whether contacts may only read it."""
+
+    path: Path
+    read_only: bool = False
+
+    @classmethod
+    def chosen(cls, path: str | Path, *, read_only: bool) -> Share:
+        """A folder that a person names. Raises InputError ``bad-folder``."""
+        folder = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - a link may stand for it
+        if folder == Path(folder.anchor) or folder == Path.home():
+            raise InputError(
+                f"{folder} holds more than should be shared. Choose a folder below it. Nothing was changed.",
+                code="bad-folder",
+            )
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is no folder. Nothing was changed.", code="bad-folder")
+        return cls(folder, read_only)
+
+    def open(self, *, create: bool) -> Folder:
+        """The folder itself. Raises TransferError.
+
+        Args:
+            create: make it, if it is not there yet.
+        """
+        try:
+            if create:
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return open_folder(self.path)
+        except FileNotFoundError:
+            raise TransferError("Nothing is shared on that device yet.", code="not-found") from None
+        except OSError as error:
+            refusal = refusal_of(error, (self.path.name,))
+            raise TransferError(refusal.text, code=refusal.code) from error

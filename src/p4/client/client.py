@@ -52,7 +52,11 @@ class Client:
         return f"<Client of {self._connection}>"
 
     async def __aenter__(self) -> Self:
-        await self.request("GET", "/v1/identity")
+        try:
+            await self.request("GET", "/v1/identity")
+        except BaseException:
+            await self.aclose()  # a context that is not entered is not left either
+            raise
         return self
 
     async def __aexit__(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.frame_vectors import frame_assemble, frame_body, frame_decode
 from tests.lan_vectors import lan_announce, lan_meeting, lan_pair, lan_recognise, lan_txt
+from tests.pairing_vectors import pairing_derive, pairing_exchange, pairing_link, pairing_words
 from tests.punch_vectors import punch_keys, punch_packet, punch_role
 from tests.stream_transcripts import session_stream
 from tests.transcript_vectors import session_messages
@@ -29,10 +30,12 @@ from p4.core.identity import (
 )
 from p4.core.invite import Invite
 from p4.core.replay import ReplayWindow
+from p4.core.rotation import RotationStatement
 from p4.core.sealing import open_payload, x25519_private_key, x25519_public_key
 from p4.core.session.binding import Binding, Role
 from p4.core.signaling import UnsignedFailure, parse_payload, parse_reply, sdp_fingerprint
 from p4.core.veil import is_veiled, unveil
+from p4.core.verification import comparison_indices
 from p4.errors import EnvelopeError, InviteError, P4Error, RemoteError
 
 ROOT = Path(__file__).resolve().parent.parent / "vectors"
@@ -68,6 +71,12 @@ INPUT_KEYS = {
     ("punch", "key"): {"offer_nonce_hex", "answer_nonce_hex", "session_id"},
     ("punch", "packet"): {"key_hex", "receiver", "bytes"},
     ("punch", "role"): {"ours", "theirs"},
+    ("pairing", "link"): {"text"},
+    ("pairing", "words"): {"text"},
+    ("pairing", "derive"): {"text"},
+    ("pairing", "exchange"): {"side", "text", "seed_b64", "name", "random_hex", "receives"},
+    ("rotation", "statement"): {"statement_b64"},
+    ("verification", "code"): {"ours_b64", "theirs_b64"},
     ("frame", "decode"): {"bytes"},
     ("frame", "assemble"): {"messages"},
     ("frame", "body"): {"kind", "bytes"},
@@ -288,6 +297,20 @@ def binding_verify(given: dict[str, Any]) -> Outcome:
     return "binding", "ok", {"statement_hex": binding.statement(signer).hex()}
 
 
+def rotation_statement(given: dict[str, Any]) -> Outcome:
+    try:
+        statement = RotationStatement.parse(base64.b64decode(given["statement_b64"]))
+    except RemoteError as error:
+        return "rotation", error.code, None
+    keys = {"old_key_b64": encode_key(statement.old_key), "new_key_b64": encode_key(statement.new_key)}
+    return "rotation", "ok", {**keys, "made_ms": statement.made_ms}
+
+
+def verification_code(given: dict[str, Any]) -> Outcome:
+    code = comparison_indices(decode_key(given["ours_b64"]), decode_key(given["theirs_b64"]))
+    return "verification", "ok", {"indices": list(code)}
+
+
 RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("identity", "derive"): identity_derive,
     ("identity", "key"): identity_key,
@@ -312,6 +335,12 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("punch", "key"): punch_keys,
     ("punch", "packet"): punch_packet,
     ("punch", "role"): punch_role,
+    ("pairing", "link"): pairing_link,
+    ("pairing", "words"): pairing_words,
+    ("pairing", "derive"): pairing_derive,
+    ("pairing", "exchange"): pairing_exchange,
+    ("rotation", "statement"): rotation_statement,
+    ("verification", "code"): verification_code,
     ("frame", "decode"): frame_decode,
     ("frame", "assemble"): frame_assemble,
     ("frame", "body"): frame_body,

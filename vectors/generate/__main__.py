@@ -17,20 +17,25 @@ from vectors.generate import (
     invite,
     lan,
     lane_frames,
+    pairing,
+    pairing_exchanges,
     punch,
     replay,
+    rotation,
     sealed,
     signaling,
     stream_frames,
     stream_transcripts,
     transcripts,
     veiled,
+    verification,
     x25519,
 )
 from vectors.generate.common import Vector
 
 SOURCES = (
     *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, veiled, binding, lan, punch),
+    *(rotation, verification, pairing, pairing_exchanges),
     *(frames, introduction_frames, stream_frames, lane_frames, bodies, transcripts, stream_transcripts),
 )
 

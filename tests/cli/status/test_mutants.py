@@ -8,16 +8,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from tests.cli.doctor import test_checks as checks
 from tests.cli.fake_node import ANNA, BOB, FakeNode, invite_of
 from tests.cli.status import test_files as files
+from tests.diagnosis import test_checks as checks
 from tests.node import test_status as status
 
 from p4.adapters.store import lock
-from p4.cli.doctor import finding
-from p4.cli.doctor.finding import Check, Finding, Patient
 from p4.cli.status import snapshot, writer
 from p4.cli.status.snapshot import Snapshot
+from p4.diagnosis import finding
+from p4.diagnosis.finding import Check, Finding, Patient
 from p4.node import status as node_status
 from p4.ports import LinkPath
 

@@ -12,8 +12,8 @@ import pytest
 
 from p4.adapters.store.state_dir import StateDirectory
 from p4.adapters.tor.rendezvous import TorRendezvous
-from p4.cli.doctor import tor
-from p4.cli.doctor.finding import Finding, Level, Patient
+from p4.diagnosis import tor
+from p4.diagnosis.finding import Finding, Level, Patient
 from p4.node.options import NodeOptions
 from p4.ports import SignalStream
 from p4.testing.tor_network import PrivateTorNetwork

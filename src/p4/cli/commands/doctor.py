@@ -23,7 +23,7 @@ from p4.cli.output import say
 from p4.cli.signals import run_until_signalled
 
 if TYPE_CHECKING:
-    from p4.cli.doctor.finding import Finding, Patient
+    from p4.diagnosis.finding import Finding, Patient
 
 __all__ = ["command"]
 
@@ -43,13 +43,16 @@ def command(state_dir: Path, as_json: bool, no_tor: bool, **given: Any) -> int:
     exit code is 1 if something is bad.
     """
     from p4.adapters.store.state_dir import StateDirectory
-    from p4.cli.doctor.finding import Patient
+    from p4.cli.status.snapshot import read_snapshot
+    from p4.diagnosis.finding import Patient
 
     options = node_options(
         {"signal_port": 0, **given}, ice=ice_settings(given), link_backend=given["link_backend"]
     )
     holder = StateDirectory(state_dir).holder()
-    patient = Patient(state_dir, options, holder, tor=not no_tor)
+    snapshot = None if holder is None else read_snapshot(state_dir)
+    running = None if snapshot is None else snapshot.node
+    patient = Patient(state_dir, options, holder, tor=not no_tor, running=running)
     outcome = run_until_signalled(lambda: _examine(patient, aloud=not as_json))
     if outcome.value is None:
         return outcome.exit_code
@@ -64,9 +67,9 @@ def command(state_dir: Path, as_json: bool, no_tor: bool, **given: Any) -> int:
 
 
 async def _examine(patient: Patient, *, aloud: bool) -> list[Finding]:
-    from p4.cli.doctor.checks import CHECKS
-    from p4.cli.doctor.finding import examine
-    from p4.cli.doctor.report import say_findings, say_summary
+    from p4.cli.doctor_report import say_findings, say_summary
+    from p4.diagnosis.checks import CHECKS
+    from p4.diagnosis.finding import examine
 
     findings: list[Finding] = []
     async for found in examine(CHECKS, patient):

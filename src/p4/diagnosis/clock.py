@@ -7,9 +7,9 @@ import time
 from datetime import datetime
 
 from p4.adapters.tor.inspection import TorView
-from p4.cli.doctor.directory import newest_file
-from p4.cli.doctor.finding import Check, Finding, Level, Patient
-from p4.cli.status.words import duration
+from p4.diagnosis.directory import newest_file
+from p4.diagnosis.finding import Check, Finding, Level, Patient
+from p4.diagnosis.words import duration
 
 __all__ = ["CHECK", "compared_with_files", "compared_with_tor"]
 

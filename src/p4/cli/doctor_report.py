@@ -8,8 +8,8 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
-from p4.cli.doctor.finding import Finding, Level
 from p4.cli.output import say, visible
+from p4.diagnosis.finding import Finding, Level
 
 __all__ = ["say_findings", "say_summary"]
 

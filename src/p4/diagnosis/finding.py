@@ -11,6 +11,7 @@ from pathlib import Path
 
 from p4.errors import P4Error
 from p4.node.options import NodeOptions
+from p4.node.status import NodeStatus
 
 __all__ = ["Check", "Finding", "Level", "Patient", "examine"]
 
@@ -49,12 +50,14 @@ class Patient:
         options: as `p4 run` would take them.
         holder: the process that works on the directory now, None if there is none.
         tor: whether Tor may be started.
+        running: how the node on the directory is, where one runs and tells.
     """
 
     directory: Path
     options: NodeOptions
     holder: int | None
     tor: bool = True
+    running: NodeStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import socket
 
 from p4.adapters.net.stun.classify import Filtering, Mapping, PathFinding
 from p4.adapters.net.stun.nat import own_address, probe_nat
-from p4.cli.doctor.finding import Check, Finding, Level, Patient
+from p4.diagnosis.finding import Check, Finding, Level, Patient
 
 __all__ = ["CHECK", "has_network", "path_findings"]
 

@@ -6,8 +6,8 @@ import asyncio
 import socket
 
 from p4.adapters.net.mapping.mapper import RouterPortMapper
-from p4.cli.doctor.finding import Check, Finding, Level, Patient
-from p4.cli.doctor.nat import has_network
+from p4.diagnosis.finding import Check, Finding, Level, Patient
+from p4.diagnosis.nat import has_network
 from p4.ports.mapping import LocalPort, PortProtocol
 
 __all__ = ["CHECK"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p4.cli.doctor import clock, directory, mapping, nat, tor, turn, versions
+from p4.diagnosis import clock, directory, mapping, nat, tor, turn, versions
 
 __all__ = ["CHECKS"]
 

@@ -6,18 +6,16 @@ import asyncio
 import contextlib
 import secrets
 import time
-from pathlib import Path
 
 from p4.adapters.store.state_dir import StateDirectory
 from p4.adapters.tor.binary import find_tor
 from p4.adapters.tor.inspection import TorView, inspect_tor
 from p4.adapters.tor.rendezvous import TorRendezvous
-from p4.cli.doctor.clock import compared_with_tor
-from p4.cli.doctor.finding import Check, Finding, Level, Patient
-from p4.cli.doctor.nat import has_network
-from p4.cli.status.snapshot import read_snapshot
-from p4.cli.status.words import now_ms, reachability
 from p4.core.address import RendezvousAddress, Transport
+from p4.diagnosis.clock import compared_with_tor
+from p4.diagnosis.finding import Check, Finding, Level, Patient
+from p4.diagnosis.nat import has_network
+from p4.diagnosis.words import now_ms, reachability
 from p4.errors import AlreadyRunningError, P4Error, RendezvousError, TorError
 from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
 
@@ -41,7 +39,7 @@ async def _look(patient: Patient) -> list[Finding]:
     program = find_tor(patient.options.onionrelay_bin)
     found = [Finding("tor", Level.OK, f"The program is {program}.")]
     if patient.holder is not None:
-        return found + await _of_running_node(patient.directory)
+        return found + await _of_running_node(patient)
     if not patient.tor:
         return [*found, Finding("tor", Level.OK, "It was not started (--no-tor), so no more is known.")]
     if not has_network():
@@ -56,26 +54,26 @@ async def _look(patient: Patient) -> list[Finding]:
         with state.lock():
             return found + await _Trial(patient, state).run()
     except AlreadyRunningError:  # it started at this moment
-        return found + await _of_running_node(patient.directory)
+        return found + await _of_running_node(patient)
 
 
-async def _of_running_node(directory: Path) -> list[Finding]:
+async def _of_running_node(patient: Patient) -> list[Finding]:
     try:
-        view = await inspect_tor(StateDirectory(directory).tor_directory)
+        view = await inspect_tor(StateDirectory(patient.directory).tor_directory)
     except TorError as error:
         text = f"The node runs, and its Tor cannot be asked: {error.message}"
         return [
             Finding("tor", Level.WARN, text, "If the node is in direct mode, give --mode direct here too.")
         ]
     findings = [*_version(view), _bootstrap(view), compared_with_tor(view, time.time())]
-    snapshot = read_snapshot(directory)
-    if snapshot is None:
+    node = patient.running
+    if node is None:
         findings.append(Finding("own address", Level.WARN, "The node does not tell whether it is reachable."))
-    elif snapshot.node.reachable:
-        said = reachability(snapshot.node, now_ms())
+    elif node.reachable:
+        said = reachability(node, now_ms())
         findings.append(Finding("own address", Level.OK, f"The node says that others reach it: {said}."))
     else:
-        findings.append(Finding("own address", Level.WARN, f"The node says: {snapshot.node.reachability}"))
+        findings.append(Finding("own address", Level.WARN, f"The node says: {node.reachability}"))
     return findings
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 
 from p4.adapters.webrtc import select_backend
-from p4.cli.doctor.finding import Check, Finding, Level, Patient
+from p4.diagnosis.finding import Check, Finding, Level, Patient
 from p4.errors import LocalError
 from p4.node.status import installed_versions
 

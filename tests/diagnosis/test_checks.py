@@ -19,10 +19,10 @@ from tests.integration.turn.coturn import LOGIN, run_coturn
 
 from p4.adapters.net.stun.classify import Filtering, Mapping, PathFinding
 from p4.adapters.tor.inspection import TorView
-from p4.cli.doctor import clock, directory, mapping, nat, tor, turn
-from p4.cli.doctor.finding import Check, Finding, Level, Patient, examine
 from p4.core.address import Transport
 from p4.core.ice import IceSettings, TurnServer
+from p4.diagnosis import clock, directory, mapping, nat, tor, turn
+from p4.diagnosis.finding import Check, Finding, Level, Patient, examine
 from p4.errors import StateError
 from p4.node.options import NodeOptions
 

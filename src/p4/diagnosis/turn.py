@@ -6,8 +6,8 @@ import asyncio
 import time
 
 from p4.adapters.net.turn.allocation import try_allocation
-from p4.cli.doctor.finding import Check, Finding, Level, Patient
 from p4.core.ice import TurnServer
+from p4.diagnosis.finding import Check, Finding, Level, Patient
 from p4.errors import UnreachableError
 
 __all__ = ["CHECK"]

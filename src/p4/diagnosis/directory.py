@@ -10,7 +10,7 @@ from pathlib import Path
 
 from p4.adapters.store.overview import read_overview
 from p4.adapters.store.state_dir import StateDirectory
-from p4.cli.doctor.finding import Check, Finding, Level, Patient
+from p4.diagnosis.finding import Check, Finding, Level, Patient
 from p4.errors import P4Error
 
 __all__ = ["CHECK", "disk_findings", "newest_file"]

@@ -170,6 +170,23 @@ async def test_a_page_ends_early_where_texts_are_long() -> None:
     await store.close()
 
 
+def test_all_that_was_said_before_the_line_that_was_seen_was_seen_too() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        laptop = await start_chatter(network, "laptop", "phone")
+        phone = await start_chatter(network, "phone", "laptop")
+        for text in ("one", "two", "three"):
+            await laptop.say("phone", text)
+        await phone.until("laptop", "three", ChatState.RECEIVED)
+        two = (await phone.history("laptop"))[1]
+        assert await phone.chat.mark_read(phone.peer("laptop"), two.position) == 1
+        await laptop.until("phone", "two", ChatState.SEEN)
+        await laptop.until("phone", "three", ChatState.CONSUMED)
+        states = [entry.state for entry in await laptop.history("phone")]
+        assert states == [ChatState.SEEN, ChatState.SEEN, ChatState.CONSUMED]
+
+    simulate(scenario)
+
+
 async def test_the_oldest_go_when_a_contact_says_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CHAT_HISTORY_BYTES", 1000)
     store = await a_history(["y" * 100 for _ in range(25)])

@@ -139,7 +139,7 @@ def mark_seen(database: sqlite3.Connection, peer: str, message: str) -> list[Cha
         "AND state IN ('queued', 'delivered', 'consumed') RETURNING position",
         (ChatState.SEEN, peer, row[0]),
     ).fetchall()
-    entries = (entry_at(database, position) for (position,) in sorted(changed))
+    entries = (entry_at(database, position) for position in sorted(row[0] for row in changed))
     return [entry for entry in entries if entry is not None]
 
 

@@ -36,6 +36,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Files and tunnels": (
         "cp",
+        "transfers",
+        "share",
         "forward",
         "serve",
         "pipe",

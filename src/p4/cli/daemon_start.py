@@ -55,6 +55,7 @@ async def start_daemon(state_dir: Path, options: Sequence[str] = ()) -> int | No
         said = directory / "start.log"
         process = _spawn(state_dir, options, said)
         await _answering(process, state_dir, said)
+        process.returncode = 0  # it outlives us on purpose: Popen would warn of a forgotten child
         return process.pid
 
 

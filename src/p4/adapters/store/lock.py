@@ -89,7 +89,13 @@ def holder(pid_path: Path) -> int | None:
         written = pid_path.stat().st_mtime
         pid = int((files.read_bytes(pid_path, at_most=_PID_BYTES) or b"").decode("ascii"))
         # A process that began after the file was written only got the number of one that was killed.
-        alive = pid > 0 and psutil.Process(pid).create_time() <= written + _CLOCK_SLACK_SECONDS
+        process = psutil.Process(pid)
+        # A zombie has ended, and its locks with it; only its parent has not looked yet.
+        alive = (
+            pid > 0
+            and process.create_time() <= written + _CLOCK_SLACK_SECONDS
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
     except (OSError, ValueError, StateError, psutil.Error):
         return None
     return pid if alive else None

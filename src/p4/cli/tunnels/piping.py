@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["give_up", "pipe", "show_status"]
 
+_ASK_SECONDS = 0.5
+"""How often a pipe is tried to which the contact does not listen yet."""
+
 
 async def pipe(
     client: Client, contact: str, name: str, *, listen: bool, output: Path | None, reads: bool
@@ -33,14 +37,17 @@ async def pipe(
     if not known["connected"]:
         complain(f"{label} is not connected at the moment. The pipe goes on when it is.")
 
+    hint = f"p4 pipe --listen CONTACT{'' if name == 'default' else f' --name {name}'}"
+
     @asynccontextmanager
     async def stream() -> AsyncIterator[PipeStream]:
-        if listen:
-            async with incoming_stream(client, _service(name), known["id"]) as found:
-                yield found
-        else:
-            async with open_stream(client, known["id"], _service(name), "") as found:
-                yield found
+        async with AsyncExitStack() as stack:
+            if listen:
+                yield await stack.enter_async_context(incoming_stream(client, _service(name), known["id"]))
+            else:
+                yield await _open(
+                    stack, client, known["id"], name, f"{label} does not listen yet; there: {hint}"
+                )
 
     source = StandardInput(complain) if reads else NoSource()
     file = None if output is None else FileSink(output, complain)
@@ -50,11 +57,25 @@ async def pipe(
         except StreamError as error:
             if error.code == "not-granted":
                 raise StreamError(
-                    f"{label} does not listen to this pipe. Begin it there: p4 pipe --listen CONTACT"
-                    f"{'' if name == 'default' else f' --name {name}'}",
+                    f"{label} does not listen to this pipe, and what was accepted for it is gone. Begin it there: "
+                    f"{hint}. Then run this again.",
                     code="not-granted",
                 ) from None
             raise
+
+
+async def _open(stack: AsyncExitStack, client: Client, contact: str, name: str, hint: str) -> PipeStream:
+    """The stream, as soon as the contact allows it; until then ``hint`` says what to do."""
+    while True:
+        try:
+            return await stack.enter_async_context(open_stream(client, contact, _service(name), ""))
+        except StreamError as error:
+            if error.code != "not-granted":
+                raise
+        if hint:
+            complain(hint)
+            hint = ""
+        await asyncio.sleep(_ASK_SECONDS)
 
 
 async def show_status(client: Client, contact: str, name: str, *, as_json: bool) -> None:

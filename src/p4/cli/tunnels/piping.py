@@ -57,8 +57,8 @@ async def pipe(
         except StreamError as error:
             if error.code == "not-granted":
                 raise StreamError(
-                    f"{label} does not listen to this pipe, and what was accepted for it is gone. Begin it there: "
-                    f"{hint}. Then run this again.",
+                    f"{label} does not listen to this pipe, and what was accepted for it is gone. Begin it "
+                    f"there: {hint}. Then run this again.",
                     code="not-granted",
                 ) from None
             raise

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from p4.core import limits
 from p4.core.address import Transport
+from p4.core.identity import peer_id_of
 from p4.core.pairing.link import PairingLink
 from p4.core.pairing.open_invite import InviteKind, OpenInvite, parse_invites, serialise_invites
 from p4.core.pairing.refusals import pairing_error
@@ -74,6 +75,7 @@ class Invites:
                 self._end(invite, "ended")
             elif not self._expire(invite):
                 self._background.spawn(self._open_places(invite))
+                self._await_claimant(invite)
 
     # -- for applications --------------------------------------------------------------------------------
 
@@ -199,6 +201,7 @@ class Invites:
             raise pairing_error("used")
         if invite.record.claimed_by != guest_key:
             self._write(invite, invite.record.after_claim(guest_key))
+            invite.code = "claimed"
 
     def confirmed(self, invite: PairingInvite, peer: Peer) -> None:
         """See `HostDesk`."""
@@ -208,12 +211,17 @@ class Invites:
 
     def in_doubt(self, invite: PairingInvite, peer: Peer) -> None:
         """See `HostDesk`."""
-        if invite.ended or self._closed:
-            return
-        invite.code = "claimed"
-        self._background.spawn(self._confirmed_by_link(invite, peer))
+        if not invite.ended and not self._closed:
+            self._background.spawn(self._confirmed_by_link(invite, peer))
 
     # -- inside ------------------------------------------------------------------------------------------
+
+    def _await_claimant(self, invite: PairingInvite) -> None:
+        """A former run has stored the guest, and did not hear whether it has stored us."""
+        if key := invite.record.claimed_by:
+            invite.code = "claimed"
+            if (peer := self._registry.find_contact(peer_id_of(key))) is not None:
+                self.in_doubt(invite, peer)
 
     def _require_open(self) -> None:
         if self._closed:

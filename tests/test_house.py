@@ -141,7 +141,7 @@ def test_an_import_in_the_wrong_direction_is_found(tmp_path: Path, file: str, li
 
 
 def test_the_contracts_cover_every_package() -> None:
-    layers, _, independence = PROJECT["tool"]["importlinter"]["contracts"]
+    layers, _, independence, *_ = PROJECT["tool"]["importlinter"]["contracts"]
     covered = {name for layer in layers["layers"] for name in layer.split(" | ")}
     assert {f"p4.{found.name}" for found in pkgutil.iter_modules(p4.__path__)} == covered
     adapters = importlib.import_module("p4.adapters")
@@ -175,6 +175,8 @@ def test_every_module_says_what_it_offers() -> None:
             and (inspect.isclass(value) or inspect.isfunction(value))
             and value.__module__ == module.__name__
         }
+        if module.__name__.startswith("p4.daemon.routes."):
+            defined = set()  # what its router serves and describes is for the router alone
         offered = set(getattr(module, "__all__", ()))
         problems += [f"{module.__name__}.{name} is not in __all__" for name in sorted(defined - offered)]
         problems += [

@@ -95,7 +95,7 @@ async def test_one_program_serves_a_service_and_its_end_is_told(home: Pair) -> N
     laptop, phone = home
     program = await serve(phone, "home")
     with pytest.raises(InvalidStatus) as refused:
-        await connect(phone, "/services/home/serve")
+        await serve(phone, "home")
     assert refused.value.response.status_code == 409
     asking = ask(laptop, {"value": 1})
     await word(program)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, FastAPI
 
 from p4.daemon import errors
@@ -11,6 +13,7 @@ from p4.daemon.routes import (
     chat,
     contacts,
     datagrams,
+    doctor,
     events,
     forwards,
     identity,
@@ -18,10 +21,12 @@ from p4.daemon.routes import (
     link_history,
     login,
     messages,
+    metrics,
     page,
     status,
     streams,
     tokens,
+    transfers,
 )
 
 __all__ = ["API_VERSION", "create_application"]
@@ -35,17 +40,34 @@ _ROUTERS: tuple[APIRouter, ...] = (
     chat.router,
     contacts.router,
     datagrams.router,
+    doctor.router,
     events.router,
     forwards.router,
     identity.router,
     inbox.router,
     link_history.router,
     messages.router,
+    metrics.router,
     status.router,
     streams.router,
     tokens.router,
+    transfers.router,
 )
 """Each file of `p4.daemon.routes` has one; its paths come below ``/v1``."""
+
+
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The description, with our form of errors where FastAPI would name its own."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for path in document["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+                    operation["responses"]["default"] = errors.DESCRIBED
+            for name in ("HTTPValidationError", "ValidationError"):
+                document["components"]["schemas"].pop(name, None)
+        return super().openapi()
 
 
 def create_application(context: DaemonContext | None) -> FastAPI:
@@ -54,7 +76,7 @@ def create_application(context: DaemonContext | None) -> FastAPI:
     Args:
         context: what its routes work on; None where only its description is wanted.
     """
-    application = FastAPI(
+    application = _Application(
         title="P4 daemon",
         version=API_VERSION,
         summary="The API of a running P4 device, for programs on the same machine.",

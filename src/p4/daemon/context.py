@@ -15,6 +15,7 @@ from p4.daemon.hosted_apps import HostedApps
 from p4.daemon.kept_receipts import KeptReceipts
 from p4.daemon.leases import Leases
 from p4.daemon.message_desk import MessageDesk
+from p4.daemon.metrics import LinkCounts
 from p4.daemon.stream_desk import StreamDesk
 from p4.node.node import BaseNode
 
@@ -40,6 +41,7 @@ class DaemonContext:
     """Asks the daemon to end; returns at once."""
     started_ms: int
     """Unix milliseconds."""
+    link_counts: LinkCounts = field(default_factory=LinkCounts)
     serving: set[str] = field(default_factory=set)
     """Services of which programs answer the calls."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)

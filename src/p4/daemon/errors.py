@@ -30,10 +30,20 @@ from p4.errors import (
     StateError,
     StreamError,
     TorError,
+    TransferError,
     UnreachableError,
 )
 
-__all__ = ["ERROR_ANSWERS", "ErrorAnswer", "answer", "as_json", "install", "status_of"]
+__all__ = [
+    "DESCRIBED",
+    "ERROR_ANSWERS",
+    "ErrorAnswer",
+    "ErrorBody",
+    "answer",
+    "as_json",
+    "install",
+    "status_of",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +68,9 @@ _BY_CODE: dict[tuple[type[P4Error], str], int] = {
     (LocalError, "not-known"): 404,
     (StateError, "disk-full"): 507,
     (StateError, "outbox-full"): 507,
+    (InputError, "unknown-transfer"): 404,
+    (TransferError, "not-found"): 404,
+    (TransferError, "disk-full"): 507,
     (StreamError, "not-granted"): 403,
     (StreamError, "too-many"): 429,
     (StreamError, "disk"): 507,
@@ -78,6 +91,7 @@ _BY_TYPE: tuple[tuple[type[P4Error], int], ...] = (
     (CallError, 502),
     (StreamError, 409),
     (DeliveryError, 409),
+    (TransferError, 409),
     (UnreachableError, 503),
     (RemoteError, 502),
 )
@@ -106,6 +120,13 @@ ERROR_ANSWERS: dict[int | str, dict[str, Any]] = {
     "default": {"model": ErrorAnswer, "description": "An error."}
 }
 """For ``responses=`` of every router."""
+
+
+DESCRIBED = {
+    "description": "An error.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
+}
+"""The same as it stands in the OpenAPI document."""
 
 
 def status_of(error: P4Error) -> int:

@@ -28,9 +28,16 @@ class EventStreamResponse(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: Callable[[], Awaitable[Event | None]], *, closed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        events: Callable[[], Awaitable[Event | None]],
+        *,
+        closed: Callable[[], None],
+        status_code: int = 200,  # FastAPI looks for this name to describe the answer
+    ) -> None:
         super().__init__(
             _encoded(events, closed),
+            status_code,
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 

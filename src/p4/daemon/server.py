@@ -29,6 +29,7 @@ from p4.daemon.kept_receipts import KeptReceipts
 from p4.daemon.leases import Leases
 from p4.daemon.listening import HAS_UNIX_SOCKETS, loopback_socket, unix_socket
 from p4.daemon.message_desk import MessageDesk
+from p4.daemon.metrics import LinkCounts, count_links
 from p4.daemon.stream_desk import StreamDesk
 from p4.errors import LocalError
 from p4.node.node import BaseNode
@@ -101,11 +102,14 @@ class Daemon:
 
     async def _make_context(self, held: AsyncExitStack) -> DaemonContext:
         feed = EventFeed()
-        apps = HostedApps(AppStore(self._directory.database_path), feed)
+        apps = HostedApps(AppStore(self._directory.database_path), feed, self._directory.path / "uploads")
         tokens = TokenBook(self._directory.tokens_path)
         tokens.load()
         following = asyncio.create_task(follow_node(self.node, feed), name="daemon follows its node")
         held.callback(following.cancel)
+        link_counts = LinkCounts()
+        counting = asyncio.create_task(count_links(feed.read(), link_counts), name="daemon counts links")
+        held.callback(counting.cancel)
         await apps.start(self.node)
         held.push_async_callback(apps.close)
         leases = Leases()
@@ -124,6 +128,7 @@ class Daemon:
             streams=StreamDesk(self.node),
             end=self._wanted_end.set,
             started_ms=int(time.time() * 1000),
+            link_counts=link_counts,
         )
 
     async def _listen(self, held: AsyncExitStack, context: DaemonContext) -> None:
@@ -144,7 +149,7 @@ class Daemon:
             listening, unix_path = held.enter_context(unix_socket(self._directory.socket_path))
             servers.append(HttpServer(AccessGate(application, doors, port=None), listening))
         held.push_async_callback(_close_all, servers)
-        held.callback(context.closing.set)
+        held.callback(self._announce_end, context)
         for server in servers:
             await server.start()
         self._directory.remember_port(port)
@@ -158,6 +163,10 @@ class Daemon:
         self._directory.write_endpoint(self._endpoint)
         held.callback(self._directory.endpoint_path.unlink, missing_ok=True)
         _log.info("The daemon listens on %s and 127.0.0.1:%d", unix_path, port)
+
+    def _announce_end(self, context: DaemonContext) -> None:
+        context.feed.publish("daemon.ending", {})
+        context.closing.set()
 
     async def serve_forever(self) -> None:
         """Wait until somebody asks the daemon to end, or the node has ended."""

@@ -14,7 +14,7 @@ from p4.errors import AccessError
 if TYPE_CHECKING:
     from p4.node.peer import Peer
 
-__all__ = ["Authority", "AuthorityKind"]
+__all__ = ["Authority", "AuthorityKind", "refused"]
 
 
 class AuthorityKind(StrEnum):

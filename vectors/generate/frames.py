@@ -53,7 +53,7 @@ def lengths(name: str, data: bytes) -> Iterator[Vector]:
 
 def vectors() -> Iterator[Vector]:
     yield bad("empty", "no type", b"", "empty")
-    for number in (0x00, 0x0F, 0x17, 0x1F, 0x25, 0x2F, 0x37, 0x3F, 0x40, 0x7F):
+    for number in (0x00, 0x0F, 0x19, 0x1F, 0x25, 0x2F, 0x37, 0x3F, 0x40, 0x7F):
         yield bad(f"unknown_{number:02x}", "a type of no document", bytes((number,)), "unknown-type")
     for number in (0x80, 0xFF):
         yield good(f"ignored_{number:02x}", "a type of the future", bytes((number, 1, 2)), None)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Protocol
 
 from p4.adapters.clock import SystemClock
 from p4.apps.chat import ChatApp
+from p4.apps.files.app import FilesApp
 from p4.apps.forward import ForwardApp, TunnelEvent
 from p4.apps.history import LinkHistory
 from p4.apps.store import AppStore
 from p4.daemon.chat_events import announce_on
 from p4.daemon.event_feed import EventFeed
+from p4.daemon.transfer_models import announce_transfers
 from p4.node.node import BaseNode
 
 __all__ = ["HostedApp", "HostedApps"]
@@ -33,20 +36,22 @@ class HostedApps:
     Args:
         store: for what must survive.
         feed: for what others should hear of at once.
+        uploads: private folder for files that a web page sends.
     """
 
-    def __init__(self, store: AppStore, feed: EventFeed) -> None:
+    def __init__(self, store: AppStore, feed: EventFeed, uploads: Path | None = None) -> None:
         self.store = store
         self.feed = feed
         # A new app is made here under a name of its own, and added to `_all`.
         clock = SystemClock()
         self.chat = ChatApp(store, clock, announce_on(feed))
+        self.files = FilesApp(store, clock, announce_transfers(feed, lambda: self.files), spool=uploads)
         self.history = LinkHistory(store, clock)
         self.forwards = ForwardApp(store, self._announce_forward)
         self._started = AsyncExitStack()
 
     def _all(self) -> tuple[HostedApp, ...]:
-        return (self.chat, self.history, self.forwards)
+        return (self.chat, self.files, self.history, self.forwards)
 
     async def start(self, node: BaseNode) -> None:
         """Open the store and start every app.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,13 +58,13 @@ class Device:
         else:
             host.crash()
 
-    async def send(self, *sources: Path, target: str = "", **options: bool) -> Transfer:
+    async def send(self, *sources: Path, target: str = "", **options: Any) -> Transfer:
         """Begin to send."""
         names = [str(source) for source in sources]
         host = self.network.host(self.name)
         return await host.run(self.app.send(self.contact, names, target, **options))
 
-    async def fetch(self, *sources: str, target: str, **options: bool) -> Transfer:
+    async def fetch(self, *sources: str, target: str, **options: Any) -> Transfer:
         """Begin to fetch."""
         host = self.network.host(self.name)
         return await host.run(self.app.fetch(self.contact, sources, target, **options))
@@ -84,7 +83,7 @@ def content_of(folder: Path) -> dict[str, bytes | str | None]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
-            found[name] = os.readlink(path)
+            found[name] = str(path.readlink())
         elif path.is_fifo():
             found[name] = "pipe"
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from p4.apps.files.partials import Partials
 from p4.apps.files.places import open_folder
 from p4.apps.files.records import Records, TransferStore
 from p4.apps.files.share import Share, default_share
+from p4.apps.files.spool import SendSpool, delete_spooled
 from p4.apps.files.transfer import Direction, Transfer, TransferState
 from p4.apps.files.visitors import Visitors
 from p4.core import limits
@@ -41,6 +42,7 @@ class FilesApp:
         store: an open `p4.apps.store.AppStore`.
         announce: called in the loop when a transfer has changed; about four times a second while it runs.
         share: the folder that is shared unless another was chosen.
+        spool: private folder for what is to be sent and has no file of its own.
         run: runs what blocks.
     """
 
@@ -51,6 +53,7 @@ class FilesApp:
         announce: Announce = lambda transfer: None,
         *,
         share: Path | None = None,
+        spool: Path | None = None,
         run: Run = asyncio.to_thread,
     ) -> None:
         self._records = Records(store)
@@ -61,6 +64,7 @@ class FilesApp:
         self._attempts = Attempts(run, self._partials, lambda: self._share, self._keep_partials)
         self._jobs = Jobs(self._records, clock, announce, run, self._attempt, self._name)
         self._visitors = Visitors(self._attempts, self._jobs, clock)
+        self._spool = SendSpool(spool, run) if spool is not None else None
         self._node: BaseNode | None = None
 
     # -- life -----------------------------------------------------------------------------------------------
@@ -76,6 +80,8 @@ class FilesApp:
         node.serve(READ, Listings(lambda: self._share, self._run).answer)
         self._visitors.start(node, WRITE, READ)
         await self._jobs.start()
+        if self._spool is not None:
+            await self._spool.clean({transfer.spool for transfer in self._jobs.all()})
 
     async def close(self) -> None:
         """Stop; what is unfinished goes on after the next start."""
@@ -119,6 +125,24 @@ class FilesApp:
             if not recursive and await self._run(Path(source).is_dir):
                 raise TransferError(f"{source} is a folder. To copy folders, add -r.", code="is-folder")
         return await self._jobs.take_up(transfer)
+
+    async def send_stream(
+        self, contact: str, name: str, pieces: AsyncIterable[bytes], target: str = ""
+    ) -> Transfer:
+        """Send a file that is not here yet: its pieces are written to the spool first.
+
+        Raises:
+            As `send`; InputError ``bad-name``, ``too-large``; StateError ``disk-full``. Nothing is left.
+        """
+        self._peer(contact)
+        if self._spool is None:
+            raise LocalError("This program keeps no spool for files.", code="not-known")
+        path = await self._spool.fill(name, pieces)
+        try:
+            return await self.send(contact, [str(path)], target, spool=str(path))
+        except BaseException:
+            await self._run(delete_spooled, str(path))
+            raise
 
     async def fetch(
         self,

@@ -19,11 +19,12 @@ from p4.apps.files.conversation import (
 )
 from p4.apps.files.frames import Ask, EntryKind, Over, not_a_frame
 from p4.apps.files.hashing import HASHES
-from p4.apps.files.intake import Intake, IntakePlan
+from p4.apps.files.intake import Intake
 from p4.apps.files.names import folder_name
 from p4.apps.files.partials import Partials
 from p4.apps.files.placement import OnlySource, place_here, place_in_share
 from p4.apps.files.places import open_folder
+from p4.apps.files.plan import IntakePlan
 from p4.apps.files.receiving import Receiving
 from p4.apps.files.sending import Sending
 from p4.apps.files.share import Share

@@ -6,9 +6,8 @@ is on disk; no name leads out of the folder that it was given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
 from p4.apps.files.frames import (
     Again,
@@ -35,37 +34,16 @@ from p4.apps.files.frames import (
     not_a_frame,
 )
 from p4.apps.files.hashing import make_hasher
-from p4.apps.files.names import HERE, NameRules, partial_name
 from p4.apps.files.partials import Partials
 from p4.apps.files.places import Folder, FoundKind, open_below
+from p4.apps.files.plan import IntakePlan
 from p4.apps.files.present import has_content, make_link, present
 from p4.apps.files.refusals import Refusal, ends_everything, refusal_of, spelled
 from p4.apps.files.shelf import Arriving, Shelf
 from p4.core import limits
 from p4.errors import TransferError
 
-__all__ = ["Intake", "IntakePlan"]
-
-
-@dataclass(frozen=True, slots=True)
-class IntakePlan:
-    """Where what arrives shall go.
-
-    Args:
-        base: names below the folder that is never left.
-        roots: what the sources shall be called, by the first name of their entries; None: as they are.
-        overwrite: whether a file that is there and differs is replaced.
-        sender: who sends, so that nobody goes on with the half of a file of somebody else.
-        place: the folder's path: as above, and to find a half file again.
-        hash_name: what both sides agreed on.
-    """
-
-    base: tuple[str, ...]
-    roots: Mapping[str, str] | None
-    overwrite: bool
-    sender: str
-    place: str
-    hash_name: str
+__all__ = ["Intake"]
 
 
 class Intake:
@@ -74,7 +52,6 @@ class Intake:
     Args:
         folder: never left; closed with this object.
         partials: of this device.
-        rules: of the file system.
     """
 
     def __init__(
@@ -82,13 +59,10 @@ class Intake:
         folder: Folder,
         plan: IntakePlan,
         partials: Partials,
-        *,
-        rules: NameRules = HERE,
     ) -> None:
         self._folder = folder
         self._plan = plan
         self._partials = partials
-        self._rules = rules
         self._shelf = Shelf(partials, overwrite=plan.overwrite)
         self._count = 0
         self._wanted = 0
@@ -111,10 +85,10 @@ class Intake:
 
     def close(self) -> None:
         """Keep what is there of an open file, and let go of everything."""
-        if self._open is not None:
-            self._open.close()
-            self._partials.leave(self._open.partial)
-            self._open = None
+        arriving, self._open = self._open, None
+        if arriving is not None:
+            arriving.close()
+            self._partials.leave(arriving.partial)
         self._shelf.close()
         self._folder.close()
 
@@ -145,13 +119,13 @@ class Intake:
                 if self._listed or number != self._count:
                     raise not_a_frame("its list does not end where it ends.")
                 self._listed = True
-            case Omitted():
-                pass
             case Times(entry):
                 yield from self._commit()
                 self._set_times(entry)
             case Finish():
                 yield from self._finish()
+            case Omitted():
+                pass
             case _:
                 raise not_a_frame("a frame that the receiver of files sends.")
         if self._listed and not self._gone and not self._comparing:
@@ -164,14 +138,16 @@ class Intake:
         replies = list(self._commit())
         if self._open is not None:
             try:
-                self._open.sync()
+                self._sync_open(self._open)
             except OSError as error:
                 replies.append(self._fail(self._open.number, refusal_of(error, self._open.names)))
-            else:
-                self._partials.remember(self._open.partial, self._open.where, self._open.position)
         self._shelf.unsafe_bytes = 0
         self.unsafe = False
         return replies
+
+    def _sync_open(self, arriving: Arriving) -> None:
+        arriving.sync()
+        self._partials.remember(arriving.partial, arriving.where, arriving.position)
 
     def _commit(self) -> Iterator[FileFrame]:
         for reply in self._shelf.commit():
@@ -201,7 +177,7 @@ class Intake:
             yield Verdicts(((number, verdict, position),))
 
     def _decide(self, number: int, entry: Entry) -> tuple[Verdict, int]:
-        names = self._names(entry)
+        names = self._plan.names(entry)
         with open_below(self._folder, names[:-1], create=True) as parent:
             if entry.kind is EntryKind.FOLDER:
                 parent.make_folder(names[-1], entry.mode)
@@ -221,7 +197,7 @@ class Intake:
             return self._send(parent, names, entry)
 
     def _send(self, parent: Folder, names: tuple[str, ...], entry: Entry) -> tuple[Verdict, int]:
-        partial = self._partial(names, entry)
+        partial = self._plan.partial(names, entry)
         found = parent.look(partial)
         usable = found is not None and found.kind is FoundKind.FILE and found.links == 1
         position = min(self._partials.safe(partial), found.size, entry.size) if found and usable else 0
@@ -233,12 +209,12 @@ class Intake:
         entry = self._comparing.pop(number, None)
         if entry is None:
             raise not_a_frame("a hash that nobody asked for.")
-        names = self._names(entry)
+        names = self._plan.names(entry)
         try:
             with open_below(self._folder, names[:-1]) as parent:
                 verdict, position = Verdict.HAVE, 0
                 if self._is_there(parent, names[-1], entry.size, digest):
-                    parent.remove(self._partial(names, entry))
+                    parent.remove(self._plan.partial(names, entry))
                     self.done_bytes += entry.size
                     self.done_files += 1
                 else:
@@ -287,10 +263,10 @@ class Intake:
 
     def _opened(self, frame: FileStart) -> Arriving | None:
         """The file to write to; None if what was here of it is not what it was."""
-        entry, names = frame.entry, self._names(frame.entry)
+        entry, names = frame.entry, self._plan.names(frame.entry)
         if entry.size - frame.position > self._folder.free() - limits.FILE_RESERVE_BYTES:
             ends_everything(Refusal("disk-full", f"{spelled(names)}: the disk is full."))
-        partial = self._partial(names, entry)
+        partial = self._plan.partial(names, entry)
         if not self._partials.claim(partial):
             raise Refusal("busy", f"{spelled(names)}: another transfer writes it at the moment.")
         try:
@@ -321,8 +297,7 @@ class Intake:
             refusal = refusal_of(error, self._open.names)
             if refusal.code == "disk-full":
                 with suppress(OSError):
-                    self._open.sync()
-                    self._partials.remember(self._open.partial, self._open.where, self._open.position)
+                    self._sync_open(self._open)
             # Never tolerated: a hole in the middle would show at the end only.
             ends_everything(refusal)
             raise TransferError(f"{refusal.text} What has arrived is kept.", code=refusal.code) from error
@@ -337,9 +312,7 @@ class Intake:
             self._open = arriving
             raise not_a_frame("a file that ends too early.")
         if arriving.hasher.digest() != digest:
-            arriving.discard()
-            self._partials.leave(arriving.partial)
-            self._partials.forget(arriving.partial)
+            self._discard(arriving)
             yield self._ask_again(arriving.number, arriving.entry)
             return
         self._shelf.add(arriving)
@@ -347,11 +320,14 @@ class Intake:
     def _drop(self) -> None:
         arriving, self._open = self._open, None
         if arriving is not None:
-            arriving.discard()
-            self._partials.leave(arriving.partial)
-            self._partials.forget(arriving.partial)
+            self._discard(arriving)
         else:
             self._end_skipping()
+
+    def _discard(self, arriving: Arriving) -> None:
+        arriving.discard()
+        self._partials.leave(arriving.partial)
+        self._partials.forget(arriving.partial)
 
     def _end_skipping(self) -> None:
         if not self._skipping:
@@ -367,26 +343,10 @@ class Intake:
             yield Complete()
 
     def _set_times(self, entry: Entry) -> None:
-        with suppress(OSError, Refusal), open_below(self._folder, self._names(entry)) as folder:
+        with suppress(OSError, Refusal), open_below(self._folder, self._plan.names(entry)) as folder:
             folder.set_time(entry.mtime_ns)
 
     # -- inside ----------------------------------------------------------------------------------------------
-
-    def _names(self, entry: Entry) -> tuple[str, ...]:
-        """Where an entry goes, below the folder. Raises Refusal ``bad-name``; TransferError for another's."""
-        first, *rest = entry.path
-        if self._plan.roots is not None:
-            if first not in self._plan.roots:
-                raise not_a_frame("a file that was not asked for.")
-            first = self._plan.roots[first]
-        names = (first, *rest)
-        for name in names:
-            if why := self._rules.refusal(name):
-                raise Refusal("bad-name", f"{spelled(names)}: the name {spelled((name,))} {why}.")
-        return (*self._plan.base, *names)
-
-    def _partial(self, names: tuple[str, ...], entry: Entry) -> str:
-        return partial_name(self._plan.sender, self._plan.place, *names, entry.size, entry.mtime_ns)
 
     def _ask_again(self, number: int, entry: Entry) -> FileFrame:
         if number in self._repeated:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 from p4.apps.files.conversation import Run
 from p4.apps.files.progress import Progress
 from p4.apps.files.records import Records
+from p4.apps.files.spool import delete_spooled
 from p4.apps.files.transfer import Direction, Transfer, TransferState
 from p4.core import limits
 from p4.errors import ContactError, InputError, LocalError, P4Error, StateError, StreamError, TransferError
@@ -165,7 +165,7 @@ class Jobs:
         """It has ended so. Raises StateError."""
         transfer.state, transfer.code, transfer.text = state, code, text
         if transfer.spool and state in (TransferState.DONE, TransferState.CANCELLED):
-            await self._run(_delete_spool, transfer.spool)
+            await self._run(delete_spooled, transfer.spool)
         await self.save(transfer)
 
     @asynccontextmanager
@@ -242,15 +242,9 @@ def _ending(error: StreamError, contact: str) -> tuple[str, str] | None:
     """Why there is no use in another attempt, if there is none."""
     if error.code == "not-granted":
         return "not-granted", (
-            f"{contact} does not let this device do that. Run `p4 grant NAME files` there, with its name for this "
-            "one (`files.write`: only send, `files.read`: only fetch). Then start the copy again."
+            f"{contact} does not let this device do that. There, run `p4 grant NAME files` with its name for "
+            "this one (files.write: only send, files.read: only fetch). Then start the copy again."
         )
     if error.code == "removed":
         return "removed", error.message
     return None
-
-
-def _delete_spool(path: str) -> None:
-    with suppress(OSError):
-        Path(path).unlink(missing_ok=True)
-        Path(path).parent.rmdir()

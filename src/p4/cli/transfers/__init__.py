@@ -1,0 +1,1 @@
+"""Copying files, as a person sees it on a terminal."""

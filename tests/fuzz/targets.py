@@ -26,7 +26,6 @@ from p4.core.contacts import ContactBook
 from p4.core.identity import Identity, PeerId, decode_key, encode_key, is_usable_key
 from p4.core.invite import Invite
 from p4.core.lan import decode_txt, encode_txt
-from p4.core.own_keys import OwnKeys
 from p4.core.reach import KnownReach, Reach, parse_endpoint
 from p4.core.rotation import RotationStatement
 from p4.core.sealing import open_payload
@@ -192,11 +191,6 @@ def rotation(data: bytes) -> None:
     assert RotationStatement.parse(data).encoded == data
 
 
-def own_keys(data: bytes) -> None:
-    keys = OwnKeys.from_object(json.loads(data))
-    assert OwnKeys.from_object(keys.to_object()) == keys
-
-
 def frame(data: bytes) -> None:
     read = decode(data)
     if read is not None:
@@ -270,7 +264,6 @@ FRAMES: tuple[bytes, ...] = tuple(
 
 OLD, NEW = Identity(bytes(range(32))), Identity(bytes(range(32, 64)))
 ROTATION = RotationStatement.make(OLD, NEW, now_ms=1_700_000_000_000)
-OWN_KEYS = OwnKeys(OLD).rotated(NEW, [PeerId("a" * 24)], now_ms=1_700_000_000_000)
 
 
 def delimited(*messages: bytes) -> bytes:
@@ -342,6 +335,5 @@ TARGETS = {
         (b"\0\x01\0\x10!\x12\xa4B" + bytes(12) + b"\0\x24\0\x04abcd\0\x06\0\x03a:b\0",),
     ),
     "rotation": Target(rotation, (RemoteError,), (ROTATION.encoded,)),
-    "own_keys": Target(own_keys, (ValueError,), dumped(OWN_KEYS.to_object())),
     "key": Target(key, (ValueError,), (ALICE.public_key_b64.encode(),)),
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from p4.core import limits
@@ -16,7 +14,6 @@ _CODE_BITS = limits.COMPARISON_WORDS * _INDEX_BITS
 _CODE_BYTES = -(-_CODE_BITS // 8)
 
 
-@lru_cache(maxsize=64)
 def comparison_indices(one: bytes, other: bytes) -> tuple[int, ...]:
     """The comparison code of two keys, as places in a list of 2048 words.
 

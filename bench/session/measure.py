@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import forward
 from bench.results import Results
 from bench.session import crowds, endurance, lanes, traffic
 from bench.session.scale import FULL, SHORT, Scale
@@ -73,6 +74,23 @@ TABLES = {
         {"p50": "µs", "p99": "µs"},
         (traffic.raw_trips, traffic.trips),
         baseline=("wrtc",),
+    ),
+    "forward": Table(
+        "Round trips of 100 bytes through a forwarded port",
+        "TCP: the same two programs without P4. Added: beyond a round trip on an open stream between the "
+        "same two processes. 50 forwards: each with its own connection, all busy at once.",
+        "what",
+        {"p50": "µs", "p99": "µs", "added": "µs"},
+        (forward.round_trips,),
+        baseline=("P4 stream",),
+    ),
+    "forwarded bytes": Table(
+        "Bytes through a forwarded port",
+        "One connection, until the program at its other end has told how much it got.",
+        "what",
+        {"bytes": "MB/s"},
+        (forward.bulk,),
+        baseline=("P4 stream",),
     ),
     "slow reader": Table(
         "A reader that is 100 times slower than the writer",

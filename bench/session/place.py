@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import p4
+from p4.apps.forward import ForwardApp
 from p4.core.address import Transport
 from p4.core.ice import IceSettings
 from p4.node.options import NodeOptions
@@ -42,6 +43,8 @@ class Place:
     """Whether streams may have lanes (spec/lanes.md)."""
     sent: int = 0
     """Bytes of streams given to links, where they are counted."""
+    forwards: ForwardApp | None = None
+    """Forwards and served ports, once started."""
 
     @property
     def running(self) -> p4.Node:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench import forward
 from bench.results import Results
-from bench.session import crowds, endurance, lanes, traffic
+from bench.session import crowds, endurance, files, lanes, traffic
 from bench.session.scale import FULL, SHORT, Scale
 
 PART_SECONDS = 300.0
@@ -66,6 +66,14 @@ TABLES = {
         {"bytes": "MB/s", "writer's CPU": "s/GB", "reader's CPU": "s/GB"},
         (lanes.raw_tls, lanes.lane),
         baseline=("asyncio TLS, 64 KiB", "asyncio TLS, 256 KiB"),
+    ),
+    "files": Table(
+        "Copied files",
+        "Read from one disk, and safe on another and verified by their hashes at the end, beside a plain "
+        "stream of as many bytes before and after, which touches no file.",
+        "what",
+        {"bytes": "MB/s", "files": "1/s"},
+        (files.over_link, files.over_lane),
     ),
     "round trips": Table(
         "Round trips of 100 bytes",

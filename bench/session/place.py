@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import p4
+from p4.apps.files.app import FilesApp
 from p4.apps.forward import ForwardApp
 from p4.core.address import Transport
 from p4.core.ice import IceSettings
@@ -43,6 +44,8 @@ class Place:
     """Whether streams may have lanes (spec/lanes.md)."""
     sent: int = 0
     """Bytes of streams given to links, where they are counted."""
+    files: FilesApp | None = None
+    """Copied files, once started."""
     forwards: ForwardApp | None = None
     """Forwards and served ports, once started."""
 

@@ -17,6 +17,8 @@ class Scale:
     trip_seconds: float = 3.0
     slow_seconds: float = 12.0
     killed_bytes: int = 400_000_000
+    file_bytes: int = 1_000_000_000
+    small_files: int = 10_000
     contacts: int = 10_000
     contacts_settle_seconds: float = 10.0
     peers: int = 100
@@ -35,6 +37,8 @@ SHORT = Scale(
     trip_seconds=1.0,
     slow_seconds=5.0,
     killed_bytes=150_000_000,
+    file_bytes=250_000_000,
+    small_files=2000,
     contacts_settle_seconds=3.0,
     peers=30,
     settle_seconds=3.0,

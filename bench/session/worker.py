@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import p4
-from bench.session import worker_contacts, worker_messages, worker_streams, worker_tunnels
+from bench.session import worker_contacts, worker_files, worker_messages, worker_streams, worker_tunnels
 from bench.session.place import SERVICE, Place
 from p4.adapters.store.state_dir import StateDirectory
 from p4.core.identity import Identity
@@ -73,6 +73,7 @@ ACTIONS: dict[str, Action] = {
         *worker_messages.ACTIONS,
         *worker_streams.ACTIONS,
         *worker_contacts.ACTIONS,
+        *worker_files.ACTIONS,
         *worker_tunnels.ACTIONS,
     )
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from p4.apps.forward.carrying import Sockets, reset
+from p4.apps.forward.carrying import Sockets
 from p4.apps.forward.grants import give, may_use, take_back
 from p4.apps.forward.names import Endpoint, require_name
 from p4.apps.forward.records import TunnelRecords
@@ -78,7 +78,7 @@ class ForwardApp:
         self._node = node
         for peer in node.peers():
             for stream in peer.unfinished(Protocol.TCP.value):
-                await reset(stream, "P4 was restarted on the other device, which ended the connection.")
+                await stream.reset("P4 was restarted on the other device, which ended the connection.")
         for protocol in Protocol:
             node.serve(protocol.value, self._say_whether_served)
         for tunnel in await self._records.open():

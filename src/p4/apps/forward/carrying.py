@@ -14,8 +14,6 @@ from p4.node.streams import Stream
 
 __all__ = ["ByteEnd", "Listening", "Sockets", "carry", "reset"]
 
-_RESET_SECONDS = 1.0
-
 
 class ByteEnd(Protocol):
     """A TCP connection, as tunnels need it."""
@@ -97,9 +95,12 @@ async def carry(stream: Stream, end: ByteEnd, figures: Figures) -> None:
 
 
 async def reset(stream: Stream, text: str = "") -> None:
-    """Reset a stream, and do not wait long for the disk: whoever ends a connection shall end himself."""
+    """Reset a stream without waiting for the disk: whoever ends a connection, or is cancelled, shall end.
+
+    The node brings it to the disk and to the contact, also when it is just closing.
+    """
     with suppress(TimeoutError):
-        async with asyncio.timeout(_RESET_SECONDS):
+        async with asyncio.timeout(0):
             await stream.reset(text)
 
 

@@ -36,10 +36,9 @@ class _PrivateLog(RotatingFileHandler):
 class _Lines(logging.Formatter):
     """A line for each record, with the time in UTC; a traceback follows on lines of its own."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+        self.converter = time.gmtime
 
 
 def log_to_file(state_dir: Path, *, verbosity: int) -> None:
@@ -91,9 +90,9 @@ async def follow_log(path: Path, count: int) -> AsyncIterator[str]:
                 file.seek(position)
                 data = file.read(size - position)
             position += len(data)
-            *lines, unfinished = (unfinished + data).split(b"\n")
-            for line in lines:
-                yield line.decode("utf-8", "replace")
+            *whole, unfinished = (unfinished + data).split(b"\n")
+            for found in whole:
+                yield found.decode("utf-8", "replace")
 
 
 def _end(path: Path) -> tuple[int, int]:

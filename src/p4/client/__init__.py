@@ -5,6 +5,7 @@ async with p4.client.connect() as me:
 """
 
 from p4.client.client import Client, DaemonEvent, connect
+from p4.client.connection import FEED_OPENED
 from p4.client.contact import Contact
 from p4.client.datagrams import Datagram, Datagrams
 from p4.client.messages import Message, MessageSubscription, Receipt
@@ -21,6 +22,7 @@ from p4.client.streams import Stream
 from p4.client.values import quoted
 
 __all__ = [
+    "FEED_OPENED",
     "Client",
     "Contact",
     "ContactName",

@@ -43,13 +43,15 @@ class Datagrams:
             contact: its name or id.
 
         Raises:
-            LocalError: ``connection-lost``: the daemon has ended. What it refuses ends the iteration with its
-                error.
+            InputError: an earlier one was refused, and this one not sent; so ends the iteration.
+            LocalError: ``connection-lost``: the daemon has ended.
         """
         entry = {"contact": contact, "base64": base64.b64encode(data).decode()}
         try:
             await self._socket.send_str(json.dumps(entry))
         except ConnectionError as error:
+            async for _ in self:
+                pass  # its reason to end, if it gave one, is the last thing that it said
             raise LocalError(
                 "The daemon has ended. The datagram was not sent.", code="connection-lost"
             ) from error

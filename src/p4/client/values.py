@@ -39,8 +39,14 @@ def quoted(part: str) -> str:
     """A name or id as one part of a path.
 
     Raises:
-        InputError: ``bad-name``: it is empty, or a dot or two, which a path cannot hold.
+        InputError: ``bad-name``: it is empty, a dot or two, or has a slash, which a path cannot hold.
     """
     if part in {"", ".", ".."}:
         raise InputError(f"{part!r} names nothing. Nothing was done.", code="bad-name")
+    if "/" in part:
+        # Servers take %2F for a slash, and look for another route.
+        raise InputError(
+            f"{part!r} has a slash in it. Nothing was done. Use the beginning of the contact's id instead.",
+            code="bad-name",
+        )
     return quote(part, safe="")

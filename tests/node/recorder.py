@@ -34,6 +34,7 @@ class Recorder:
         self.broken = broken
         self.warm = False
         self.stays = in_band
+        self.dialled = False
         self.ended = False
         self.failed = False
         self.sent: list[SignalingMessage] = []

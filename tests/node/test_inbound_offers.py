@@ -117,6 +117,17 @@ def test_the_end_of_a_link_withdraws_nothing_that_came_over_it() -> None:
     run(scenario())
 
 
+def test_an_offer_says_whether_its_stream_was_opened_for_it() -> None:
+    async def scenario() -> None:
+        arrivals, (new, warm, ours) = Arrivals(), streams(3)
+        warm.stays = ours.dialled = True
+        for number, stream in enumerate((new, warm, ours)):
+            arrivals.arrive(stream, Offer(f"o{number}", "v=0", ANNOUNCEMENT))
+        assert [cast("OfferArrived", event).opened for event in arrivals.events] == [True, False, False]
+
+    run(scenario())
+
+
 def test_an_answer_over_one_stream_is_enough_and_over_none_is_an_error() -> None:
     async def scenario() -> None:
         broken, good = Recorder(broken=True), Recorder()

@@ -63,7 +63,7 @@ async def offer_over(old: Stream, new: Stream, *, after: float, gathered: bool) 
             cast("Any", authenticator),
             cast("Any", history),
             ANNOUNCEMENT,
-            sent=lambda: None,
+            sent=lambda opened: None,
         )
 
 

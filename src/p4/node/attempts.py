@@ -251,7 +251,7 @@ class Attempts:
             context.authenticator,
             self._history,
             replace(context.announce(self._policy()), direct=effect.direct),
-            sent=lambda: self._feed(OfferSent(effect.generation)),
+            sent=lambda opened: self._feed(OfferSent(effect.generation, opened)),
             more=self._streams.more_ways(fresh=effect.fresh),
         )
 

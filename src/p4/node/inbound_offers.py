@@ -51,7 +51,16 @@ class InboundOffers:
         self._offers[self._tokens] = InboundOffer(conversation, offer)
         boot = offer.p4.boot if offer.p4 else ""
         sent_ms = request.verified.timestamp_ms
-        self._feed(OfferArrived(self._tokens, protocol, boot, sent_ms, quick=conversation.quick))
+        self._feed(
+            OfferArrived(
+                self._tokens,
+                protocol,
+                boot,
+                sent_ms,
+                quick=conversation.quick,
+                opened=not conversation.stays and not conversation.dialled,
+            )
+        )
 
     def candidates(self, message: Candidates) -> None:
         """Candidates for an offer that is not being answered yet."""

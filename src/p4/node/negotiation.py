@@ -72,7 +72,7 @@ async def make_offer(
     history: ContactHistory,
     announcement: Announcement,
     *,
-    sent: Callable[[], None],
+    sent: Callable[[bool], None],
     more: MoreWays | None = None,
 ) -> Negotiated:
     """Offer a link to the contact over all ways and take the first answer.
@@ -80,7 +80,8 @@ async def make_offer(
     Args:
         history: decides whether the offer is sealed, and learns what the contact speaks.
         announcement: for this offer only.
-        sent: called before the offer is first written, and with each new stream that carries it.
+        sent: called before the offer is first written, and with each new stream that carries it: whether
+            there is one that was opened for it.
         more: ways that become known meanwhile.
 
     Returns:
@@ -123,7 +124,7 @@ class _Proposal:
         session_id: str,
         announcement: Announcement,
         history: ContactHistory,
-        sent: Callable[[], None],
+        sent: Callable[[bool], None],
     ) -> None:
         self.refused = False
         """Somebody gave the failure line in reply to the sealed offer."""
@@ -158,7 +159,7 @@ class _Proposal:
             line = await asyncio.shield(self._line)
             self._streams.append(conversation)
             if way.opens:
-                self._sent()
+                self._sent(True)
             request = conversation.request_line(self._session_id, line, way.patience, sealed=self._sealed)
             self._trickle.start()
             reply = await request
@@ -191,7 +192,7 @@ class _Proposal:
         sdp = await self._session.offer(found)
         nat = await punching.note() if punching else None
         self._offer = Offer(self._session_id, sdp, replace(self._announcement, nat=nat))
-        self._sent()
+        self._sent(self._on_new_stream)
         return conversation.seal(self._offer, sealed=self._sealed)
 
     async def withdraw(self) -> None:

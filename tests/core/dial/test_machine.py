@@ -31,6 +31,7 @@ from p4.core.dial import (
     DropRequested,
     LinkLost,
     LinkProven,
+    OfferArrived,
     OfferSent,
     OfferWithdrawn,
     Phase,
@@ -134,6 +135,34 @@ def test_the_lower_id_answers_the_held_offer_when_its_own_stays_unanswered() -> 
     m.handle(offer(7), NOW)
     assert m.deadline == NOW + limits.HOLD_SECONDS
     assert m.handle(TimePassed(), NOW + limits.HOLD_SECONDS) == [Abandon(1), AnswerOffer(2, 7)]
+
+
+@pytest.mark.parametrize(
+    ("ours_opened", "theirs", "seconds"),
+    [
+        ([False], OfferArrived(7, 2, "one", 5, opened=True), limits.HOLD_QUICK_SECONDS),
+        ([False, True], OfferArrived(7, 2, "one", 5, opened=True), limits.HOLD_SECONDS),
+        ([True, False], OfferArrived(7, 2, "one", 5, opened=True), limits.HOLD_SECONDS),
+        ([False], OfferArrived(7, 2, "one", 5), limits.HOLD_SECONDS),
+        ([True], OfferArrived(7, 2, "one", 5, quick=True), limits.HOLD_QUICK_SECONDS),
+    ],
+)
+def test_an_offer_over_a_new_stream_says_that_older_ones_are_dead(
+    ours_opened: list[bool], theirs: OfferArrived, seconds: float
+) -> None:
+    m = dialling()
+    for opened in ours_opened:
+        m.handle(OfferSent(1, opened), NOW)
+    assert m.handle(theirs, NOW) == []
+    assert m.handle(TimePassed(), NOW + seconds - 0.01) == []
+    assert m.handle(TimePassed(), NOW + seconds) == [Abandon(1), AnswerOffer(2, 7)]
+
+
+def test_while_the_answered_link_opens_a_new_stream_says_nothing() -> None:
+    m = offered()
+    m.handle(AnswerReceived(1, 2, "one", 9), NOW)
+    m.handle(OfferArrived(7, 2, "one", 5, opened=True), NOW)
+    assert m.deadline == NOW + limits.HOLD_SECONDS
 
 
 def test_a_held_offer_that_is_withdrawn_is_forgotten() -> None:

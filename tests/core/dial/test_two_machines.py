@@ -12,8 +12,9 @@ from tests.core.dial.converging import Order, converge, linked_world, starting_w
 from tests.core.dial.two_machines import Budget, Step, World
 
 from p4.core import limits
-from p4.core.dial import Abandon, DialEffect, OfferArrived, OfferWithdrawn, Phase
+from p4.core.dial import Abandon, DialEffect, OfferWithdrawn, Phase
 from p4.core.dial import machine as module
+from p4.core.dial.attempt import Held
 from p4.core.dial.machine import DialMachine
 
 History = tuple[Step, ...]
@@ -166,9 +167,9 @@ def _forgets_without_ending(machine: DialMachine, now: float) -> list[DialEffect
     return [effect for effect in path_changed(machine, now) if not isinstance(effect, Abandon)]
 
 
-def _answers_at_once(machine: DialMachine, offer: OfferArrived, *_: Any) -> list[DialEffect]:
+def _answers_at_once(machine: DialMachine, held: Held, *_: Any) -> list[DialEffect]:
     ended = [Abandon(machine._attempt.generation)] if machine._attempt else []
-    return [*machine._drop_held(), *ended, *machine._answer(offer)]
+    return [*machine._drop_held(), *ended, *machine._answer(held.offer)]
 
 
 def _waits_for_a_cancelled_link(machine: DialMachine, event: OfferWithdrawn, now: float) -> list[DialEffect]:

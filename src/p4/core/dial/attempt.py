@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from p4.core import limits
 from p4.core.dial.events import OfferArrived
 
 __all__ = ["Attempt", "Held", "Phase"]
@@ -38,6 +39,8 @@ class Attempt:
     boot: str = ""
     offered_at: float = 0.0
     """When our offer went out, over the newest stream that carries it."""
+    opened: bool = False
+    """Our offer went out over a stream that was opened for it, and not only over some that may be dead."""
     beside: bool = False
     """Begun while a link was up, in no hurry."""
     direct: bool = False
@@ -55,3 +58,15 @@ class Held:
 
     offer: OfferArrived
     until: float
+
+    @classmethod
+    def behind(cls, attempt: Attempt, offer: OfferArrived, now: float) -> Held:
+        """Held while ours is not answered, or while the link that its answer led to is opening.
+
+        The contact asks over the streams that it has open first: an offer that came over a new one says that
+        they are dead, and ours with them if it went over no other.
+        """
+        if attempt.phase is not Phase.OFFERED:
+            return cls(offer, now + (limits.HOLD_QUICK_SECONDS if offer.quick else limits.HOLD_SECONDS))
+        quick = offer.quick or (offer.opened and not attempt.opened)
+        return cls(offer, attempt.offered_at + (limits.HOLD_QUICK_SECONDS if quick else limits.HOLD_SECONDS))

@@ -39,9 +39,13 @@ class Wake:
 
 @dataclass(frozen=True, slots=True)
 class OfferSent:
-    """Our offer is about to be written, or goes over one more new stream."""
+    """Our offer is about to be written, or goes over one more new stream.
+
+    ``opened``: over one that was opened for it.
+    """
 
     generation: int
+    opened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class AttemptFailed:
 class OfferArrived:
     """A verified, well-formed offer of the contact. ``token`` names it in our effects.
 
-    ``quick``: it came by a way on which replies take milliseconds.
+    ``quick``: it came by a way on which replies take milliseconds. ``opened``: it came over a stream that was
+    opened for it.
     """
 
     token: int
@@ -79,6 +84,7 @@ class OfferArrived:
     boot: str
     sent_ms: int
     quick: bool = False
+    opened: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,8 +170,9 @@ class DialMachine:
         now: float,
     ) -> list[DialEffect]:
         match event, attempt.phase:
-            case OfferSent(), Phase.DIALLING | Phase.OFFERED:
-                self._attempt = replace(attempt, phase=Phase.OFFERED, offered_at=now)
+            case OfferSent(_, opened), Phase.DIALLING | Phase.OFFERED:
+                opened = opened or attempt.opened
+                self._attempt = replace(attempt, phase=Phase.OFFERED, offered_at=now, opened=opened)
                 return []
             case AnswerReceived(_, protocol, boot, sent_ms), Phase.OFFERED:
                 self.protocol = max(self.protocol, protocol)
@@ -214,10 +215,10 @@ class DialMachine:
                     return [Decline(offer.token)]
                 return [Abandon(attempt.generation), *self._answer(offer)]
             case Phase.OFFERED if self._lower and not v1:
-                return self._hold(offer, now, attempt.offered_at)
+                return self._hold(Held.behind(attempt, offer, now), now)
             case Phase.OPENING if not v1 and offer.boot == attempt.boot and offer.sent_ms <= attempt.sent_ms:
                 # It was on its way when the contact answered ours. A newer one means that it gave that up.
-                return self._hold(offer, now, now)
+                return self._hold(Held.behind(attempt, offer, now), now)
         return [*self._drop_held(), Abandon(attempt.generation), *self._answer(offer)]
 
     def _offer_withdrawn(self, event: OfferWithdrawn, now: float) -> list[DialEffect]:
@@ -380,9 +381,9 @@ class DialMachine:
         self._held = None
         return self._answer(held.offer)
 
-    def _hold(self, offer: OfferArrived, now: float, since: float) -> list[DialEffect]:
+    def _hold(self, held: Held, now: float) -> list[DialEffect]:
         effects = self._drop_held()
-        self._held = Held(offer, since + (limits.HOLD_QUICK_SECONDS if offer.quick else limits.HOLD_SECONDS))
+        self._held = held
         return [*effects, *self._time_passed(now)]
 
     def _drop_held(self) -> list[DialEffect]:

@@ -185,7 +185,7 @@ def test_an_onion_invite_needs_no_tor_once_the_address_is_known(p4: Run, state: 
     blob, service_id = onion_key(b"k" * 32)
     StateDirectory(state).save_onion_key(blob, service_id)
     before = fingerprint(state)
-    result = p4("invite", "--state-dir", state, P4_ONIONRELAY_BIN="/no/such/tor")
+    result = p4("invite", "--v1", "--state-dir", state, P4_ONIONRELAY_BIN="/no/such/tor")
     assert (result.returncode, result.stderr) == (0, "")
     invite = Invite.parse(result.stdout)
     assert invite.rendezvous == RendezvousAddress(Transport.ONION, f"{service_id}.onion", 80)
@@ -247,7 +247,7 @@ def test_a_bad_command_line_gets_one_line(p4: Run, tmp_path: Path, arguments: li
 
 ON_A_DIRECTORY = [
     ("init",),
-    ("invite",),
+    ("invite", "--v1"),
     ("add-contact", "--invite-json", invite_of(ANNA).to_text()),
     ("policy", "anna", "relay-only"),
     ("run", "--no-stdin"),

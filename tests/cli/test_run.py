@@ -304,7 +304,7 @@ def test_no_file_is_open_to_others(nodes: Start, pair: tuple[Device, Device]) ->
 
 
 def test_without_a_tor_program_the_start_fails_in_one_line(p4_process: Run, state: Path) -> None:
-    for command in (("run", "--no-stdin"), ("invite",)):
+    for command in (("run", "--no-stdin"), ("invite", "--v1")):
         result = p4_process(
             command[0], "--state-dir", state, *command[1:], P4_ONIONRELAY_BIN="/no/such/tor", timeout=30
         )

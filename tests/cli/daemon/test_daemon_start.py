@@ -21,7 +21,7 @@ def test_a_new_user_starts_ends_and_starts_again(device: Device) -> None:
     assert stat.S_IMODE((device.state / "daemon").stat().st_mode) == 0o700
     assert stat.S_IMODE((device.state / "daemon" / "log").stat().st_mode) == 0o600
     assert device.json("down") == {"ended": True, "pid": pid}
-    assert device.pid is None
+    assert not device.pid
     assert device.json("status")["running"] is False
 
 
@@ -67,7 +67,7 @@ def test_no_start_refuses_and_starts_nothing(device: Device) -> None:
     refused = device.run("grants", "--no-start")
     assert refused.returncode == 1
     assert refused.stderr.startswith("p4: No P4 daemon answers")
-    assert device.pid is None
+    assert not device.pid
 
 
 def test_a_failed_start_shows_the_reason_and_not_a_time_out(device: Device) -> None:

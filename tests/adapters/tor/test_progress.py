@@ -17,7 +17,7 @@ ADDRESS = RendezvousAddress(Transport.ONION, f"{SERVICE_ID}.onion", 80)
 
 
 def after(*lines: str) -> RendezvousStatus:
-    progress = Progress(SERVICE_ID, ADDRESS)
+    progress = Progress([ADDRESS])
     for line in lines:
         for event in ReplyParser().feed(f"650 {line}\r\n".encode()):
             progress.handle(event)
@@ -118,7 +118,7 @@ def test_events_that_make_no_sense_change_nothing_important(line: str) -> None:
 
 @given(st.lists(st.text(max_size=80), max_size=8))
 def test_no_event_breaks_it(texts: list[str]) -> None:
-    progress = Progress(SERVICE_ID, ADDRESS)
+    progress = Progress([ADDRESS])
     for text in texts:
         for kind in ("", "STATUS_CLIENT ", "STATUS_GENERAL WARN ", "HS_DESC ", "WARN "):
             progress.handle(Reply(650, (ReplyLine(kind + text),)))

@@ -11,6 +11,7 @@ from typing import Self
 
 import psutil
 
+from p4.adapters.tor.onion_gate import OnionGate
 from p4.adapters.tor.rendezvous import TorRendezvous
 from p4.core.address import RendezvousAddress
 from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
@@ -30,6 +31,7 @@ class OnionNode(AbstractAsyncContextManager["OnionNode"]):
         torrc_lines: Sequence[str],
         *,
         key: tuple[str, str] | None = None,
+        gate_seed: bytes = b"",
         binary: Path | None = None,
         unix_sockets: bool | None = None,
         socks_port: int | None = None,
@@ -44,12 +46,14 @@ class OnionNode(AbstractAsyncContextManager["OnionNode"]):
             directory,
             load_key=lambda: self.key,
             save_key=self._save,
+            gate_seed=(lambda: gate_seed) if gate_seed else None,
             binary=binary,
             torrc_lines=torrc_lines,
             unix_sockets=unix_sockets,
             socks_port=socks_port,
             control_port=control_port,
         )
+        self.gate = OnionGate(self.rendezvous)
         self.address: RendezvousAddress
 
     async def __aenter__(self) -> Self:

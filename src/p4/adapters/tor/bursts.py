@@ -13,6 +13,10 @@ __all__ = ["Burst"]
 
 _T = TypeVar("_T")
 
+QUIET_SECONDS, BURST_SECONDS = 0.15, 0.75
+"""A change of network is many events, and Tor is told once: told a second time while it builds circuits, it
+is reachable two seconds later."""
+
 
 class Burst:
     """Makes one action of many requests.
@@ -27,7 +31,11 @@ class Burst:
     """
 
     def __init__(
-        self, action: Callable[[], Awaitable[None]], *, quiet_seconds: float, most_seconds: float
+        self,
+        action: Callable[[], Awaitable[None]],
+        *,
+        quiet_seconds: float = QUIET_SECONDS,
+        most_seconds: float = BURST_SECONDS,
     ) -> None:
         self._action = action
         self._quiet = quiet_seconds

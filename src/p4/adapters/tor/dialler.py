@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from p4.adapters.net.lines import LineStream
 from p4.adapters.tor.control import ControlConnection, Endpoint
@@ -54,12 +54,27 @@ class OnionDialler:
         control: for HSFETCH and NEWNYM.
         socks: Tor's SOCKS port.
         bootstrapped: whether Tor knows the network; before, there is nothing stale to replace.
+        unlock: gives Tor our key for this host, if we have one, so that it can read its descriptor.
+        alive: whether this run of Tor goes on.
+        progress: says, in a sentence, how far a Tor is that does not know the network yet.
     """
 
     pace = 1.0
     """Seconds that Tor took to bootstrap: how quickly this network builds circuits. Set when known."""
 
-    def __init__(self, control: ControlConnection, socks: Endpoint, bootstrapped: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        control: ControlConnection,
+        socks: Endpoint,
+        bootstrapped: Callable[[], bool],
+        *,
+        unlock: Callable[[str], Awaitable[None]] | None = None,
+        alive: Callable[[], bool] = lambda: True,
+        progress: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._unlock = unlock
+        self._alive = alive
+        self._progress = progress
         self._control = control
         self._socks = socks
         self._bootstrapped = bootstrapped
@@ -78,11 +93,21 @@ class OnionDialler:
         Raises:
             RendezvousError: a code of `socks.SOCKS_ERRORS`, ``timeout``, ``tor-down`` or ``socks-broken``.
         """
+        if not self._alive():
+            raise tor_down()
         try:
             async with asyncio.timeout(timeout):
                 return await self._race(address, fresh=fresh)
         except TimeoutError as error:
             await self._forget_all(fresh=fresh, code="timeout")
+            if not self._alive():
+                raise tor_down() from error
+            if not self._bootstrapped():
+                raise RendezvousError(
+                    f"The peer was not reached within {timeout:g} seconds, since Tor is not ready. "
+                    f"{self._progress()}",
+                    code="timeout",
+                ) from error
             raise RendezvousError(
                 f"The peer's onion address {address.host[:8]}… did not answer within {timeout:g} seconds. "
                 "P4 tries again by itself.",
@@ -90,6 +115,8 @@ class OnionDialler:
             ) from error
         except RendezvousError as error:
             await self._forget_all(fresh=fresh, code=error.code)
+            if not self._alive():
+                raise tor_down() from error
             raise
 
     async def _race(self, address: RendezvousAddress, *, fresh: bool) -> LineStream:
@@ -122,6 +149,8 @@ class OnionDialler:
                 loser.cancel()
 
     async def _attempt(self, address: RendezvousAddress, *, fresh: bool) -> LineStream:
+        if self._unlock is not None:
+            await self._unlock(address.host)
         if fresh and self._bootstrapped():
             service_id = address.host.removesuffix(".onion")
             await self._fetches.fetch(self._control, service_id, seconds=_FETCH_SECONDS)

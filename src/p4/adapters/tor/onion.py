@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 from p4.adapters.tor.control import ControlConnection
+from p4.adapters.tor.onion_seed import onion_address, onion_key_blob
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.limits import ONION_PORT
 from p4.errors import InviteError, StateError, TorError
@@ -49,9 +52,32 @@ class OnionService:
         return self._address
 
     @property
+    def identified(self) -> bool:
+        """Whether our address is known."""
+        return self._address is not None
+
+    @property
     def service_id(self) -> str:
         """The address without ``.onion``."""
         return self.address.host.removesuffix(".onion")
+
+    def identify(self) -> None:
+        """Know our address without Tor, with a new key if there is none, which is kept before use.
+
+        It stays unknown if the key is there and its address is not: only Tor can tell that.
+
+        Raises:
+            StateError: the key could not be read or kept.
+        """
+        self._kept = self._load_key()
+        if self._kept is None:
+            seed = secrets.token_bytes(32)
+            made = onion_address(seed)
+            self._kept = (onion_key_blob(seed), made.host.removesuffix(".onion"))
+            self._save_key(*self._kept)
+        if service_id := self._kept[1].strip().removesuffix(".onion"):
+            with contextlib.suppress(InviteError):
+                self._address = RendezvousAddress(Transport.ONION, f"{service_id}.onion", ONION_PORT)
 
     async def publish(self, control: ControlConnection) -> None:
         """Have Tor publish the service; with a new key, if there is none, which is kept before use.
@@ -100,12 +126,16 @@ class OnionService:
         Raises:
             TorError, StateError: as `publish`.
         """
+        await self.withdraw(control)
+        await self.publish(control)
+
+    async def withdraw(self, control: ControlConnection) -> None:
+        """Take the service away; its streams go on. Raises TorError."""
         try:
             await control.command("DEL_ONION", self.service_id)
         except TorError as error:
             if error.code != "command-failed":  # this Tor has it no more: so much the better
                 raise
-        await self.publish(control)
 
     def _error(self, sentence: str, code: str) -> StateError:
         return StateError(

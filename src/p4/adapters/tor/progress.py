@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from p4.adapters.tor.control_wire import Arguments, Reply, parse_arguments
 from p4.adapters.tor.reasons import bootstrap_trouble, clock_trouble, log_trouble
 from p4.adapters.tor.uploads import Uploads
@@ -20,18 +22,18 @@ class Progress:
     """What is known about one run of Tor.
 
     Args:
-        service_id: of our onion address, 56 characters; its uploads are what is waited for.
-        address: the same for the status.
+        addresses: see `follow`.
     """
 
-    def __init__(self, service_id: str, address: RendezvousAddress) -> None:
-        self._uploads = Uploads(service_id)
-        self._address = address
+    def __init__(self, addresses: Sequence[RendezvousAddress] = ()) -> None:
+        self._uploads: dict[str, Uploads] = {}
+        self._address: RendezvousAddress | None = None
         self._percent = 0
         self._summary = "Starting"
         self._trouble: str | None = None
         self.doubtful = False
         """Whether our own call to our address failed, and none has succeeded since."""
+        self.follow(addresses)
 
     @property
     def bootstrapped(self) -> bool:
@@ -40,12 +42,22 @@ class Progress:
 
     @property
     def published(self) -> bool:
-        """Whether others can find our address."""
-        return self._uploads.published
+        """Whether others can find all our addresses."""
+        return bool(self._uploads) and all(uploads.published for uploads in self._uploads.values())
 
-    def begin_publishing(self) -> None:
-        """The service is added anew: what was uploaded of it before counts no more."""
-        self._uploads.begin()
+    def follow(self, addresses: Sequence[RendezvousAddress]) -> None:
+        """Wait for the uploads of these, of which the last one is told to people."""
+        self._uploads = {
+            each.host: self._uploads.get(each.host) or Uploads(each.host.removesuffix(".onion"))
+            for each in addresses
+        }
+        self._address = addresses[-1] if addresses else None
+
+    def begin_publishing(self, hosts: Iterable[str] | None = None) -> None:
+        """Services are added anew: what was uploaded of them before counts no more. None: all of them."""
+        for host in self._uploads.keys() if hosts is None else hosts:
+            if uploads := self._uploads.get(host):
+                uploads.begin()
 
     def handle(self, event: Reply) -> None:
         """Take one asynchronous reply of the control port; what it does not know it ignores."""
@@ -53,7 +65,9 @@ class Progress:
         if kind in {"STATUS_CLIENT", "STATUS_GENERAL"}:
             self._handle_status(parse_arguments(rest))
         elif kind == "HS_DESC":
-            if self._uploads.handle(parse_arguments(rest)):
+            descriptor = parse_arguments(rest)
+            uploads = self._uploads.get(f"{descriptor.word(1)}.onion")
+            if uploads is not None and uploads.handle(descriptor):
                 self._trouble = None
         elif kind in {"WARN", "ERR"}:
             message = rest or event.lines[0].data or ""
@@ -70,7 +84,8 @@ class Progress:
             text = f"Our onion address did not answer our own call; trying to mend that.{trouble}"
             return RendezvousStatus(RendezvousPhase.PUBLISHING, _BOOTSTRAP_SHARE, text, self._address)
         if self.published:
-            text = f"Reachable through Tor as {self._address.host}.{trouble}"
+            host = self._address.host if self._address is not None else ""
+            text = f"Reachable through Tor as {host}.{trouble}"
             return RendezvousStatus(RendezvousPhase.READY, 100, text, self._address)
         if self.bootstrapped:
             text = f"Connected to Tor; publishing our onion address.{trouble}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from p4.adapters.net.lines import StreamAcceptor
@@ -14,6 +15,7 @@ from p4.adapters.tor.binary import find_tor
 from p4.adapters.tor.bursts import Burst
 from p4.adapters.tor.control_wire import Reply
 from p4.adapters.tor.dialler import OnionDialler, is_broken, tor_down
+from p4.adapters.tor.gate import GatedService
 from p4.adapters.tor.listening import listen
 from p4.adapters.tor.onion import OnionService
 from p4.adapters.tor.orphans import end_orphans
@@ -21,10 +23,11 @@ from p4.adapters.tor.process import TorProcess, until_ended
 from p4.adapters.tor.progress import Progress
 from p4.adapters.tor.self_check import SelfCheck
 from p4.adapters.tor.side_services import SideServices
+from p4.adapters.tor.standing import StandingServices
 from p4.adapters.tor.watchdog import Remedies, TorState, Watchdog
 from p4.adapters.tor.workspace import Workspace, prepare_workspace, unix_sockets_work
 from p4.core.address import RendezvousAddress, Transport
-from p4.errors import P4Error, RendezvousError
+from p4.errors import P4Error
 from p4.ports import RendezvousPhase, RendezvousStatus, SignalStream
 
 __all__ = ["TorRendezvous"]
@@ -34,10 +37,6 @@ _RESTART_FIRST_SECONDS, _RESTART_MAX_SECONDS = 0.2, 30.0
 
 _STEADY_SECONDS = 60.0
 """A Tor that ran this long was well: its end is a new failure, not one more in a row."""
-
-_QUIET_SECONDS, _BURST_SECONDS = 0.15, 0.75
-"""A change of network is many events, and Tor is told once: told a second time while it builds circuits, it
-is reachable two seconds later."""
 
 _SELF_DIAL_SECONDS = 60.0
 """The watchdog gives up sooner."""
@@ -63,6 +62,8 @@ class TorRendezvous:
         control_port: the same for Tor's control port.
         load_key: gives the onion service's key as (base64 blob, service id or empty), or None.
         save_key: keeps a new key; returns when it is on disk.
+        gate_seed: gives the seed of the gated service, and makes this a `p4.ports.gate.GatedRendezvous`;
+            None for a rendezvous with an open address only.
         onion_port: virtual port of our onion service.
         unix_sockets: False forces TCP; None uses Unix sockets where there are any.
     """
@@ -73,6 +74,7 @@ class TorRendezvous:
         *,
         load_key: Callable[[], tuple[str, str] | None],
         save_key: Callable[[str, str], None],
+        gate_seed: Callable[[], bytes] | None = None,
         binary: Path | None = None,
         torrc_lines: Sequence[str] = (),
         socks_port: int | None = None,
@@ -85,7 +87,9 @@ class TorRendezvous:
         self._socks_port = socks_port
         self._control_port = control_port
         self._unix_sockets = unix_sockets_work() if unix_sockets is None else unix_sockets
-        self._onion = OnionService(load_key, save_key, tor_directory)
+        self._gate_seed = gate_seed
+        onion = OnionService(load_key, save_key, tor_directory)
+        self.standing = StandingServices(onion, gated=gate_seed is not None)
         self.side_services = SideServices()
         self._workspace: Workspace | None = None
         self._program: Path | None = None
@@ -104,9 +108,7 @@ class TorRendezvous:
             self._set_checked,
         )
         self._self_check = SelfCheck(self._watchdog.heard)
-        self._reconnecting = Burst(
-            self._follow_network, quiet_seconds=_QUIET_SECONDS, most_seconds=_BURST_SECONDS
-        )
+        self._reconnecting = Burst(self._follow_network)
         self._connected = True
         self._checked_at: float | None = None
         self._restart_reason = ""
@@ -122,7 +124,7 @@ class TorRendezvous:
 
     @property
     def status(self) -> RendezvousStatus:
-        """The latest status."""
+        """See `p4.ports.Rendezvous`."""
         return self._status
 
     @property
@@ -156,6 +158,8 @@ class TorRendezvous:
         )
         self._set_status(RendezvousStatus(RendezvousPhase.STARTING, 0, "Starting Tor."))
         try:
+            seed = self._gate_seed() if self._gate_seed is not None else b""
+            self.standing.prepare(GatedService(seed, self._workspace.gate_directory) if seed else None)
             await self._listen(self._workspace, accept)
             await self._bring_up()
         except BaseException:
@@ -163,7 +167,7 @@ class TorRendezvous:
             raise
         self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
         self._watching = asyncio.get_running_loop().create_task(self._watchdog.run())
-        return self._onion.address
+        return self.standing.onion.address
 
     async def dial(self, address: RendezvousAddress, *, timeout: float, fresh: bool = False) -> SignalStream:
         """Open a stream to an onion address. May be called as soon as `start` has returned.
@@ -182,21 +186,10 @@ class TorRendezvous:
         )
 
     async def _dial(self, address: RendezvousAddress, timeout: float, *, fresh: bool) -> SignalStream:
-        tor, dialler = self._tor, self._dialler
-        if tor is None or dialler is None or not tor.alive:
+        dialler = self._dialler
+        if self._tor is None or dialler is None:
             raise tor_down()
-        try:
-            return await dialler.dial(address, timeout=timeout, fresh=fresh)
-        except RendezvousError as error:
-            if not tor.alive:
-                raise tor_down() from error
-            if error.code == "timeout" and self._progress is not None and not self._progress.bootstrapped:
-                raise RendezvousError(
-                    f"The peer was not reached within {timeout:g} seconds, since Tor is not ready. "
-                    f"{self._status.text}",
-                    code="timeout",
-                ) from error
-            raise
+        return await dialler.dial(address, timeout=timeout, fresh=fresh)
 
     async def network_changed(self, *, connected: bool = True) -> None:
         """Tell Tor that this machine's address or route changed, or that it slept.
@@ -241,14 +234,14 @@ class TorRendezvous:
             await self._self_check.admit(stream, accept)
 
         self._acceptor = StreamAcceptor(admit, "inbound, onion")
-        self._server, self._onion.target = await listen(workspace.onion_target, self._acceptor.protocol)
+        self._server, target = await listen(workspace.onion_target, self._acceptor.protocol)
+        self.standing.set_target(target)
         # A step of its own: cancelled inside create_server, asyncio would lose the listening socket.
         await self._server.start_serving()
 
     async def _bring_up(self) -> None:
         """One start of Tor, up to the answer to ADD_ONION."""
-        assert self._program is not None  # noqa: S101 - set by start()
-        assert self._workspace is not None  # noqa: S101
+        assert self._program and self._workspace  # noqa: S101, PT018 - set by start()
         await end_orphans(self._workspace)
         self._launched_at = asyncio.get_running_loop().time()
         early: list[Reply] = []
@@ -257,17 +250,24 @@ class TorRendezvous:
             self._program, self._workspace, lambda event: self._handle_event(event, early)
         )
         try:
-            await self._onion.publish(tor.control)
-            progress = Progress(self._onion.service_id, self._onion.address)
+            await self.standing.up(tor.control)
+            await self.side_services.up(tor.control, self._workspace)
             phase = await tor.control.command("GETINFO", "status/bootstrap-phase")
         except BaseException:
             await tor.halt()
             raise
+        progress = Progress(self.standing.addresses)
         progress.handle_bootstrap(phase.value("status/bootstrap-phase") or "")
         for event in early:
             progress.handle(event)
-        await self.side_services.up(tor.control, self._workspace)
-        self._dialler = OnionDialler(tor.control, tor.socks, lambda: progress.bootstrapped)
+        self._dialler = OnionDialler(
+            tor.control,
+            tor.socks,
+            lambda: progress.bootstrapped,
+            unlock=self.standing.unlock,
+            alive=lambda: tor.alive,
+            progress=lambda: self._status.text,
+        )
         if progress.bootstrapped:
             self._bootstrapped(tor, self._dialler)
         self._tor, self._progress = tor, progress
@@ -296,36 +296,34 @@ class TorRendezvous:
 
     async def _publish_early(self, tor: TorProcess) -> None:
         with contextlib.suppress(P4Error):  # the supervisor sees to a Tor that does not answer
-            await self._onion.republish(tor.control)
+            await self.standing.again(tor.control)
         await self.side_services.again()
 
     # --- what the watchdog can do -------------------------------------------------------------------------
 
     async def _call_ourselves(self) -> None:
-        async def dial() -> SignalStream:
-            return await self.dial(self._onion.address, timeout=_SELF_DIAL_SECONDS, fresh=True)
-
-        await self._self_check.run(dial)
+        addresses = self.standing.addresses
+        calls = [partial(self.dial, each, timeout=_SELF_DIAL_SECONDS, fresh=True) for each in addresses]
+        await self._self_check.run(*calls)
 
     async def _republish(self) -> None:
-        tor, progress = self._running()
-        progress.begin_publishing()
-        self._show(progress)
-        await self._onion.republish(tor.control)
+        tor = self._running()
+        self.standing_changed(None)
+        await self.standing.again(tor.control)
         await self.side_services.again()
 
     async def _forget_circuits(self) -> None:
-        tor, _ = self._running()
+        tor = self._running()
         await tor.control.command("SIGNAL", "NEWNYM")
 
     async def _reconnect(self) -> None:
-        tor, _ = self._running()
+        tor = self._running()
         await tor.control.command("SETCONF", "DisableNetwork=1")
         if self._connected:
             await tor.control.command("SETCONF", "DisableNetwork=0")
 
     async def _restart(self, reason: str) -> None:
-        tor, _ = self._running()
+        tor = self._running()
         self._restart_reason = reason
         await tor.halt()
 
@@ -335,10 +333,17 @@ class TorRendezvous:
         if self._connected:
             self._watchdog.poke()
 
-    def _running(self) -> tuple[TorProcess, Progress]:
-        if self._tor is None or self._progress is None or not self._tor.alive:
+    def _running(self) -> TorProcess:
+        if self._tor is None or not self._tor.alive:
             raise tor_down()
-        return self._tor, self._progress
+        return self._tor
+
+    def standing_changed(self, renewed: Iterable[str] | None) -> None:
+        """Other addresses are published now; these hosts with new entrances, None: all of them."""
+        if self._progress is not None:
+            self._progress.follow(self.standing.addresses)
+            self._progress.begin_publishing(renewed)
+            self._show(self._progress)
 
     def _set_checked(self, moment: float | None) -> None:
         self._checked_at = moment or self._checked_at
@@ -370,6 +375,7 @@ class TorRendezvous:
     async def _halt(self) -> None:
         tor, self._tor = self._tor, None
         self.side_services.down()
+        self.standing.down()
         if self._republishing is not None:
             self._republishing.cancel()
         if tor is not None:
@@ -385,7 +391,7 @@ class TorRendezvous:
 
     def _set_failed(self, text: str) -> None:
         self._watchdog.tor_is(TorState.DOWN)
-        address = self._onion.address
+        address = next(reversed(self.standing.addresses), None)
         self._set_status(RendezvousStatus(RendezvousPhase.FAILED, 0, text, address))
 
     def _set_status(self, status: RendezvousStatus) -> None:

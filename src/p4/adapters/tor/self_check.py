@@ -42,12 +42,27 @@ class SelfCheck:
         """By first line; those of failed checks for a while longer."""
         self._looking = 0
 
-    async def run(self, dial: Callable[[], Awaitable[SignalStream]]) -> None:
-        """Open a stream to ourselves and return when it has arrived. Sets no time-out.
+    async def run(self, *dials: Callable[[], Awaitable[SignalStream]]) -> None:
+        """Open a stream to ourselves at each of our addresses and return when all have arrived.
+
+        Sets no time-out.
 
         Raises:
             RendezvousError: it could not be opened, or it broke.
         """
+        calls = [asyncio.ensure_future(self._run(dial)) for dial in dials]
+        try:
+            if calls:
+                await asyncio.wait(calls, return_when=asyncio.FIRST_EXCEPTION)
+            for call in calls:
+                if call.done():
+                    call.result()
+        finally:
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+
+    async def _run(self, dial: Callable[[], Awaitable[SignalStream]]) -> None:
         line = _GREETING + secrets.token_hex(16).encode()
         arrived = self._expected[line] = asyncio.Event()
         try:

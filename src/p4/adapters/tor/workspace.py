@@ -97,6 +97,11 @@ class Workspace:
         return self.sockets / f"side-{service_id[:7]}" if self.sockets is not None else None
 
     @property
+    def gate_directory(self) -> Path:
+        """Tor's files of the gated service, written anew at each start."""
+        return self.directory / "gate"
+
+    @property
     def socks_endpoint(self) -> Endpoint | None:
         """Where SOCKS listens, or None when Tor chooses a TCP port."""
         if self.socks_port is not None:

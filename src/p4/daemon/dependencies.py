@@ -22,11 +22,15 @@ from p4.node.peer import Peer
 __all__ = ["Access", "Apps", "Context", "DaemonNode", "Feed", "NamedContact", "Owner", "find_contact"]
 
 
-def _context(connection: HTTPConnection) -> DaemonContext:
+# Coroutine functions throughout: FastAPI runs others in threads, where the node must not be touched, and which
+# cost more than all the rest of a request.
+
+
+async def _context(connection: HTTPConnection) -> DaemonContext:
     return cast("DaemonContext", connection.app.state.daemon)
 
 
-def _access(connection: HTTPConnection) -> Authority:
+async def _access(connection: HTTPConnection) -> Authority:
     # Put there by the access control in front of the application, without which nothing gets here.
     return cast("Authority", connection.scope["p4.authority"])
 
@@ -38,20 +42,20 @@ Access = Annotated[Authority, Depends(_access)]
 """Who asks: ``access.require_owner()``, ``access.require(service=…, contact=…)``."""
 
 
-def _owner(access: Access) -> Authority:
+async def _owner(access: Access) -> Authority:
     access.require_owner()
     return access
 
 
-def _node(context: Context) -> BaseNode:
+async def _node(context: Context) -> BaseNode:
     return context.node
 
 
-def _apps(context: Context) -> HostedApps:
+async def _apps(context: Context) -> HostedApps:
     return context.apps
 
 
-def _feed(context: Context) -> EventFeed:
+async def _feed(context: Context) -> EventFeed:
     return context.feed
 
 
@@ -86,7 +90,7 @@ def find_contact(node: BaseNode, access: Authority, reference: str) -> Peer:
     return peer
 
 
-def _named_contact(
+async def _named_contact(
     contact: Annotated[str, Path(description="Name, id, or a unique beginning of the id", max_length=256)],
     node: DaemonNode,
     access: Access,

@@ -11,7 +11,7 @@ from p4.core.canonical import parse_object
 from p4.core.identity import PeerId, decode_key, encode_key, is_usable_key, peer_id_of
 from p4.errors import InviteError
 
-__all__ = ["INVITE_BYTES", "Invite"]
+__all__ = ["INVITE_BYTES", "Invite", "decode_invite_text"]
 
 INVITE_BYTES = 16 * 1024
 """Longest invite that is read, in bytes; a real one has about 300."""
@@ -69,7 +69,7 @@ class Invite:
                 "right file.",
                 code="too-large",
             )
-        text = _decode(data) if isinstance(data, bytes) else data
+        text = decode_invite_text(data) if isinstance(data, bytes) else data
         try:
             # The byte order mark counts as white space here: it may be pasted along.
             encoded = text.strip("\ufeff \t\r\n\v\f\u00a0").encode("utf-8")
@@ -142,8 +142,12 @@ def _string(fields: Mapping[str, object], key: str) -> str:
     return value
 
 
-def _decode(data: bytes) -> str:
-    """Text of a file. Windows shells redirect into UTF-16, some editors put a mark before UTF-8."""
+def decode_invite_text(data: bytes) -> str:
+    """Text of a file. Windows shells redirect into UTF-16, some editors put a mark before UTF-8.
+
+    Raises:
+        InviteError: ``not-utf8``.
+    """
     try:
         return data.decode(_encoding(data))
     except UnicodeDecodeError as error:

@@ -26,6 +26,7 @@ from p4.errors import (
     InputError,
     LocalError,
     P4Error,
+    PairingError,
     RemoteError,
     StateError,
     StreamError,
@@ -68,7 +69,12 @@ _BY_CODE: dict[tuple[type[P4Error], str], int] = {
     (LocalError, "not-known"): 404,
     (StateError, "disk-full"): 507,
     (StateError, "outbox-full"): 507,
+    (InputError, "unknown-invite"): 404,
     (InputError, "unknown-transfer"): 404,
+    (PairingError, "closed"): 503,
+    (PairingError, "no-place"): 503,
+    (PairingError, "not-found"): 504,
+    (PairingError, "too-many"): 429,
     (TransferError, "not-found"): 404,
     (TransferError, "disk-full"): 507,
     (StreamError, "not-granted"): 403,
@@ -92,11 +98,15 @@ _BY_TYPE: tuple[tuple[type[P4Error], int], ...] = (
     (StreamError, 409),
     (DeliveryError, 409),
     (TransferError, 409),
+    (PairingError, 409),
     (UnreachableError, 503),
     (RemoteError, 502),
 )
 
-_EXTRA = ("may_have_run", "path", "pid", "kept_as", "consumed", "confirmed", "by_contact")
+_EXTRA = (
+    *("may_have_run", "path", "pid", "kept_as", "consumed", "confirmed", "by_contact"),
+    *("word", "position", "suggestions"),
+)
 """What errors carry beside code and message, where they have it."""
 
 

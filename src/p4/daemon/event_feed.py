@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from p4.core import limits
 from p4.core.identity import PeerId
-from p4.node.events import LinkDown, LinkUp, NodeEvent, NodeWarning, RendezvousChanged
+from p4.node.events import (
+    InviteEnded,
+    LinkDown,
+    LinkUp,
+    NodeEvent,
+    NodeWarning,
+    Paired,
+    RendezvousChanged,
+)
 from p4.ports import RendezvousPhase
 
 if TYPE_CHECKING:
@@ -125,6 +133,10 @@ def _pass_on(node: BaseNode, feed: EventFeed, event: NodeEvent) -> None:
                 "reachability.changed",
                 {"reachable": reachable, "progress": status.progress, "text": status.text},
             )
+        case Paired(peer_id, _, invite_id):
+            feed.publish("contact.paired", {"contact": _named(node, peer_id), "invite": invite_id or None})
+        case InviteEnded(invite_id, code, text):
+            feed.publish("invite.ended", {"invite": invite_id, "code": code, "text": text})
         case NodeWarning(text):
             feed.publish("node.warning", {"text": text})
 

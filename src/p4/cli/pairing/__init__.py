@@ -1,0 +1,1 @@
+"""What `p4 invite` and `p4 add` are made of."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from p4.cli.examples import examples
 from p4.cli.options import verbose_option
 from p4.cli.signals import run_until_signalled
 
@@ -18,7 +19,11 @@ END_SECONDS = 10.0
 """After Ctrl-C two nodes and four Tor relays have to end."""
 
 
-@click.command("demo", short_help="Watch two nodes meet, part and meet again on this machine.")
+@click.command(
+    "demo",
+    short_help="Watch two nodes meet, part and meet again on this machine.",
+    epilog=examples(("p4 demo", ""), ("p4 demo --direct --fast", "without Tor, without pauses")),
+)
 @click.option("--public", is_flag=True, help="Use the public Tor network instead of a private one.")
 @click.option("--direct", is_flag=True, help="Use no Tor at all: quick, and works without the tor program.")
 @click.option(

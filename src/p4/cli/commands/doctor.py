@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from p4.cli.examples import examples
 from p4.cli.exit_codes import ExitCode
 from p4.cli.options import (
     ice_options,
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("doctor", short_help="Find out what keeps this device from its contacts.")
+@click.command(
+    "doctor",
+    short_help="Find out what keeps this device from its contacts.",
+    epilog=examples(
+        ("p4 doctor", ""), ("p4 doctor --no-tor", "in a few seconds"), ("p4 doctor --json", "for a report")
+    ),
+)
 @state_dir_option
 @mode_option
 @ice_options

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from p4.cli.completion.contacts import complete_contact
+from p4.cli.examples import examples
 from p4.cli.options import state_dir_option, verbose_option
 from p4.cli.output import say
 from p4.cli.status.words import now_ms
@@ -16,7 +17,13 @@ from p4.cli.status.words import now_ms
 __all__ = ["command"]
 
 
-@click.command("ls", short_help="List the contacts and how each is.")
+@click.command(
+    "ls",
+    short_help="List the contacts and how each is.",
+    epilog=examples(
+        ("p4 ls", "all contacts"), ("p4 ls laptop", "everything about one"), ("watch -c p4 ls", "")
+    ),
+)
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON array.")
 @click.argument("peer", required=False, shell_complete=complete_contact)

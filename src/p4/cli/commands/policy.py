@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from p4.cli.completion.contacts import contact_argument
-from p4.cli.daemon_connection import through_daemon
+from p4.cli.daemon_connection import json_option, through_daemon
+from p4.cli.examples import examples
 from p4.cli.offline import open_initialised
 from p4.cli.options import state_dir_option, verbose_option
-from p4.cli.output import say
+from p4.cli.output import say, say_json
 from p4.cli.policies import policy_line
 from p4.core.policy import Policy
 from p4.errors import AlreadyRunningError
@@ -23,12 +24,20 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("policy", short_help="Show or choose which paths to a contact may be used.")
+@click.command(
+    "policy",
+    short_help="Show or choose which paths to a contact may be used.",
+    epilog=examples(
+        ("p4 policy laptop", "which it is"),
+        ("p4 policy laptop lan-only", "never over the internet"),
+    ),
+)
 @state_dir_option
 @contact_argument
 @click.argument("policy", required=False, type=click.Choice([policy.value for policy in Policy]))
+@json_option
 @verbose_option
-def command(state_dir: Path, contact: str, policy: str | None) -> None:
+def command(state_dir: Path, contact: str, policy: str | None, as_json: bool) -> None:
     """Show which paths to CONTACT (a name, an id, or the beginning of an id) may be used, or choose.
 
     \b
@@ -42,7 +51,7 @@ def command(state_dir: Path, contact: str, policy: str | None) -> None:
     peer_id = state.load_contacts().find(contact).peer_id
     if policy is None:
         known = read_overview(state.database_path).get(peer_id)
-        say(policy_line(peer_id, known.policy if known else Policy.DIRECT))
+        _show(peer_id, known.policy if known else Policy.DIRECT, as_json)
         return
     wanted = Policy(policy)
     try:
@@ -57,7 +66,14 @@ def command(state_dir: Path, contact: str, policy: str | None) -> None:
             refusal=error,
             advice="A running node takes it at its own prompt: /policy PEER POLICY.",
         )
-    say(policy_line(peer_id, wanted))
+    _show(peer_id, wanted, as_json)
+
+
+def _show(peer_id: PeerId, policy: Policy, as_json: bool) -> None:
+    if as_json:
+        say_json({"id": peer_id, "policy": policy.value})
+    else:
+        say(policy_line(peer_id, policy))
 
 
 async def _write(database: Path, peer_id: PeerId, policy: Policy) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from p4.cli.examples import examples
 from p4.cli.lines import LineSource, in_background, line_source
 from p4.cli.node_settings import node_settings, node_settings_options
 from p4.cli.offline import open_initialised
@@ -28,7 +29,11 @@ __all__ = ["command"]
 LAST_EVENTS_SECONDS = 0.2
 
 
-@click.command("run", short_help="Run this device's node with a prompt, as version 1 does.")
+@click.command(
+    "run",
+    short_help="Run this device's node with a prompt, as version 1 does.",
+    epilog=examples(("p4 run", ""), ("p4 run --no-stdin", "as a service of your own")),
+)
 @state_dir_option
 @node_settings_options
 @click.option("--no-stdin", is_flag=True, help="Take no commands: run until SIGTERM or Ctrl-C.")

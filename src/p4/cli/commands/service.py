@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ def install(state_dir: Path, only_print: bool, up_options: tuple[str, ...]) -> N
     UP_OPTIONS, after --, are options of `p4 up`.
     """
     from p4.cli.background_service.plan import plan_for
+    from p4.cli.daemon_end import end_daemon
     from p4.cli.offline import open_or_initialise
 
     plan = plan_for(sys.platform, state_dir, up_options)
@@ -60,6 +62,8 @@ def install(state_dir: Path, only_print: bool, up_options: tuple[str, ...]) -> N
         say(plan.content.decode("utf-16" if plan.content[:2] == b"\xff\xfe" else "utf-8").rstrip("\n"))
         return
     open_or_initialise(state_dir)
+    # One that runs already would be in the way of the one that the system starts.
+    asyncio.run(end_daemon(state_dir))
     plan.file.parent.mkdir(parents=True, exist_ok=True)
     plan.file.write_bytes(plan.content)
     say(f"Wrote {plan.file}")

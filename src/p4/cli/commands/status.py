@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from p4.cli.examples import examples
 from p4.cli.options import state_dir_option, verbose_option
 from p4.cli.output import say
 from p4.cli.status.words import now_ms
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("status", short_help="Show how this device's node is.")
+@click.command(
+    "status",
+    short_help="Show how this device's node is.",
+    epilog=examples(("p4 status", ""), ("p4 status --json", "for programs")),
+)
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 @verbose_option

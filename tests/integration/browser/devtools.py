@@ -1,7 +1,7 @@
 """A headless Chromium driven over the DevTools protocol (https://chromedevtools.github.io/devtools-protocol/).
 
-It does what a person does: clicks at places, types keys, drops files. It keeps what the browser complained of and
-every address that was asked for.
+It does what a person does: clicks at places, types keys, drops files. It keeps what the browser complained
+of, and every address that was asked for.
 """
 
 from __future__ import annotations

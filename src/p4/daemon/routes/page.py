@@ -1,6 +1,6 @@
 """The web page: static files, and the rules under which a browser may show them.
 
-They hold no secret, so they are given to any browser of this machine; what they show comes from ``/v1``, which
+They hold no secret, so any browser of this machine gets them; what they show comes from ``/v1``, which
 needs the cookie of a login.
 """
 
@@ -26,7 +26,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "connect-src 'self'",
-        "img-src 'self' data:",  # QR codes
+        "img-src 'self'",
         "manifest-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",

@@ -42,10 +42,9 @@ export function draw() {
   if (state.phase !== "in") return render(app, starting());
   const { place } = state;
   const contact = place.name === "contact" ? contactOf(place.contact) : null;
-  const reading = location.hash.length > 2;
   const unread = [...state.conversations.values()].reduce((sum, found) => sum + found.unread, 0);
   document.title = `${unread ? `(${unread}) ` : ""}${contact ? `${nameOf(contact)} · ` : ""}P4`;
-  render(app, h("div", { class: `frame${reading ? " reading" : ""}${place.name === "contact" ? " talking" : ""}` },
+  render(app, h("div", { class: `frame${place.name === "contact" ? " talking" : ""}` },
     h("a", { class: "skip button", href: "#main", key: "skip", onclick: skip }, "Skip to content"),
     state.away && h("p", { class: "banner", role: "alert", key: "away" },
       "P4’s daemon has gone. This page goes on by itself as soon as it is back (p4 up)."),
@@ -74,13 +73,12 @@ function side() {
     h("nav", { class: "people", "aria-label": "Devices" },
       h("ul", null, state.contacts.map((contact) => person(contact, place)))),
     h("nav", { class: "places", "aria-label": "This device" },
-      place_("devices", "Devices", "devices", place),
-      PLACES.map(([name, label, drawing]) => place_(name, label, drawing, place, name === "transfers" ? running : 0))));
+      placeLink("devices", "Devices", "devices", place),
+      PLACES.map(([name, label, drawing]) => placeLink(name, label, drawing, place, name === "transfers" ? running : 0))));
 }
 
-function place_(name, label, drawing, place, number = 0) {
-  const here = place.name === name && (name !== "devices" || location.hash.length > 2);
-  return h("a", { href: `#/${name}`, key: name, "aria-current": place.name === name && here ? "page" : null },
+function placeLink(name, label, drawing, place, number = 0) {
+  return h("a", { href: `#/${name}`, key: name, "aria-current": place.name === name ? "page" : null },
     icon(drawing), label,
     number > 0 && h("span", { class: "count" }, number, h("span", { class: "unseen" }, " running")));
 }

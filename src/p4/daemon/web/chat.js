@@ -100,6 +100,7 @@ async function say(contact) {
   const text = box.value;
   if (!text.trim()) return;
   box.value = "";
+  lastTyped = 0;
   historyOf(contact.id).atEnd = true;
   const entry = await attempt(() => post(`/chat/${quoted(contact.id)}`, { text }));
   if (entry === undefined && !box.value) box.value = text; // it was not sent: nothing that was written is lost

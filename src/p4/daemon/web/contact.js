@@ -26,7 +26,7 @@ export function viewContact(contact, tab) {
   return h("section", { class: "contact", "aria-label": nameOf(contact) },
     h("header", { class: "contact-head" },
       h("div", { class: "contact-title" },
-        h("a", { class: "button bare round back", href: "#/", "aria-label": "Back to all devices" }, icon("back")),
+        h("a", { class: "button bare round back", href: "#/devices", "aria-label": "Back to all devices" }, icon("back")),
         avatar(contact, true),
         h("div", null,
           h("h1", null, h("span", { class: "cut" }, nameOf(contact)), verifiedMark(contact)),

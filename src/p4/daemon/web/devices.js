@@ -51,9 +51,18 @@ function card(contact) {
     h("div", { class: "line" }, avatar(contact, true),
       h("div", { class: "grow" },
         h("h2", { class: "line" }, h("span", { class: "cut" }, nameOf(contact)), verifiedMark(contact)),
-        h("p", { class: "quiet small cut" }, contact.connected ? contact.state : `Last seen ${ago(contact.last_seen_ms)}`)),
+        h("p", { class: "quiet small cut" }, lastWords(contact))),
+      unreadOf(contact) > 0 && h("span", { class: "count" }, unreadOf(contact), h("span", { class: "unseen" }, " unread")),
       wayChip(contact)),
     contact.connected ? figures(contact) : absent(contact));
+}
+
+const unreadOf = (contact) => state.conversations.get(contact.id)?.unread ?? 0;
+
+function lastWords(contact) {
+  const last = state.conversations.get(contact.id)?.last;
+  if (last) return `${last.mine ? "You: " : ""}${last.text}`;
+  return contact.connected ? "Connected" : `Last seen ${ago(contact.last_seen_ms)}`;
 }
 
 function figures(contact) {

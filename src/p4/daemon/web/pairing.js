@@ -1,10 +1,9 @@
 // Two devices become contacts: one invites, the other takes the link or the words.
 
-import { api, get, post, quoted } from "./api.js";
+import { ApiError, api, get, post, quoted } from "./api.js";
 import { closeDialog, copy, drawDialog, field, sheet } from "./dialogs.js";
 import { h, icon } from "./dom.js";
 import { duration, nameOf } from "./format.js";
-import { ApiError } from "./api.js";
 import { loadContacts, loadConversations, onEvent, soon } from "./store.js";
 
 const KINDS = [["link", "Code or link"], ["words", "Words to say"], ["local-words", "Two words, same network"]];
@@ -25,7 +24,7 @@ function leave() {
 }
 
 function cancel(made) {
-  if (made && made.state !== "paired") api("DELETE", `/invites/${quoted(made.id)}`).catch(() => {}); // it ends by itself
+  if (made && !now?.done) api("DELETE", `/invites/${quoted(made.id)}`).catch(() => {}); // it ends by itself
 }
 
 let ticking = 0;
@@ -55,16 +54,16 @@ async function look() {
   try {
     const found = await get(`/invites/${quoted(mine.invite.id)}`);
     if (now !== mine || mine.invite?.id !== found.id) return;
-    mine.invite = { ...mine.invite, ...found };
     if (found.state === "paired") finished(found.contact);
-    else if (found.problem) mine.problem = found.problem;
+    else if (found.message) mine.problem = found.message;
+    else mine.invite = found;
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) mine.problem = "The invite is over. Make a new one.";
   }
   drawDialog();
 }
 
-onEvent((kind) => { if (kind.startsWith("invite.") || kind.startsWith("pairing.")) soon(look, 50); });
+onEvent((kind) => { if (kind.startsWith("invite.") || kind === "contact.paired") soon(look, 50); });
 
 function finished(contact) {
   now.done = contact;
@@ -99,7 +98,7 @@ function inviting() {
 function asLink(made) {
   return [
     h("p", null, "Scan this on the other device, or open the link there (p4 add LINK). It works once."),
-    made.qr && h("div", { class: "qr" }, h("img", { src: `data:image/svg+xml,${encodeURIComponent(made.qr)}`, alt: "QR code of the invite link" })),
+    h("div", { class: "qr" }, h("img", { key: made.id, src: `/v1/invites/${quoted(made.id)}/code.svg`, alt: "QR code of the invite link" })),
     h("p", { class: "secret", tabindex: "0" }, made.text),
     h("div", { class: "row" }, h("button", { onclick: () => copy(made.text) }, icon("copy"), "Copy the link")),
   ];
@@ -116,7 +115,8 @@ function asWords(made) {
 
 function waiting(made) {
   const left = Math.max(0, (made.expires_at_ms - Date.now()) / 1000);
-  return left > 0 ? `Waiting for the other device. The invite ends in ${duration(left)}, or when this window is closed.` : "The time of this invite is over.";
+  if (made.state === "claimed") return "The other device is here…";
+  return left > 0 ? `${made.findable ? "Waiting for the other device." : "Getting ready to be found…"} The invite ends in ${duration(left)}, or when this window is closed.` : "The time of this invite is over.";
 }
 
 function adding() {
@@ -136,7 +136,7 @@ async function add(event) {
   Object.assign(mine, { busy: true, problem: "" });
   drawDialog();
   try {
-    const answer = await post("/pairings", { text: text.trim(), name: name.trim() });
+    const answer = await post("/pairings", { invite: text.trim(), name: name.trim() });
     if (now === mine) finished(answer.contact ?? answer);
   } catch (error) {
     mine.problem = error.message;

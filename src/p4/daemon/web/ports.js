@@ -55,7 +55,7 @@ function row(tunnel) {
 function open() {
   form("Open a port of another device", [
     field("Device", { name: "contact", options: state.contacts.map((contact) => [contact.id, nameOf(contact)]) }),
-    field("Name", { name: "name", required: true, placeholder: "web", pattern: "[a-z0-9_.-]+" }, "Under which that device shares it. It may also be a port number that it shares."),
+    field("Name", { name: "name", required: true, placeholder: "web", pattern: "[a-z0-9_.\\-]+" }, "Under which that device shares it. It may also be a port number that it shares."),
     h("div", { class: "fields" },
       field("Port here", { name: "port", type: "number", min: "0", max: "65535", value: "0" }, "0: any that is free."),
       field("Kind", { name: "protocol", options: [["tcp", "TCP"], ["udp", "UDP"]] })),
@@ -72,7 +72,7 @@ function share() {
       field("Port", { name: "port", type: "number", min: "1", max: "65535", required: true, placeholder: "8080" }, "Where the program listens."),
       field("Host", { name: "host", value: "127.0.0.1", required: true })),
     h("div", { class: "fields" },
-      field("Name", { name: "name", required: true, placeholder: "web", pattern: "[a-z0-9_.-]+" }, "For the other devices."),
+      field("Name", { name: "name", required: true, placeholder: "web", pattern: "[a-z0-9_.\\-]+" }, "For the other devices."),
       field("Kind", { name: "protocol", options: [["tcp", "TCP"], ["udp", "UDP"]] })),
     field("Who may use it", { name: "to", options: [["", "Nobody yet"], ...state.contacts.map((contact) => [contact.id, nameOf(contact)])] }),
   ], "Share", async ({ port, host, name, protocol, to }) => {

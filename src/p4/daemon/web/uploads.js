@@ -68,7 +68,7 @@ export function fileBubble(entry, contact) {
 
 function words(entry, transfer) {
   const size = bytes(entry.file.size);
-  if (transfer?.state === "done") return entry.mine ? `${size}, arrived` : `${size}, in the shared folder`;
+  if (transfer?.state === "done") return entry.mine ? `${size}, arrived` : `${size}, in the shared folder, below ${nameOf(transfer.contact)}`;
   if (transfer?.state === "running") {
     const { bytes_done: done, bytes_per_second: speed } = transfer.progress;
     if (!contactOf(transfer.contact.id)?.connected) return `${size}, waits for the device`;

@@ -1,0 +1,345 @@
+"""The web page in a real browser, with two real daemons: what people do with it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.integration.browser.page_world import Side, accessible, two_sides
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+async def tab(side: Side, contact: str, name: str) -> None:
+    """Open a tab of a contact's page by clicking there."""
+    await side.page.click(contact)
+    if name != "Chat":
+        await side.page.click(name)
+
+
+async def test_a_new_user_invites_a_device_by_its_link(tmp_path: Path) -> None:
+    async with two_sides(tmp_path, paired=False) as (laptop, phone):
+        await laptop.page.shows("No other device yet")
+        await laptop.page.click("Invite a device")
+        await laptop.page.until("document.querySelector('dialog .qr img')?.naturalWidth > 100")
+        await laptop.page.shows("Waiting for the other device")
+        link = await laptop.page.run("document.querySelector('dialog .secret').innerText")
+        await phone.page.click("I have a link or words")
+        await phone.page.fill("dialog input[name=text]", link[:-1] + ("b" if link.endswith("a") else "a"))
+        await phone.page.press("Enter")
+        await phone.page.until("document.querySelector('dialog .note.bad')")  # a typing error is noticed
+        await phone.page.fill("dialog input[name=text]", f" {link} ")
+        await phone.page.press("Enter")
+        await phone.page.shows("Paired with laptop")
+        await laptop.page.shows("Paired with phone")
+        await laptop.page.click("Say hello")
+        await laptop.page.fill(".composer textarea", "hello")
+        await laptop.page.press("Enter")
+        await phone.page.click("Say hello")
+        await phone.page.shows("hello")
+        laptop.assert_clean()
+        assert [text for text in phone.page.complaints if "400" not in text] == []
+
+
+async def test_a_device_is_paired_by_words(tmp_path: Path) -> None:
+    async with two_sides(tmp_path, paired=False) as (laptop, phone):
+        await laptop.page.press("i")
+        await laptop.page.until("document.querySelector('dialog .secret')")
+        await laptop.page.choose("#kind", "words")
+        await laptop.page.until("document.querySelectorAll('dialog .words li').length === 8", seconds=30)
+        words = "[...document.querySelectorAll('dialog .words li')].map((one) => one.innerText).join(' ')"
+        await phone.page.press("a")
+        await phone.page.fill("dialog input[name=text]", await laptop.page.run(words))
+        await phone.page.fill("dialog input[name=name]", "desk")
+        await phone.page.press("Enter")
+        await phone.page.shows("Paired with desk")
+        await laptop.page.shows("Paired with phone")
+        laptop.assert_clean()
+        phone.assert_clean()
+
+
+async def test_two_people_chat(tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as (laptop, phone):
+        await tab(laptop, "phone", "Chat")
+        await laptop.page.fill(".composer textarea", "Are you there?")
+        await laptop.page.press("Enter")
+        await laptop.page.shows("taken by its program")
+        await phone.page.until("document.title.startsWith('(1)')")
+        await tab(phone, "laptop", "Chat")
+        await phone.page.shows("Are you there?")
+        await laptop.page.shows("seen")
+        await phone.page.until("document.title === 'laptop · P4'")
+
+        await phone.page.fill(".composer textarea", "<img src=x onerror=alert(1)> <b>yes</b>")
+        await laptop.page.shows("phone is writing…")
+        await phone.page.click("Send")
+        await laptop.page.shows("<b>yes</b>")  # text stays text
+        await laptop.page.hides("phone is writing…")
+
+        # What is said while the other device is away waits, and is in the history after a reload.
+        await phone.daemon.close()
+        await laptop.page.shows("Not connected")
+        await laptop.page.fill(".composer textarea", "until later")
+        await laptop.page.press("Enter")
+        await laptop.page.shows("waiting until phone is back")
+        await laptop.page.command("Page.reload")
+        await laptop.page.shows("until later")
+        await phone.page.shows("daemon has gone")
+        laptop.assert_clean()
+
+
+async def test_a_long_history_is_read_back(tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as (laptop, phone):
+        chat = laptop.daemon.context.apps.chat
+        for number in range(130):
+            await chat.send(laptop.node.peer("phone"), f"line {number}")
+        await tab(laptop, "phone", "Chat")
+        await laptop.page.shows("line 129")
+        for _ in range(3):
+            await laptop.page.run("document.querySelector('.said').scrollTop = 0")
+            await asyncio.sleep(0.2)
+        await laptop.page.until("document.querySelectorAll('.bubble').length === 130")
+        texts = "[...document.querySelectorAll('.bubble')].map((one) => one.textContent.replace('You: ', ''))"
+        assert await laptop.page.run(texts) == [f"line {number}" for number in range(130)]
+        laptop.assert_clean()
+        phone.assert_clean()
+
+
+async def test_a_file_is_dropped_into_the_chat(tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as (laptop, phone):
+        film = tmp_path / "film & more.mkv"
+        film.write_bytes(bytes(range(256)) * 4096 * 3)
+        await tab(laptop, "phone", "Chat")
+        await tab(phone, "laptop", "Chat")
+        await laptop.page.drop(".said", film)
+        # Nobody may send files here until this is allowed, which is one click away.
+        await phone.page.shows("film & more.mkv")
+        await phone.page.click("Let laptop send files")
+        await phone.page.shows("laptop may send files now")
+        await laptop.node.peer("phone").ping()  # what was granted has arrived, too
+        await laptop.page.click("Try again")
+        await laptop.page.shows("3.1 MB, arrived")
+        await phone.page.shows("in the shared folder")
+        assert (phone.directory / "laptop" / "film & more.mkv").read_bytes() == film.read_bytes()
+        await laptop.page.click("Transfers")
+        await laptop.page.shows("done")
+        await laptop.page.click("Forget")
+        await laptop.page.shows("No files yet")
+        laptop.assert_clean()
+        phone.assert_clean()
+
+
+async def test_grants_are_given_and_taken_back(tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as (laptop, _):
+        page, peer = laptop.page, laptop.node.peer("phone")
+        await tab(laptop, "phone", "Access")
+        await page.fill("#grant", "home.light")
+        await page.press("Enter")
+        await page.shows("may use home.light now")
+        assert peer.grants == ("chat", "ping", "home.light")
+        await page.fill("#grant", "*")
+        await page.click("Grant")
+        await page.shows("Grant everything?")
+        await page.press("Escape")
+        assert "*" not in peer.grants
+        await page.click("Revoke home.light")
+        await page.shows("may not use home.light any more")
+        assert "home.light" not in peer.grants
+        await page.fill("#grant", "Not A Service")
+        await page.press("Enter")
+        await page.until("document.querySelector('#told .bad')")  # the daemon's own sentence
+        assert [text for text in page.complaints if "400" not in text] == []
+
+
+async def test_a_contact_is_renamed_and_removed(tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as (laptop, _):
+        page = laptop.page
+        await tab(laptop, "phone", "Access")
+        await page.click("Rename")
+        await page.fill("dialog input[name=name]", "pocket")
+        await page.press("Enter")
+        await page.until("document.querySelector('.contact-title').innerText.includes('pocket')")
+        await page.click("Remove")
+        await page.shows("Remove pocket?")
+        await page.click("Cancel")
+        await page.click("Remove")
+        await page.shows("Remove pocket?")
+        await page.click("Remove")
+        await page.shows("No other device yet")
+        assert laptop.node.peers() == []
+        laptop.assert_clean()
+
+
+async def test_a_port_is_shared_and_opened(tmp_path: Path) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
+        await writer.drain()
+        writer.close()
+
+    async with two_sides(tmp_path) as (laptop, phone):
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        await phone.page.click("Ports")
+        await phone.page.click("Share a port")
+        await phone.page.fill("dialog input[name=port]", str(server.sockets[0].getsockname()[1]))
+        await phone.page.fill("dialog input[name=name]", "web")
+        await phone.page.choose("dialog select[name=to]", "laptop")
+        await phone.page.click("Share")
+        await phone.page.shows("For laptop")
+        await laptop.page.click("Ports")
+        await laptop.page.click("Open a port")
+        await laptop.page.fill("dialog input[name=name]", "web")
+        await laptop.page.click("Open")
+        await laptop.page.shows("web of phone")
+        (state,) = laptop.daemon.context.apps.forwards.list()
+        async with httpx.AsyncClient() as client:
+            port = state.as_json()["port"]
+            assert (await client.get(f"http://127.0.0.1:{port}/")).text == "hello"
+        await laptop.page.click("End web")
+        await laptop.page.click("End")
+        await laptop.page.shows("No ports yet")
+        server.close()
+        laptop.assert_clean()
+        phone.assert_clean()
+
+
+async def test_the_link_and_its_history(tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as (laptop, _):
+        page = laptop.page
+        await tab(laptop, "phone", "Connection")
+        await page.shows("local network")
+        await page.shows("No outage in this time.")
+        await page.click("Renew the connection")
+        await page.until("document.querySelector('.picture .out')")
+        await page.shows("1 outage in words")
+        await page.click("1 outage in words")
+        await page.shows("back after")
+        await page.click("1 day")
+        await page.until("document.querySelector('[aria-pressed=true]').innerText === '1 day'")
+        await page.choose("#policy", "relay-only")  # refused: there is no TURN server
+        await page.until("document.querySelector('#told .bad')")
+        await page.until("document.querySelector('#policy').value === 'direct'")
+        await page.choose("#policy", "lan-only")
+        await page.shows("made anew that way")
+        assert laptop.node.peer("phone").policy == "lan-only"
+        assert [text for text in page.complaints if "400" not in text] == []
+
+
+async def test_the_doctor_and_the_settings(tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as (laptop, _):
+        page = laptop.page
+        await page.click("Doctor")
+        await page.click("Examine")
+        await page.until("document.querySelectorAll('.rows li').length > 3", seconds=40)
+
+        await page.click("Settings")
+        await page.click("Change the name of this device")
+        await page.fill("dialog input[name=name]", "desk")
+        await page.press("Enter")
+        await page.until("document.querySelector('.self').innerText.includes('desk')")
+        assert laptop.node.name == "desk"
+        await page.click("New token")
+        await page.fill("dialog input[name=app]", "notes")
+        await page.fill("dialog input[name=services]", "notes, home.light")
+        await page.press("Enter")
+        await page.shows("It is shown this once")
+        secret = await page.run("document.querySelector('dialog .secret').innerText")
+        assert laptop.daemon.context.tokens.authority(secret)
+        await page.click("Done")
+        await page.click("Revoke the token of notes")
+        await page.click("Revoke")
+        await page.shows("No program has a token.")
+        laptop.assert_clean()
+
+
+async def test_a_login_lasts_until_it_is_ended(tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as (laptop, _):
+        page = laptop.page
+        await page.command("Page.reload")
+        await page.shows("1 of 1 device connected")
+        laptop.assert_clean()
+        await page.click("Settings")
+        await page.click("Log out")
+        await page.shows("Log in from the terminal")
+        await page.command("Page.reload")
+        await page.shows("Log in from the terminal")
+        await page.goto(f"{laptop.address}/login?code=an-old-one")
+        await page.shows("p4 open")
+        await laptop.log_in()
+        await page.shows("1 of 1 device connected")
+
+
+async def test_it_is_used_without_a_mouse(tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as (laptop, _):
+        page = laptop.page
+        await page.press("?")
+        await page.shows("This list")
+        await page.press("Escape")
+        await page.until("!document.querySelector('dialog')")
+        await page.press("j")
+        await page.until("document.querySelector('.composer textarea')")
+        await page.press("c")
+        await page.until("document.activeElement.matches('.composer textarea')")
+        await page.press("t")  # a letter of a message, not a command
+        assert await page.run("location.hash.startsWith('#/c/')")
+        for key, place in (("t", "#/transfers"), ("p", "#/ports"), ("h", "#/doctor"), ("s", "#/settings")):
+            await page.run("document.activeElement.blur()")
+            await page.press(key)
+            await page.until(f"location.hash === '{place}'")
+
+        # Tab reaches every button and link that can be seen, and each shows that it is reached.
+        await page.run("document.activeElement.blur()")
+        wanted = await page.run(
+            "[...document.querySelectorAll('button, a[href], input, select, summary')]"
+            ".filter((one) => one.getClientRects().length && !one.disabled).length"
+        )
+        body = await page.run("[...document.querySelectorAll('*')].indexOf(document.body)")
+        reached = set()
+        for _ in range(wanted + 5):
+            await page.press("Tab")
+            where, ring = await page.run(
+                "(() => { const one = document.activeElement; return [[...document.querySelectorAll('*')]"
+                ".indexOf(one), getComputedStyle(one).outlineStyle]; })()"
+            )
+            if where != body:
+                assert ring != "none"
+                reached.add(where)
+        assert len(reached) >= wanted
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1100), (True, 1100), (False, 360), (True, 360)])
+async def test_everybody_can_use_it(dark: bool, width: int, tmp_path: Path) -> None:
+    async with two_sides(tmp_path) as (laptop, phone):
+        page, peer = laptop.page, laptop.node.peer("phone")
+        await page.look(dark=dark, width=width)
+        chat = laptop.daemon.context.apps.chat
+        await chat.send(peer, "hello")
+        await phone.daemon.context.apps.chat.send(phone.node.peer("laptop"), "hi " + "long" * 40)
+        places = ["#/devices", "#/transfers", "#/ports", "#/doctor", "#/settings", "#/"]
+        places += [f"#/c/{peer.peer_id}/{name}" for name in ("chat", "link", "access")]
+        for place in places:
+            await laptop.visit(place)
+            await asyncio.sleep(0.15)
+            await accessible(page, place)
+            assert await page.run("document.documentElement.scrollWidth") <= width, place
+        await laptop.visit("#/devices")
+        for name in ("Invite a device", "Add by link or words"):
+            await page.click(name)
+            await page.until("document.querySelector('dialog[open]')")
+            await accessible(page, name)
+            await page.press("Escape")
+            await page.until("!document.querySelector('dialog')")
+
+
+async def test_it_is_there_at_once(tmp_path: Path) -> None:
+    async with two_sides(tmp_path, paired=False) as (laptop, _):
+        page = laptop.page
+        painted = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+        await page.command("Page.reload")
+        await page.until(painted)
+        # The target is 100 ms on a quiet machine; here are two daemons and a browser on the same cores.
+        assert await page.run(painted) < 1000
+        sizes = "performance.getEntriesByType('resource').filter((one) => one.name.includes('/web/'))"
+        assert await page.run(f"{sizes}.reduce((sum, one) => sum + one.decodedBodySize, 0)") < 150_000

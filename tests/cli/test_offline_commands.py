@@ -330,7 +330,7 @@ def test_a_bug_is_one_line_with_a_file_for_the_report(tmp_path: Path) -> None:
 
     code = (
         "import p4.cli.commands.init as module, p4.cli.main as main, sys\n"
-        "def broken(state_dir): raise KeyError('x')\n"
+        "def broken(**given): raise KeyError('x')\n"
         "module.command.callback = broken\n"
         "sys.exit(main.main(['init']))"
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from p4.node.status import NodeStatus
+if TYPE_CHECKING:
+    from p4.node.status import NodeStatus
 
 __all__ = ["ago", "duration", "now_ms", "reachability"]
 

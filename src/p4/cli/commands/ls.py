@@ -12,7 +12,6 @@ from p4.cli.completion.contacts import complete_contact
 from p4.cli.examples import examples
 from p4.cli.options import state_dir_option, verbose_option
 from p4.cli.output import say
-from p4.cli.status.words import now_ms
 
 __all__ = ["command"]
 
@@ -43,6 +42,7 @@ def command(state_dir: Path, as_json: bool, peer: str | None) -> None:
         return
     # rich takes a while to import.
     from p4.cli.status.view import contacts_table, peer_table, show
+    from p4.cli.status.words import now_ms
 
     moment = now_ms()
     table = contacts_table(peers, moment) if peer is None else peer_table(peers[0], moment)

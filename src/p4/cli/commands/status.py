@@ -12,7 +12,6 @@ import click
 from p4.cli.examples import examples
 from p4.cli.options import state_dir_option, verbose_option
 from p4.cli.output import say
-from p4.cli.status.words import now_ms
 
 if TYPE_CHECKING:
     from p4.cli.status.gather import Report
@@ -38,6 +37,7 @@ def command(state_dir: Path, as_json: bool) -> None:
         return
     # rich takes a while to import.
     from p4.cli.status.view import contacts_table, node_table, show
+    from p4.cli.status.words import now_ms
 
     moment = now_ms()
     show(report.headline, "", node_table(report.node, moment), "", contacts_table(report.node.peers, moment))

@@ -12,7 +12,6 @@ from p4.cli.completion.contacts import complete_contact
 from p4.cli.daemon_connection import daemon_options, json_option, run_command
 from p4.cli.examples import examples
 from p4.cli.output import complain, say, say_json, visible
-from p4.cli.status.words import ago, duration, now_ms
 from p4.errors import InputError
 
 if TYPE_CHECKING:
@@ -127,6 +126,7 @@ def _show(tokens: list[TokenRecord], names: dict[str, str]) -> None:
     from rich.text import Text
 
     from p4.cli.output import show
+    from p4.cli.status.words import ago, duration, now_ms
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("ID", "APP", "SERVICES", "CONTACTS", "MADE", "EXPIRES"):

@@ -14,6 +14,7 @@ from p4.apps.files.places.folder import Folder, Found, NotInsideError
 __all__ = ["PosixFolder"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_BELOW = _FOLDER | os.O_NOFOLLOW
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 # O_NONBLOCK: a pipe that somebody put under a name must not hold us up before we see that it is one.
 _UMASK = os.umask(0o077)
@@ -43,7 +44,7 @@ class PosixFolder(Folder):
         if not name:
             return PosixFolder(os.dup(self._descriptor))
         try:
-            return PosixFolder(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self._descriptor))
+            return PosixFolder(os.open(name, _BELOW, dir_fd=self._descriptor))
         except OSError as error:
             raise _as_refusal(error, name) from None
 

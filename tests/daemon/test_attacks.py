@@ -338,6 +338,19 @@ async def test_heads_have_a_size_and_a_time(daemon: RunningDaemon, monkeypatch: 
     writer.close()
 
 
+async def test_bodies_have_a_time(daemon: RunningDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "API_BODY_SECONDS", 0.3)
+    endpoint = daemon.daemon.endpoint
+    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+    head = f"Host: 127.0.0.1:{endpoint.port}\r\nAuthorization: Bearer {endpoint.owner_token}\r\n"
+    writer.write(f"POST /v1/tokens HTTP/1.1\r\n{head}Content-Length: 9\r\n\r\n{{".encode())
+    async with asyncio.timeout(3):
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"too-slow" in answer
+    writer.close()
+
+
 @pytest.mark.parametrize(
     "path",
     [

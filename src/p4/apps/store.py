@@ -32,8 +32,8 @@ class AppStore:
         await store.execute("INSERT INTO chat_lines VALUES (?, ?)", (peer_id, text))
         rows = await store.query("SELECT text FROM chat_lines WHERE peer = ?", (peer_id,))
 
-    Tables are named after their app (``chat_…``). What a method did is on disk when it returns. A cancelled
-    caller does not undo what its statement did.
+    Tables are named after their app (``chat_…``). What a method did is on disk when it returns. A statement
+    is carried out although its caller is cancelled.
 
     Args:
         path: of the file, in a private directory; None keeps everything in memory and uses no thread, for
@@ -146,7 +146,7 @@ class AppStore:
         try:
             if self._thread is None:
                 return work()
-            return await asyncio.wrap_future(self._thread.submit(work))
+            return await asyncio.shield(asyncio.wrap_future(self._thread.submit(work)))
         except sqlite3.IntegrityError:
             raise  # a constraint of the app's own table, which knows what it means
         except sqlite3.Error as error:

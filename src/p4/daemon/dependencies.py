@@ -22,8 +22,8 @@ from p4.node.peer import Peer
 __all__ = ["Access", "Apps", "Context", "DaemonNode", "Feed", "NamedContact", "Owner", "find_contact"]
 
 
-# Coroutine functions throughout: FastAPI runs others in threads, where the node must not be touched, and which
-# cost more than all the rest of a request.
+# Coroutine functions throughout: FastAPI runs others in threads, where the node must not be touched, and a
+# thread costs more than all the rest of a request.
 
 
 async def _context(connection: HTTPConnection) -> DaemonContext:

@@ -207,9 +207,11 @@ def _as_answer(found: Sequence[Any]) -> JSONResponse:
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    code = {404: "no-such-route", 405: "bad-method", 413: "too-large"}.get(error.status_code, "bad-request")
+    code = {404: "no-such-route", 405: "bad-method", 408: "too-slow", 413: "too-large"}.get(
+        error.status_code, "bad-request"
+    )
     message = str(error.detail)
-    if code != "too-large":
+    if code not in {"too-large", "too-slow"}:
         message += ". Nothing was done. The API's routes are listed at /v1/openapi.json."
     headers = dict(error.headers or {})
     return JSONResponse(_body(code, message, {"type": "InputError"}), error.status_code, headers)

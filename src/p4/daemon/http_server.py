@@ -79,23 +79,22 @@ class HttpServer:
                 proxy_headers=False,
             )
         )
-        self._serving: asyncio.Task[None] | None = None
+        self._started = False
 
     async def start(self) -> None:
         """Begin to accept connections."""
-        # `serve` of uvicorn would install signal handlers, which are the program's own business.
+        # `serve` of uvicorn would install signal handlers, which are the program's own business, and wake up
+        # ten times a second to see whether it should end.
         self._server.config.load()
         self._server.lifespan = self._server.config.lifespan_class(self._server.config)
         await self._server.startup(sockets=[self._listening])
-        self._serving = asyncio.create_task(self._server.main_loop(), name="daemon listens")
+        self._started = True
 
     async def close(self) -> None:
         """Accept no more, let what is under way answer for a moment, end the rest."""
-        if self._serving is None:
+        if not self._started:
             return
-        self._serving.cancel()
-        await asyncio.wait([self._serving])
-        self._serving = None
+        self._started = False
         try:
             async with asyncio.timeout(limits.API_END_SECONDS):
                 await self._server.shutdown(sockets=[self._listening])

@@ -25,7 +25,7 @@ from p4.daemon.access.authority import Authority, AuthorityKind
 from p4.daemon.access.failures import FailureLimit
 from p4.daemon.access.tokens import TokenBook
 from p4.daemon.access.web_logins import WebLogins
-from p4.errors import AccessError, InputError
+from p4.errors import AccessError, InputError, LocalError
 
 __all__ = ["AccessGate", "Doors", "cookie_name", "own_hosts"]
 
@@ -192,7 +192,7 @@ class AccessGate:
                 return
             work.cancel()
             await asyncio.wait([work], timeout=limits.API_END_SECONDS)
-            await replied.finish(scope)
+            await replied.finish(scope, closing=self._doors.closing.is_set())
         finally:
             for waiting in (work, *ends):
                 waiting.cancel()
@@ -226,7 +226,8 @@ class _Replied:
             self._done = True
         await self._send(message)
 
-    async def finish(self, scope: Scope) -> None:
+    async def finish(self, scope: Scope, *, closing: bool) -> None:
+        """End an answer that was cut off; one that has not begun says why."""
         if self._done:
             return
         with contextlib.suppress(OSError, RuntimeError):  # the other side has gone meanwhile
@@ -235,9 +236,13 @@ class _Replied:
             elif self._begun:
                 await self._send({"type": "http.response.body", "body": b""})
             else:
-                await errors.answer(AccessError("The token was revoked or has expired.", code="bad-token"))(
-                    scope, _nothing, self._send
-                )
+                await errors.answer(_ENDING if closing else _ENDED)(scope, _nothing, self._send)
+
+
+_ENDED = AccessError(
+    "The token was revoked or has expired. What was asked may have been done.", code="bad-token"
+)
+_ENDING = LocalError("The daemon is ending. What was asked may have been done.", code="closed")
 
 
 async def _nothing() -> Message:
@@ -272,13 +277,14 @@ def _bounded(receive: Receive) -> Receive:
             async with asyncio.timeout_at(deadline):
                 message = await receive()
         except TimeoutError:
-            return {"type": "http.disconnect"}
+            text = f"The request did not arrive within {limits.API_BODY_SECONDS:g} s. Nothing was done."
+            raise HTTPException(408, text, {"Connection": "close"}) from None
         if message["type"] == "http.request":
             received += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if received > limits.API_BODY_BYTES:
                 # Not ours, because FastAPI calls every other error of a body a mistake in its JSON.
-                raise HTTPException(413, _too_large().message)
+                raise HTTPException(413, _too_large().message, {"Connection": "close"})
         return message
 
     return bounded

@@ -17,6 +17,7 @@ from p4.adapters.net.doorway import TcpDoorway, mapping_secret, usual_port
 from p4.adapters.net.mapping import RouterPortMapper
 from p4.adapters.net.monitor import select_monitor
 from p4.adapters.net.punch import UdpPortGuesser
+from p4.adapters.store.gate_seed import load_gate_seed
 from p4.adapters.store.keys_file import load_keys, save_keys
 from p4.adapters.store.moved import refuse_if_moved
 from p4.adapters.store.pairing_files import PairingFiles
@@ -24,6 +25,7 @@ from p4.adapters.store.sqlite import SqliteStore
 from p4.adapters.store.state_dir import StateDirectory
 from p4.adapters.tls_lane import TlsStreamLanes
 from p4.adapters.tor.meeting import OnionMeetingPlaces
+from p4.adapters.tor.onion_gate import OnionGate
 from p4.adapters.tor.rendezvous import TorRendezvous
 from p4.adapters.webrtc import select_backend
 from p4.core.address import RendezvousAddress, Transport
@@ -80,6 +82,7 @@ class Node(BaseNode):
                 save_contacts=state.save_contacts,
                 store=SqliteStore(state.database_path),
                 rendezvous=rendezvous,
+                gated=OnionGate(rendezvous[0]) if isinstance(rendezvous[0], TorRendezvous) else None,
                 pairing=self._pairing(state, rendezvous[0]),
                 load_backend=self._load_backend,
                 clock=SystemClock(),
@@ -175,6 +178,7 @@ def _rendezvous(state: StateDirectory, options: NodeOptions) -> list[Rendezvous]
         state.tor_directory,
         load_key=load_key,
         save_key=state.save_onion_key,
+        gate_seed=lambda: load_gate_seed(state.tor_directory, SystemEntropy().token),
         binary=options.onionrelay_bin,
         torrc_lines=options.torrc_lines,
         socks_port=options.onionrelay_socks_port,

@@ -92,7 +92,7 @@ class Connection:
         self._streams = SignalingStreams(
             contact,
             context.authenticator,
-            dial=lambda fresh: context.dialler.dial(contact().rendezvous, fresh=fresh),
+            dial=lambda fresh: context.gate.dial(context.dialler, contact(), fresh=fresh),
             dial_endpoint=context.dialler.dial_endpoint,
             endpoints=self._endpoints,
             introducers=self._introducers,

@@ -15,6 +15,7 @@ from p4.core.signaling import CALLS, DATAGRAMS, IN_BAND, STREAMS, TRICKLE, WARM,
 from p4.node.authentication import Authenticator
 from p4.node.dialler import Dialler
 from p4.node.events import NodeEvent
+from p4.node.gate import GateKeeper
 from p4.node.introductions import Introductions
 from p4.node.key_changes import KeyChanges
 from p4.node.options import NodeOptions
@@ -54,6 +55,7 @@ class PeerContext:
     presence: Presence
     introductions: Introductions
     key_changes: KeyChanges
+    gate: GateKeeper
     stream_lanes: StreamLanes | None = None
     port_guesser: PortGuesser | None = None
 
@@ -67,4 +69,5 @@ class PeerContext:
         lanes = {LANES} if self.options.peer_lanes or self.options.stream_lanes else set()
         marks = tuple(common_contact_mark(nonce, peer_id) for peer_id in self.introductions.introducers)
         reach = replace(self.presence.reach(policy), common_contacts=marks)
-        return Announcement.ours(_CAPABILITIES | lanes, self.boot, nonce, reach)
+        capabilities = _CAPABILITIES | lanes | self.gate.capabilities
+        return Announcement.ours(capabilities, self.boot, nonce, reach)

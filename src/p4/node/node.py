@@ -23,6 +23,7 @@ from p4.node.datagrams import DatagramSubscription
 from p4.node.dialler import Dialler
 from p4.node.event_stream import EventHub, EventStream
 from p4.node.events import NodeWarning, RendezvousChanged
+from p4.node.gate import GateKeeper
 from p4.node.inbox import MessageStream
 from p4.node.introductions import Introductions
 from p4.node.lifecycle import Lifecycle
@@ -120,17 +121,16 @@ class BaseNode(PairingApi, ABC):
         starting = asyncio.create_task(parts.rendezvous[0].start(listener.accept, self._observe))
         try:
             await self._load(parts, store, authenticator, listener)
-            address = await starting
+            self._address = await starting
         except BaseException:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
             raise
-        self._address = address
         assert self._backend and self._context  # noqa: S101, PT018 - loaded above
         self._surroundings = Surroundings(
             parts, self._roster, self._backend, self._background, identity_for=ring.signer_for
         )
-        await self._surroundings.start(listener)
+        await asyncio.gather(self._surroundings.start(listener), self._context.gate.start())
         await self.pairing.start(
             parts, self._context, ring, listener.accept, self.invite, self.add_contact, self._contacts_changed
         )
@@ -163,6 +163,7 @@ class BaseNode(PairingApi, ABC):
                 announce=self._announce,
             ),
             self.lifecycle.key_changes,
+            GateKeeper.of(parts, store, self._roster, self._background.spawn, self.options),
             port_guesser=parts.port_guesser,
             stream_lanes=parts.stream_lanes,
         )

@@ -43,6 +43,9 @@ class NodeOptions:
     rendezvous of the invite is used, and what `lan` finds."""
     lan: bool = True
     """Let contacts on the same local network find this device, and look for them there."""
+    v1_invites: bool = False
+    """Onion mode: publish the open address, which invites of version 1 name, also while no contact needs it.
+    A contact that was added from such an invite needs it until it has exchanged gates (spec/gate.md)."""
     retry_seconds: float | None = None
     """Longest delay between two attempts to reach a contact; None for ``limits.RETRY_MAX_SECONDS``."""
     link_backend: str = "auto"

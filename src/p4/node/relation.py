@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from p4.core.session.frames import Frame, encode
+from p4.core.session.gate_frames import Gate, GateKept
 from p4.core.session.introduction_frames import IntroductionFrame
 from p4.core.session.lane_frames import LaneAnswer, LaneAsk, LaneEnd, LaneListen, LaneOffer
 from p4.core.session.lanes import LaneKind
@@ -274,6 +275,7 @@ class Relation:
         self._mailbox.link_up(link)
         if self._link is link:
             self._context.key_changes.link_up(self.peer.peer_id, link)
+            self._context.gate.link_up(self.peer.peer_id, link)
         if self._link is link and self._streams and STREAMS in link.capabilities:
             self._connect_streams(link, self._streams)
 
@@ -287,6 +289,7 @@ class Relation:
             self._transport = None
         self._context.introductions.link_down(self.peer.peer_id)
         self._context.key_changes.link_down(self.peer.peer_id)
+        self._context.gate.link_down(self.peer.peer_id)
         self._mailbox.link_down()
         if self._streams:
             self._streams.link_down()
@@ -314,6 +317,8 @@ class Relation:
                 self.handle_datagram(frame)
             elif isinstance(frame, Rotate | Rotated):
                 self._context.key_changes.handle(self.peer.peer_id, frame)
+            elif isinstance(frame, Gate | GateKept):
+                self._context.gate.handle(self.peer.peer_id, frame)
             elif isinstance(frame, IntroductionFrame):
                 self._context.introductions.handle(self.peer.peer_id, frame)
             else:

@@ -45,6 +45,7 @@ class Roster:
         records = await context.store.load_peers()
         streams = await context.store.load_streams()
         self._context, self._save, self._records, self._book = context, save, records, book
+        context.gate.load({peer_id: record.gate for peer_id, record in records.items()})
         for contact in book.contacts:
             peer = self._make_peer(contact)
             if contact.peer_id in streams and not peer.blocked:
@@ -91,6 +92,7 @@ class Roster:
             peer = self._make_peer(contact)
         else:
             peer.contact = contact
+        self._need_context.gate.contacts_changed()
         return peer
 
     def rename(self, reference: str, name: str) -> Contact:
@@ -132,6 +134,8 @@ class Roster:
         """End every contact's links; says goodbye on those that are up."""
         if self._removals:
             await asyncio.wait(self._removals.values(), timeout=limits.CLOSE_SECONDS)
+        if self._context:
+            self._context.gate.close()
         peers = list(self._peers.values())
         farewell = limits.GOODBYE_SECONDS if any(peer.connected for peer in peers) else 0
         await all_of(asyncio.sleep(farewell), *(peer.close(ByeReason.SHUTDOWN) for peer in peers))
@@ -162,6 +166,7 @@ class Roster:
             return contact
         finally:
             del self._removals[peer_id]
+            context.gate.contacts_changed()
 
     async def _set_blocked(self, contact: Contact, blocked: bool) -> Contact:
         context, peer_id = self._need_context, contact.peer_id
@@ -179,6 +184,7 @@ class Roster:
             return contact
         finally:
             del self._removals[peer_id]
+            context.gate.contacts_changed()
 
     def _make_peer(self, contact: Contact) -> Peer:
         # There may be a record although it was in no book (an older book was put back): its numbers go on.

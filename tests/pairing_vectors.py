@@ -72,8 +72,10 @@ def pairing_exchange(given: dict[str, Any]) -> Outcome:
         "name": card.name,
         "caps": list(card.capabilities),
     }
-    if card.gate:
-        learnt |= {"gate": encode_key(card.gate), "later": 1}
+    if card.gate is not None:
+        at = card.gate.address
+        gate = {"key": encode_key(card.gate.key), "address": at.host, "port": at.port}
+        learnt |= {"gate": gate, "later": 1}
     return "exchange", "ok", {"sends": [line.decode() for line in sends], "card": learnt}
 
 
@@ -100,6 +102,6 @@ def _host(given: dict[str, Any], lines: list[bytes]) -> tuple[list[bytes], Card]
 def _ours(given: dict[str, Any]) -> tuple[Identity, Card, Any]:
     identity = Identity(decode_key(given["seed_b64"]))
     address = RendezvousAddress(Transport.ONION, onion(identity.public_key), 80)
-    card = Card(Invite(identity.public_key, address), given["name"], b"", ("streams", "warm"))
+    card = Card(Invite(identity.public_key, address), given["name"], None, ("streams", "warm"))
     random = bytes.fromhex(given["random_hex"])
     return identity, card, lambda count: random[:count]

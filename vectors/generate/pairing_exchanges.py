@@ -132,7 +132,14 @@ def vectors() -> Iterator[Vector]:
         yield _guest(name, "a whole exchange", text, whole, whole.lines[1::2])
         yield _host(name, "a whole exchange", text, whole, whole.lines[0::2])
     good = Exchange()
-    gate = Exchange(guest_card=card(BOB, "phone", gate=b64(bytes(range(1, 33))), later=1))
+    gate = Exchange(
+        guest_card=card(
+            BOB,
+            "phone",
+            gate={"key": b64(bytes(range(1, 33))), "address": onion(CAROL.public_key), "port": 80},
+            later=1,
+        )
+    )
     yield _host("gate", "a gate, and a key that is not known", LINK, gate, gate.lines[0::2])
     first, second, third, fourth, fifth = good.lines
     wrong = Exchange(LOCAL_WORDS, guest_text="tiger wolf")

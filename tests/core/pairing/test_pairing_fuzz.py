@@ -38,7 +38,7 @@ lines = st.one_of(
 
 
 def card(identity: Identity) -> Card:
-    return Card(Invite(identity.public_key, ADDRESS), "a device", b"", ("warm",))
+    return Card(Invite(identity.public_key, ADDRESS), "a device", None, ("warm",))
 
 
 def noise(count: int) -> bytes:

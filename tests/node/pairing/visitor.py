@@ -35,7 +35,7 @@ class Visitor:
         self.host = network.host(name)
         self.identity: Identity = simulated_identity(name)
         self.secret = secret
-        self.card = Card(Invite(self.identity.public_key, self.host.address()), name, b"", ("streams",))
+        self.card = Card(Invite(self.identity.public_key, self.host.address()), name, None, ("streams",))
         self._places = {places.kind: places for places in self.host.pairing().places}
 
     async def enter(self, kind: MeetingKind = MeetingKind.ONION) -> SignalStream:

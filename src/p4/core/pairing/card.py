@@ -7,15 +7,29 @@ from dataclasses import dataclass
 from typing import Final
 
 from p4.core import limits
+from p4.core.address import RendezvousAddress, Transport
 from p4.core.canonical import canonical_bytes, parse_object
-from p4.core.identity import KEY_BYTES, decode_key, encode_key, peer_id_of
+from p4.core.identity import decode_key, encode_key, peer_id_of
 from p4.core.invite import Invite
 from p4.errors import InputError, InviteError, SignalingError
 
-__all__ = ["Card"]
+__all__ = ["Card", "CardGate"]
 
 _CAPABILITIES: Final = 64
 _CAPABILITY_CHARACTERS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class CardGate:
+    """Where a device admits contacts only, and by what the other shall admit it (spec/gate.md).
+
+    Args:
+        key: X25519 public key, 32 bytes, that the receiver of the card admits at its own gate.
+        address: of the sender's gate.
+    """
+
+    key: bytes
+    address: RendezvousAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +39,13 @@ class Card:
     Args:
         invite: its key, and where contacts reach it.
         name: what it calls itself; a proposal.
-        gate: the X25519 key, 32 bytes, by which it is admitted at the other's onion service; may be empty.
+        gate: None for a device that has none.
         capabilities: as in an announcement (spec/signaling.md).
     """
 
     invite: Invite
     name: str = ""
-    gate: bytes = b""
+    gate: CardGate | None = None
     capabilities: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
@@ -47,8 +61,9 @@ class Card:
             "name": self.name,
             "caps": list(self.capabilities),
         }
-        if self.gate:
-            content["gate"] = encode_key(self.gate)
+        if self.gate is not None:
+            at = self.gate.address
+            content["gate"] = {"key": encode_key(self.gate.key), "address": at.host, "port": at.port}
         data = canonical_bytes(content)
         if len(data) > limits.PAIRING_CARD_BYTES:
             raise InputError("What this device says about itself is too long for a card.", code="too-large")
@@ -90,16 +105,20 @@ def _invite(fields: Mapping[str, object]) -> Invite:
         raise _bad(f"its key or address breaks a rule ({error})") from error
 
 
-def _gate(fields: Mapping[str, object]) -> bytes:
-    if "gate" not in fields:
-        return b""
+def _gate(fields: Mapping[str, object]) -> CardGate | None:
+    gate = fields.get("gate")
+    if gate is None:
+        return None
+    if not isinstance(gate, dict):
+        raise _bad("its gate is not an object")
+    port = gate.get("port")
+    if type(port) is not int:
+        raise _bad("the port of its gate is not a whole number")
     try:
-        gate = decode_key(_text(fields, "gate"))
-    except ValueError as error:
-        raise _bad("its gate is no key") from error
-    if gate == bytes(KEY_BYTES):
-        raise _bad("its gate is no key")
-    return gate
+        key = decode_key(_text(gate, "key"))
+        return CardGate(key, RendezvousAddress(Transport.ONION, _text(gate, "address"), port))
+    except (ValueError, InviteError) as error:
+        raise _bad(f"its gate breaks a rule ({error})") from error
 
 
 def _capabilities(fields: Mapping[str, object]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from p4.core import limits
+from p4.core.pairing.card import Card
 from p4.core.pairing.exchange import HostExchange, read_hello
 from p4.core.pairing.refusals import pairing_error, refusal_line
 from p4.errors import P4Error, PairingError, RemoteError, RendezvousError, UnreachableError
@@ -74,11 +75,12 @@ async def receive_guest(
 async def _exchange(stream: SignalStream, desk: HostDesk, registry: Registry) -> None:
     hello = read_hello(await _line(stream, limits.FIRST_BYTE_SECONDS))
     invite = desk.find(hello.tag)
-    card, random = registry.card(), registry.entropy.token
-    exchange = HostExchange(invite.secret, registry.identity, card, hello, random)
+    ours, random = registry.introduction(), registry.entropy.token
+    exchange = HostExchange(invite.secret, registry.identity, ours.card, hello, random)
     await stream.send_line(exchange.answer())
     line = await _line(stream, limits.PAIRING_LINE_SECONDS)
-    peer = _admit(line, exchange, hello.tag, desk, registry)
+    peer, card = _admit(line, exchange, hello.tag, desk, registry)
+    await registry.open_gates(peer, card, ours.gate_key)
     try:
         await stream.send_line(exchange.proof())
         exchange.take_done(await _line(stream, limits.PAIRING_LINE_SECONDS))
@@ -88,7 +90,9 @@ async def _exchange(stream: SignalStream, desk: HostDesk, registry: Registry) ->
     desk.confirmed(invite, peer)
 
 
-def _admit(line: bytes, exchange: HostExchange, tag: bytes, desk: HostDesk, registry: Registry) -> Peer:
+def _admit(
+    line: bytes, exchange: HostExchange, tag: bytes, desk: HostDesk, registry: Registry
+) -> tuple[Peer, Card]:
     """From the proof to the contact on disk, without a pause in which another visitor could come between."""
     invite = desk.find(tag)  # it may have ended since the first line
     desk.note_guess(invite)
@@ -101,7 +105,7 @@ def _admit(line: bytes, exchange: HostExchange, tag: bytes, desk: HostDesk, regi
         desk.guessed_wrong(invite)
         raise pairing_error("not-possible")
     desk.claim(invite, card.invite.public_key)
-    return registry.admit(card, invite.name)
+    return registry.admit(card, invite.name), card
 
 
 async def _line(stream: SignalStream, seconds: float) -> bytes:

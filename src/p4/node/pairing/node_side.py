@@ -78,6 +78,7 @@ class NodePairing:
             parts.entropy,
             parts.pairing,
             self._name,
+            context.gate,
             own_invite=invite,
             add_contact=add,
             find_contact=self._roster.get,

@@ -46,7 +46,6 @@ class PairingParts:
         load_name: the name of this device, in UTF-8; None if none was chosen.
         save_name: writes it before it returns.
         usual_name: the name of a device for which none was chosen.
-        gate: our X25519 key, 32 bytes, by which the onion services of contacts admit us; empty for none.
         secret_of_words: `PairingSecret.of_words`, without holding up the event loop.
     """
 
@@ -56,5 +55,4 @@ class PairingParts:
     load_name: Callable[[], bytes | None] = _nothing
     save_name: Callable[[bytes], None] = _ignore
     usual_name: str = ""
-    gate: bytes = b""
     secret_of_words: Callable[[Sequence[str]], Awaitable[PairingSecret]] = _secret_of_words

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from p4.core import limits
 from p4.core.contacts import is_usable_name
+from p4.core.gate import gate_public_key
 from p4.core.identity import Identity, PeerId
 from p4.core.invite import Invite
-from p4.core.pairing.card import Card
+from p4.core.pairing.card import Card, CardGate
 from p4.errors import ContactError, InputError
+from p4.node.gate import GateKeeper
 from p4.node.key_ring import KeyRing
 from p4.node.pairing.parts import PairingParts
 from p4.node.peer import Peer
 from p4.ports import Clock, Entropy
 
-__all__ = ["DeviceName", "Registry"]
+__all__ = ["DeviceName", "Introduction", "Registry"]
 
 _NAMES_TRIED = 99
 
@@ -52,6 +54,18 @@ class DeviceName:
 
 
 @dataclass(frozen=True, slots=True)
+class Introduction:
+    """A card of ours, and what belongs to it and stays here.
+
+    Args:
+        gate_key: our private key for the gate of whoever gets the card; empty if we have no gate.
+    """
+
+    card: Card
+    gate_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """The node, as far as pairing needs it.
 
@@ -67,6 +81,7 @@ class Registry:
     entropy: Entropy
     parts: PairingParts
     name: DeviceName
+    gate: GateKeeper
     own_invite: Callable[[], Invite]
     add_contact: Callable[[Card, str], Peer]
     find_contact: Callable[[PeerId], Peer | None]
@@ -78,9 +93,26 @@ class Registry:
         """Who we are to new contacts."""
         return self.ring.current
 
-    def card(self) -> Card:
-        """What we say about ourselves."""
-        return Card(self.own_invite(), str(self.name), self.parts.gate, self.capabilities)
+    def introduction(self) -> Introduction:
+        """What we say about ourselves in one exchange."""
+        gate, own_key = None, b""
+        if (address := self.gate.address) is not None:
+            own_key = self.gate.draw_key()
+            gate = CardGate(gate_public_key(own_key), address)
+        return Introduction(Card(self.own_invite(), str(self.name), gate, self.capabilities), own_key)
+
+    async def open_gates(self, peer: Peer, card: Card, own_key: bytes) -> None:
+        """Admit a new contact at our gate, and pass its own from now on; on disk when this returns.
+
+        Args:
+            own_key: of the `Introduction` that the contact has, or will have with our next line.
+
+        Raises:
+            StateError: not written.
+        """
+        if card.gate is not None and own_key:
+            admitted = card.gate.key
+            await self.gate.paired(peer.peer_id, card.gate.address, own_key=own_key, admitted_key=admitted)
 
     def admit(self, card: Card, wanted: str) -> Peer:
         """Make the sender of a card our contact, or take over its new address; on disk when this returns.

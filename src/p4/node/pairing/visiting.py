@@ -124,14 +124,15 @@ class Visit:
 
     async def _exchange(self, stream: SignalStream) -> Meeting:
         """Lines 1 to 5. The contact is on disk before the last one (spec/pairing.md, Order)."""
-        registry = self.registry
-        exchange = GuestExchange(self.secret, registry.identity, registry.card(), registry.entropy.token)
+        registry, ours = self.registry, self.registry.introduction()
+        exchange = GuestExchange(self.secret, registry.identity, ours.card, registry.entropy.token)
         try:
             await stream.send_line(exchange.hello())
             exchange.take_pake(await _line(stream))
             await stream.send_line(exchange.proof())
             card = exchange.take_proof(await _line(stream))
             peer = registry.admit(card, self.name)
+            await registry.open_gates(peer, card, ours.gate_key)
             await _say_done(stream, exchange.done())
         except BaseException:  # cancelled by a quicker place, too: nobody else would close it
             stream.close()

@@ -107,6 +107,13 @@ def test_a_long_frame_is_a_body_and_what_is_before_it() -> None:
         ("lan.md", f"`t5=` with {limits.LAN_TAG_STEP} tags each"),
         ("lan.md", f"up to {limits.LAN_JITTER_SECONDS:g} s after it began"),
         ("lan.md", f"takes at most {limits.LAN_ADDRESSES} addresses of an announcement"),
+        ("files.md", f"then the body, at most {limits.FILE_FRAME_BYTES} bytes."),
+        ("files.md", f"1 to {limits.FILE_PIECE_BYTES} bytes of the file"),
+        ("files.md", f"`u64 length`, 1 to {limits.FILE_HOLE_BYTES}:"),
+        ("files.md", f"1 to {limits.FILE_PATH_BYTES} bytes: 1 to {limits.FILE_PATH_PARTS} names"),
+        ("files.md", f"longer than {limits.FILE_NAME_BYTES} bytes or with a NUL"),
+        ("files.md", f"more than {limits.FILE_ENTRIES} entries"),
+        ("files.md", f"at least every {limits.FILE_SYNC_BYTES // 1024**2} MiB"),
         ("introduction.md", f"then 1 to {limits.CONVEYED_LINE_BYTES} bytes: a line"),
         ("introduction.md", f"likewise that are brought to one | {limits.INTRODUCTION_STREAMS} |"),
         (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.files_vectors import files_decode
 from tests.frame_vectors import frame_assemble, frame_body, frame_decode
 from tests.lan_vectors import lan_announce, lan_meeting, lan_pair, lan_recognise, lan_txt
 from tests.pairing_vectors import pairing_derive, pairing_exchange, pairing_link, pairing_words
@@ -77,6 +78,7 @@ INPUT_KEYS = {
     ("pairing", "exchange"): {"side", "text", "seed_b64", "name", "random_hex", "receives"},
     ("rotation", "statement"): {"statement_b64"},
     ("verification", "code"): {"ours_b64", "theirs_b64"},
+    ("files", "decode"): {"bytes"},
     ("frame", "decode"): {"bytes"},
     ("frame", "assemble"): {"messages"},
     ("frame", "body"): {"kind", "bytes"},
@@ -341,6 +343,7 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("pairing", "exchange"): pairing_exchange,
     ("rotation", "statement"): rotation_statement,
     ("verification", "code"): verification_code,
+    ("files", "decode"): files_decode,
     ("frame", "decode"): frame_decode,
     ("frame", "assemble"): frame_assemble,
     ("frame", "body"): frame_body,

@@ -31,12 +31,16 @@ from vectors.generate import (
     verification,
     x25519,
 )
+from vectors.generate import (
+    files as copied_files,
+)
 from vectors.generate.common import Vector
 
 SOURCES = (
     *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, veiled, binding, lan, punch),
     *(rotation, verification, pairing, pairing_exchanges),
     *(frames, introduction_frames, stream_frames, lane_frames, bodies, transcripts, stream_transcripts),
+    copied_files,
 )
 
 

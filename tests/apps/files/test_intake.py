@@ -287,7 +287,7 @@ def test_what_was_not_asked_for_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "protocol"
 
 
-# --- mutants: each of these bugs must be found by a test above -----------------------------------------------
+# --- mutants: each of these bugs must be found by a test above ----------------------------------------------
 
 
 def _no_hash_check(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from p4.errors import LocalError
 if TYPE_CHECKING:
     from p4.client.client import Client
 
-__all__ = ["Forwards", "HeldForward"]
+__all__ = ["Forwards", "HeldForward", "forward", "served"]
 
 _PATH = "/v1/forwards"
 

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from p4.core import limits
 from p4.errors import InputError
 
-__all__ = ["LOOPBACK", "Endpoint", "parse_endpoint", "parse_far_end", "require_name", "service_of"]
+__all__ = [
+    "LOOPBACK",
+    "Endpoint",
+    "parse_endpoint",
+    "parse_far_end",
+    "reply_service",
+    "require_name",
+    "service_of",
+]
 
 LOOPBACK = "127.0.0.1"
 """Where forwards listen and served ports are, if nothing else is said: this machine, and nobody else's."""
@@ -78,6 +86,11 @@ def require_name(name: str) -> str:
 def service_of(protocol: str, name: str) -> str:
     """The service under which a port is served: ``tcp.web``."""
     return f"{protocol}.{name}"
+
+
+def reply_service(name: str) -> str:
+    """The service of the forwarding device to which answers to UDP packets come back."""
+    return f"udp-reply.{name}"
 
 
 def _bad_port(text: str) -> InputError:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from p4.apps.forward.names import Endpoint, service_of
+from p4.apps.forward.names import Endpoint, reply_service, service_of
 
 __all__ = ["Figures", "Kind", "Protocol", "Tunnel", "TunnelState"]
 
@@ -57,7 +57,7 @@ class Tunnel:
     @property
     def grant(self) -> str:
         """What the other side must be allowed here for it: the service, or to answer packets."""
-        return self.service if self.kind is Kind.SERVE else f"udp-reply.{self.name}"
+        return self.service if self.kind is Kind.SERVE else reply_service(self.name)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
+from p4.apps.forward.names import reply_service
 from p4.apps.forward.sources import Sources, pack, unpack
 from p4.apps.forward.tunnel import Figures, Tunnel
 from p4.core import limits
@@ -22,11 +23,6 @@ _log = logging.getLogger(__name__)
 _SOURCE_NUMBERS = 2 ** (8 * limits.TUNNEL_HEADER_BYTES)
 _EARLY_PACKETS = 16
 """Packets of a source that wait until the socket to the target is there."""
-
-
-def reply_service(name: str) -> str:
-    """The service to which answers come back."""
-    return f"udp-reply.{name}"
 
 
 class _UdpEnd:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from p4.apps.pipe.descriptors import appends, as_bytes, is_file
 from p4.errors import InputError
 
 __all__ = ["FileSink", "Sink", "StandardOutput"]
@@ -38,6 +38,7 @@ class _Descriptor:
     """Writes all of what it is given; in a thread, because a pipe that nobody reads blocks."""
 
     def __init__(self, descriptor: int) -> None:
+        as_bytes(descriptor)
         self._descriptor = descriptor
 
     async def write(self, data: bytes) -> None:
@@ -46,16 +47,13 @@ class _Descriptor:
 
     async def flush(self) -> None:
         """See `Sink.flush`."""
-        if self._is_file():
+        if is_file(self._descriptor):
             await asyncio.to_thread(os.fsync, self._descriptor)
 
     def _write_all(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(self._descriptor, view) :]
-
-    def _is_file(self) -> bool:
-        return stat.S_ISREG(os.fstat(self._descriptor).st_mode)
 
 
 class StandardOutput(_Descriptor):
@@ -77,26 +75,17 @@ class StandardOutput(_Descriptor):
         """See `Sink.begin`."""
         if not consumed:
             return
-        if self._is_file() and not self._appends():
+        if is_file(self._descriptor) and not appends(self._descriptor):
             size = os.fstat(self._descriptor).st_size
             if size < consumed:
                 raise InputError(
                     f"An earlier run has received {consumed} bytes, and this output has {size}: the shell "
-                    "emptied it, or it is another one. Nothing was changed. Go on with >> or --output FILE, or "
-                    "begin again with --anew at the other side.",
+                    "emptied it, or it is another one. Nothing was changed. Go on with >> or --output FILE, "
+                    "or begin again with --anew at the other side.",
                     code="another-output",
                 )
             os.lseek(self._descriptor, consumed, os.SEEK_SET)
         self._tell(f"Going on after {consumed} bytes that an earlier run has received.")
-
-    def _appends(self) -> bool:
-        import sys
-
-        if sys.platform == "win32":
-            return os.lseek(self._descriptor, 0, os.SEEK_CUR) > 0
-        import fcntl
-
-        return bool(fcntl.fcntl(self._descriptor, fcntl.F_GETFL) & os.O_APPEND)
 
 
 class FileSink(_Descriptor):

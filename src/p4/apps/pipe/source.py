@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from p4.apps.pipe.descriptors import as_bytes, is_file
 from p4.core import limits
 from p4.errors import InputError
 
@@ -60,6 +60,7 @@ class StandardInput:
     """
 
     def __init__(self, tell: Callable[[str], None], descriptor: int = 0) -> None:
+        as_bytes(descriptor)
         self._tell = tell
         self._descriptor = descriptor
         self._pieces: asyncio.Queue[bytes | OSError] = asyncio.Queue()
@@ -86,13 +87,13 @@ class StandardInput:
         return piece
 
     def _go_on(self, accepted: int) -> None:
-        status = os.fstat(self._descriptor)
-        if not stat.S_ISREG(status.st_mode):
+        if not is_file(self._descriptor):
             self._tell(
                 f"An earlier run has sent {accepted} bytes. What this input gives is sent after them; --anew "
                 "begins again."
             )
             return
+        status = os.fstat(self._descriptor)
         start = os.lseek(self._descriptor, 0, os.SEEK_CUR)
         if status.st_size - start < accepted:
             raise InputError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p4.cli.completion.contacts import complete_contact
 from p4.cli.daemon_connection import daemon_options, json_option, run_command
 from p4.cli.examples import examples
 from p4.core import limits
@@ -33,7 +34,7 @@ _NAME = re.compile(rf"[a-z0-9_-]{{1,{limits.PIPE_NAME_BYTES}}}")
         ("p4 pipe laptop --name log --status", "how far it has come"),
     ),
 )
-@click.argument("contact")
+@click.argument("contact", shell_complete=complete_contact)
 @click.option("--listen", is_flag=True, help="Wait for CONTACT to begin; lets it use this pipe from then on.")
 @click.option("--name", default="default", show_default=True, help="Tells several pipes apart.")
 @click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p4.cli.completion.contacts import complete_contact
 from p4.cli.daemon_connection import daemon_options, json_option, run_command
 from p4.cli.examples import examples
 
@@ -30,7 +31,11 @@ __all__ = ["command"]
 @click.argument("target", required=False, metavar="[[HOST:]PORT]")
 @click.option("--name", help="Under which contacts find it; without it, the port's number.")
 @click.option(
-    "--to", multiple=True, metavar="CONTACT", help="May use it, until it is removed. May be repeated."
+    "--to",
+    multiple=True,
+    metavar="CONTACT",
+    shell_complete=complete_contact,
+    help="May use it, until it is removed. May be repeated.",
 )
 @click.option("--udp", is_flag=True, help="UDP packets (up to 1096 bytes) instead of TCP connections.")
 @click.option("--keep", is_flag=True, help="Let the daemon hold it, over restarts, until it is removed.")

@@ -12,6 +12,7 @@ from vectors.generate import (
     canonical,
     envelope,
     frames,
+    gate_frames,
     identity,
     introduction_frames,
     invite,
@@ -40,6 +41,7 @@ SOURCES = (
     *(identity, canonical, envelope, replay, invite, signaling, x25519, sealed, veiled, binding, lan, punch),
     *(rotation, verification, pairing, pairing_exchanges),
     *(frames, introduction_frames, stream_frames, lane_frames, bodies, transcripts, stream_transcripts),
+    gate_frames,
     copied_files,
 )
 

@@ -24,6 +24,9 @@ from p4.ports.pairing import MeetingKind, MeetingPlaces
 
 __all__ = ["PairingDesk"]
 
+_AROUND = "\ufeff \t\r\n\v\f\u00a0"
+"""What is pasted or read from files along with an invite."""
+
 
 class PairingDesk:
     """Everything of a running node that has to do with pairing.
@@ -68,7 +71,8 @@ class PairingDesk:
 
     async def pair(self, text: str, name: str, patience: float) -> Peer:
         """See `BaseNode.pair`."""
-        if text.lstrip("\ufeff \t\r\n").startswith("{"):
+        text = text.strip(_AROUND)
+        if text.startswith("{"):
             return self._add_version_1(Invite.parse(text), name)
         address: RendezvousAddress | None = None
         if is_link(text):

@@ -62,6 +62,9 @@ class ContactStatus(ContactName):
     """Why there is no link, in a sentence."""
     next_attempt_ms: int | None = None
     lanes: str = ""
+    verification: str = "no"
+    """``no``, ``verified``, or ``verified-before-rotation``."""
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

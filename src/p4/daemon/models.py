@@ -71,11 +71,14 @@ class ContactModel(ContactName):
     why_not: str = Field(description="A sentence on why there is no link; empty while one is up.")
     next_attempt_ms: int | None = Field(description="Unix milliseconds of the next planned attempt.")
     lanes: str = Field(description="What carries bytes of streams beside the link, in words.")
+    verification: str = Field(default="no", description="`no`, `verified`, or `verified-before-rotation`.")
+    blocked: bool = Field(default=False, description="Nothing of it is answered, and it is not called.")
 
     @classmethod
     async def read(cls, peer: Peer) -> ContactModel:
         """A contact as it is now."""
-        return cls.from_status(await peer.status(), peer.grants)
+        model = cls.from_status(await peer.status(), peer.grants)
+        return model.model_copy(update={"verification": peer.verification.value, "blocked": peer.blocked})
 
     @classmethod
     def from_status(cls, status: PeerStatus, grants: tuple[str, ...]) -> ContactModel:

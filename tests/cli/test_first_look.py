@@ -47,16 +47,7 @@ def test_what_is_no_command_is_refused_in_one_line(p4: Run) -> None:
 def test_the_live_view_on_a_terminal(tmp_path: Path) -> None:
     """Colours on a terminal, none with NO_COLOR; it names the contacts, and ends by Ctrl-C."""
     port = str(free_ports(1)[0])
-    options = [
-        "--mode",
-        "direct",
-        "--signal-port",
-        port,
-        "--stun-server",
-        "",
-        "--no-lan",
-        "--no-direct-signaling",
-    ]
+    options = ["--mode", "direct", "--signal-port", port, *ALONE]
     command = [sys.executable, "-m", "p4.cli", "up", "--state-dir", str(tmp_path / "state"), *options]
     coloured, code = on_a_terminal(command, until="reachable: ", TERM="xterm-256color")
     assert code == 130

@@ -19,7 +19,7 @@ from p4.errors import DeliveryError, LocalError, P4Error
 if TYPE_CHECKING:
     from p4.client.client import Client
 
-__all__ = ["Message", "MessageSubscription", "Receipt"]
+__all__ = ["ChatReceipt", "Message", "MessageSubscription", "Receipt"]
 
 _Key = tuple[str, str]
 """Contact id and message id: together they name a message for ever."""

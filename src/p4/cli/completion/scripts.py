@@ -15,7 +15,7 @@ from click.shell_completion import (
     split_arg_string,
 )
 
-__all__ = ["SHELLS", "completion_script"]
+__all__ = ["SHELLS", "PowerShellComplete", "QuotingBashComplete", "completion_script"]
 
 VARIABLE = "_P4_COMPLETE"
 """Tells `p4` that a shell asks it for proposals."""

@@ -13,7 +13,7 @@ from p4.cli.output import complain, say, say_json, visible
 from p4.client.sockets import messages_of
 from p4.client.streams import incoming_stream, open_stream
 from p4.client.values import quoted
-from p4.errors import StreamError
+from p4.errors import CallError, CallRefusedError, StreamError
 
 if TYPE_CHECKING:
     from p4.client import Client
@@ -46,7 +46,7 @@ async def pipe(
                 yield await stack.enter_async_context(incoming_stream(client, _service(name), known["id"]))
             else:
                 yield await _open(
-                    stack, client, known["id"], name, f"{label} does not listen yet; there: {hint}"
+                    stack, client, known["id"], name, f"{label} does not listen yet. Begin it there: {hint}"
                 )
 
     source = StandardInput(complain) if reads else NoSource()
@@ -66,6 +66,7 @@ async def pipe(
 
 async def _open(stack: AsyncExitStack, client: Client, contact: str, name: str, hint: str) -> PipeStream:
     """The stream, as soon as the contact allows it; until then ``hint`` says what to do."""
+    await _wait_for_grants(client, contact)
     while True:
         try:
             return await stack.enter_async_context(open_stream(client, contact, _service(name), ""))
@@ -76,6 +77,23 @@ async def _open(stack: AsyncExitStack, client: Client, contact: str, name: str, 
             complain(hint)
             hint = ""
         await asyncio.sleep(_ASK_SECONDS)
+
+
+async def _wait_for_grants(client: Client, contact: str) -> None:
+    """Wait for a link, and for what the contact allows to be known.
+
+    A stream could be opened before that. But if the contact turned out not to listen yet, what had been
+    accepted for it would be gone.
+    """
+    while True:
+        try:
+            await client.request("POST", f"/v1/contacts/{quoted(contact)}/ping", repeatable=True)
+        except CallRefusedError:
+            return  # it answers, though not to this
+        except CallError:
+            await asyncio.sleep(_ASK_SECONDS)  # no link yet
+        else:
+            return
 
 
 async def show_status(client: Client, contact: str, name: str, *, as_json: bool) -> None:

@@ -86,10 +86,14 @@ def test_grants_are_suspended_and_come_back() -> None:
         await laptop.peer(PHONE).grant("notes")
         await laptop.lifecycle.block(PHONE)
         await laptop.lifecycle.block(PHONE)
+        await laptop.peer(PHONE).grant("more")  # on disk, and of no use while it is blocked
+        assert not laptop.peer(PHONE).send_datagram("notes", b"")
         with pytest.raises(ContactError, match="blocked"):
-            await laptop.peer(PHONE).grant("more")
+            await laptop.peer(PHONE).call("ping")
+        with pytest.raises(ContactError, match="blocked"):
+            await laptop.peer(PHONE).stream("notes")
         await laptop.lifecycle.unblock(PHONE)
-        assert laptop.peer(PHONE).grants == ("chat", "ping", "notes")
+        assert laptop.peer(PHONE).grants == ("chat", "ping", "notes", "more")
         await phone.peer(LAPTOP).wait_connected()
         await phone.peer(LAPTOP).call("ping", deadline=60)
 

@@ -212,9 +212,7 @@ class Peer(PeerTrust):
 
     async def revoke(self, *services: str) -> None:
         """Let the contact use these no more; on disk when this returns. Raises StateError."""
-        await self._live().change_grants(
-            lambda grants: tuple(grant for grant in grants if grant not in services)
-        )
+        await self._live().change_grants(lambda grants: tuple(one for one in grants if one not in services))
 
     # -- messages --------------------------------------------------------------------------------------
 
@@ -249,6 +247,7 @@ class Peer(PeerTrust):
         return self._context.services.inbox.open(require_service(service), self.relation)
 
     def _draft(self, value: object, service: str, ttl: float | None, latest: str) -> Draft:
+        self.refuse_if_blocked()
         require_service(service)
         now_ms = self._context.clock.wall_ms()
         chat_only = self.contact.label if self.protocol == 1 else ""
@@ -292,6 +291,7 @@ class Peer(PeerTrust):
             InputError: nothing was sent. CallError: no result; ``code`` says why, and whether it may have
                 been executed.
         """
+        self.refuse_if_blocked()
         if self.protocol == 1:
             raise CallRefusedError(
                 f"{self.contact.label} runs an older program, which knows no calls. Nothing was sent.",
@@ -396,5 +396,4 @@ class Peer(PeerTrust):
             raise LocalError(
                 f"{self.contact.label} was removed or the node has ended. Nothing was done.", code="closed"
             )
-        self.refuse_if_blocked()
         return self.relation

@@ -223,6 +223,7 @@ class Relation:
 
     async def open_stream(self, service: str, name: str) -> Stream:
         """See `Peer.stream`."""
+        self.peer.refuse_if_blocked()
         if self._link is not None and self._machine.resumed and not self._mailbox.granted(service):
             raise StreamError(
                 f"The contact does not let this device use its service {service!r}. No stream was opened.",

@@ -120,3 +120,32 @@ def test_a_file_that_changes_while_it_is_sent(tmp_path: Path) -> None:
         assert content_of(phone.share) == {"film": new}
 
     simulate(scenario)
+
+
+@pytest.mark.parametrize("fetching", [False, True])
+@pytest.mark.parametrize("name", ["Things", "Others"])
+def test_where_it_goes_does_not_change_because_a_first_attempt_made_a_folder(
+    name: str, fetching: bool, tmp_path: Path
+) -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        laptop = Device(network, "laptop", "phone", tmp_path)
+        phone = Device(network, "phone", "laptop", tmp_path)
+        await laptop.start()
+        await phone.start("files")
+        source = plant(phone.share if fetching else laptop.home, 3)
+        expected = content_of(source)
+        there = (laptop.home if fetching else phone.share) / name
+        if fetching and name == "Things":
+            there = there.with_name("back")
+        await laptop.node.peer("phone").wait_connected()
+        if fetching:
+            await laptop.fetch("Things", target=str(there), recursive=True)
+        else:
+            await laptop.send(source, target=name, recursive=True)
+        while not there.exists():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.001)
+        await laptop.crash()
+        await laptop.start()
+        await all_there(laptop, phone, there, expected)
+
+    simulate(scenario)

@@ -234,9 +234,9 @@ class FilesApp:
             stream = await peer.stream(service, transfer.id)
         try:
             if transfer.direction is Direction.SEND:
-                await self._attempts.send(transfer, stream)
+                await self._attempts.send(transfer, stream, self._jobs.save)
             else:
-                await self._attempts.fetch(transfer, stream, peer)
+                await self._attempts.fetch(transfer, stream, peer, self._jobs.save)
         except StreamError:
             raise
         except asyncio.CancelledError:

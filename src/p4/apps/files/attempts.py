@@ -38,6 +38,8 @@ from p4.node.streams import Stream
 
 __all__ = ["Attempts", "fetched_names"]
 
+Told = Callable[[Transfer], Awaitable[None]]
+
 
 def fetched_names(sources: list[str], contact: str) -> list[str]:
     """What fetched sources are called: the last name of each path. Raises TransferError ``exists``."""
@@ -66,8 +68,13 @@ class Attempts:
         self._share = share
         self._keep = keep
 
-    async def send(self, transfer: Transfer, stream: Stream) -> None:
-        """Our user sends. Raises TransferError, StreamError."""
+    async def send(self, transfer: Transfer, stream: Stream, decided: Told) -> None:
+        """Our user sends. Raises TransferError, StreamError.
+
+        Args:
+            decided: called when it is known where the files go. It must stay so in later attempts, though this
+                one makes folders.
+        """
         tree = await to_the_end(self._run(_own_tree, transfer))
         for _, code, text in tree.notes:
             transfer.progress.note(code, text)
@@ -78,14 +85,19 @@ class Attempts:
             "source": _only_source(tree, len(transfer.sources)),
             "overwrite": transfer.overwrite,
         }
-        sending = Sending(stream, tree, offer, transfer.progress, self._run)
-        try:
-            await sending.work()
-        finally:
-            transfer.into = transfer.into if sending.into is None else sending.into
 
-    async def fetch(self, transfer: Transfer, stream: Stream, peer: Peer) -> None:
-        """Our user fetches. Raises TransferError, StreamError."""
+        async def accepted(into: bool) -> None:
+            transfer.into = into
+            await decided(transfer)
+
+        await Sending(stream, tree, offer, transfer.progress, self._run, accepted=accepted).work()
+
+    async def fetch(self, transfer: Transfer, stream: Stream, peer: Peer, decided: Told) -> None:
+        """Our user fetches. Raises TransferError, StreamError.
+
+        Args:
+            decided: as for `send`.
+        """
         names = fetched_names(transfer.sources, folder_name(peer.name, peer.peer_id))
         asked = [{"path": path, "name": name} for path, name in zip(transfer.sources, names, strict=True)]
         content = {
@@ -98,13 +110,17 @@ class Attempts:
         await write(stream, [Ask(content)])
 
         async def begin(offer: Mapping[str, Any], hash_name: str) -> tuple[Intake, bool]:
-            return await to_the_end(self._run(self._intake_here, transfer, offer, names, hash_name))
+            begun = await to_the_end(self._run(self._intake_here, transfer, offer, names, hash_name))
+            try:
+                await decided(transfer)
+            except BaseException:
+                await self._run(begun[0].close)
+                raise
+            return begun
 
         await Receiving(stream, begin, transfer.progress, self._run, self._keep).work()
 
-    async def receive(
-        self, stream: Stream, transfer: Transfer, known: Callable[[Transfer], Awaitable[None]]
-    ) -> None:
+    async def receive(self, stream: Stream, transfer: Transfer, known: Told) -> None:
         """The contact sends. Raises TransferError, StreamError.
 
         Args:
@@ -122,9 +138,7 @@ class Attempts:
 
         await Receiving(stream, begin, transfer.progress, self._run, self._keep).work()
 
-    async def serve(
-        self, stream: Stream, transfer: Transfer, known: Callable[[Transfer], Awaitable[None]]
-    ) -> None:
+    async def serve(self, stream: Stream, transfer: Transfer, known: Told) -> None:
         """The contact fetches. Raises TransferError, StreamError."""
         reader = FrameReader()
         try:

@@ -20,6 +20,7 @@ __all__ = ["Announce", "Jobs"]
 Announce = Callable[[Transfer], None]
 Attempt = Callable[[Transfer], Awaitable[None]]
 _Key = tuple[str, Direction]
+_UNFINISHED = (TransferState.RUNNING, TransferState.PAUSED, TransferState.FAILED)
 
 
 class Jobs:
@@ -90,9 +91,13 @@ class Jobs:
     # -- what people want -----------------------------------------------------------------------------------
 
     async def take_up(self, transfer: Transfer) -> Transfer:
-        """Begin a transfer, or go on with the same one that was paused or has failed. Raises StateError."""
+        """Begin a transfer. The same one that runs is meant, or one that was paused or has failed goes on.
+
+        Raises:
+            StateError: it could not be written down.
+        """
         for known in self._known.values():
-            if known.same_task(transfer) and known.state in (TransferState.PAUSED, TransferState.FAILED):
+            if known.same_task(transfer) and known.state in _UNFINISHED:
                 return await self.resume(known.id)
         await self.know(transfer)
         self._begin(transfer)

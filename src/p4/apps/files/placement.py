@@ -76,22 +76,24 @@ def place_in_share(
     except TransferError:
         raise TransferError(f"{spelled(names)} is no path in the shared folder.", code="bad-path") from None
     if into is None:
-        into = target.endswith(("/", "/."))
-    if not into:
-        try:
-            with open_below(share, names[:-1]) as parent:
-                found = parent.look(names[-1])
-        except FileNotFoundError:
-            found = None
-        except OSError as error:
-            refusal = refusal_of(error, names)
-            raise TransferError(refusal.text, code=refusal.code) from error
-        into = _into(found.kind if found else None, names[-1], source)
+        into = target.endswith(("/", "/.")) or _into(_kind_in(share, names), names[-1], source)
     return (
         Placement(names, "", into=True)
         if into or source is None
         else Placement(names[:-1], names[-1], into=False)
     )
+
+
+def _kind_in(share: Folder, names: tuple[str, ...]) -> FoundKind | None:
+    try:
+        with open_below(share, names[:-1]) as parent:
+            found = parent.look(names[-1])
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        refusal = refusal_of(error, names)
+        raise TransferError(refusal.text, code=refusal.code) from error
+    return found.kind if found else None
 
 
 def place_here(target: str, into: bool | None, source: OnlySource | None) -> tuple[Path, Placement]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -53,6 +53,7 @@ class Sending:
         offer: what OFFER says beside version, hashes and figures.
         reader: has read what the other side said before, if anything.
         hashes: that may be used.
+        accepted: told whether sources go into the target, before anything is made there.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Sending:
         *,
         reader: FrameReader | None = None,
         hashes: tuple[str, ...] = HASHES,
+        accepted: Callable[[bool], Awaitable[None]] | None = None,
     ) -> None:
         self._stream = stream
         self._tree = tree
@@ -74,6 +76,7 @@ class Sending:
         self._run = run
         self._reader = reader or FrameReader()
         self._contents: Contents | None = None
+        self._tell_accepted = accepted
         self._accepted = asyncio.Event()
         self._going = asyncio.Event()
         self._turn = asyncio.Event()
@@ -85,8 +88,7 @@ class Sending:
         self._complete = False
         self._reached = 0
         """Content that was handed to the stream, or is there."""
-        self.into: bool | None = None
-        """What ACCEPT says about the target."""
+        self._into = False
 
     async def work(self) -> None:
         """Do all of it; the stream is closed then.
@@ -118,13 +120,15 @@ class Sending:
         tree, progress = self._tree, self._progress
         progress.files, progress.bytes, progress.phase = tree.files, tree.bytes, "waiting"
         await write(self._stream, [Offer({**self._offer, "files": tree.files, "bytes": tree.bytes})])
+        await self._accepted.wait()
+        progress.phase = "comparing"
+        if self._tell_accepted is not None:
+            await self._tell_accepted(self._into)
         await write(self._stream, [Omitted(code, text) for _, code, text in tree.notes[: limits.FILE_NOTES]])
         for begin in range(0, len(tree.found), _ENTRIES_AT_ONCE):
             some = tree.found[begin : begin + _ENTRIES_AT_ONCE]
             await write(self._stream, [Manifest(sourced.entry) for sourced in some])
         await write(self._stream, [Listed(len(tree.found))])
-        await self._accepted.wait()
-        progress.phase = "comparing"
         await self._going.wait()
         progress.phase = "copying"
         await self._send_content()
@@ -229,7 +233,7 @@ class Sending:
         into, name = content.get("into"), content.get("hash")
         if self._contents is not None or name not in self._hashes or not isinstance(into, bool):
             raise not_a_frame("it does not accept as it should.")
-        self.into = into
+        self._into = into
         self._contents = Contents(self._tree, name)
         self._accepted.set()
 

@@ -65,7 +65,7 @@ async def test_it_ends_within_two_seconds_whatever_is_under_way(
         running.http.stream("GET", "/v1/events") as events,
         running.http.stream("GET", "/v1/messages/notes") as messages,
         unix_connect(unix_path, "ws://p4/v1/streams/films"),
-        unix_connect(unix_path, "ws://p4/v1/services/home/serve"),
+        unix_connect(unix_path, "ws://p4/v1/services/lights/serve"),
     ):
         asking = asyncio.create_task(running.http.get("/v1/messages/notes/next"))
         silent = await asyncio.open_connection("127.0.0.1", running.daemon.endpoint.port)

@@ -72,8 +72,8 @@ class Attempts:
         """Our user sends. Raises TransferError, StreamError.
 
         Args:
-            decided: called when it is known where the files go. It must stay so in later attempts, though this
-                one makes folders.
+            decided: called when it is known where the files go. It must stay so in later attempts, though
+                this one makes folders.
         """
         tree = await to_the_end(self._run(_own_tree, transfer))
         for _, code, text in tree.notes:

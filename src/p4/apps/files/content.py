@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from p4.apps.files.frames import Broken, Data, End, Entry, FileStart, Hole
-from p4.apps.files.hashing import Hasher, hash_rest, hash_zeros, make_hasher
+from p4.apps.files.hashing import Halt, Hasher, hash_rest, hash_zeros, make_hasher
 from p4.apps.files.places import Folder, Found, open_below, open_folder
 from p4.apps.files.refusals import Refusal, refusal_of, spelled
 from p4.apps.files.tree import Sourced, Tree
@@ -60,6 +60,8 @@ class Contents:
         self._parent: tuple[tuple[int, tuple[str, ...]], Folder] | None = None
         self._begun_again: set[int] = set()
         self._unwanted: set[int] = set()
+        self.halt = Halt()
+        """Called when nobody waits for `block` or `digest` any more."""
 
     def want(self, number: int, position: int) -> None:
         """Send a file from a position on, after those before."""
@@ -83,7 +85,7 @@ class Contents:
         hasher = make_hasher(self._hash_name)
         sourced = self._tree.found[number]
         with self._folder(sourced).read(sourced.names[-1]) as file:
-            hash_rest(file, hasher, limits.SAFE_INTEGER)
+            hash_rest(file, hasher, limits.SAFE_INTEGER, self.halt)
         return hasher.digest()
 
     def block(self) -> Block | None:
@@ -141,7 +143,7 @@ class Contents:
         if (entry.size, entry.mtime_ns) != (sourced.entry.size, sourced.entry.mtime_ns):
             position = 0  # what the receiver has is the beginning of another file
         hasher = make_hasher(self._hash_name)
-        hash_rest(file, hasher, position)
+        hash_rest(file, hasher, position, self.halt)
         self._reading = _Reading(number, file, entry, status, hasher, position, position)
         parts.append(encode(FileStart(number, position, entry)))
 

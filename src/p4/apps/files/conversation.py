@@ -37,12 +37,18 @@ class Run(Protocol):
         ...
 
 
-async def to_the_end(work: Awaitable[T]) -> T:
-    """Wait for a thread; if the caller is cancelled, until it has ended: what it works on is closed next."""
+async def to_the_end(work: Awaitable[T], halt: Callable[[], None] | None = None) -> T:
+    """Wait for a thread; if the caller is cancelled, until it has ended: what it works on is closed next.
+
+    Args:
+        halt: lets it end soon.
+    """
     running = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
+        if halt is not None:
+            halt()
         with suppress(Exception):
             await running
         raise

@@ -9,7 +9,7 @@ from typing import IO, Protocol
 
 from p4.core import limits
 
-__all__ = ["HASHES", "Hasher", "hash_rest", "hash_zeros", "make_hasher"]
+__all__ = ["HASHES", "Halt", "HaltedError", "Hasher", "hash_rest", "hash_zeros", "make_hasher"]
 
 _ZEROS = bytes(limits.FILE_BLOCK_BYTES)
 
@@ -42,10 +42,31 @@ def make_hasher(name: str) -> Hasher:
     return _MAKERS[name]()
 
 
-def hash_rest(file: IO[bytes], hasher: Hasher, length: int) -> int:
+class Halt:
+    """Tells a thread that hashes a large file that nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self.called = False
+
+    def __call__(self) -> None:
+        """Let it stop at the next block."""
+        self.called = True
+
+    def check(self) -> None:
+        """Raise HaltedError if it shall stop."""
+        if self.called:
+            raise HaltedError
+
+
+class HaltedError(Exception):
+    """Work was given up because its caller was. Never leaves this package."""
+
+
+def hash_rest(file: IO[bytes], hasher: Hasher, length: int, halt: Halt) -> int:
     """Hash up to so many bytes from where a file stands; gives how many there were. Raises OSError."""
     done = 0
     while done < length and (piece := file.read(min(limits.FILE_BLOCK_BYTES, length - done))):
+        halt.check()
         hasher.update(piece)
         done += len(piece)
     return done

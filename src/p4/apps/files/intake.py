@@ -33,7 +33,7 @@ from p4.apps.files.frames import (
     Verdicts,
     not_a_frame,
 )
-from p4.apps.files.hashing import make_hasher
+from p4.apps.files.hashing import Halt, make_hasher
 from p4.apps.files.partials import Partials
 from p4.apps.files.places import Folder, FoundKind, open_below
 from p4.apps.files.plan import IntakePlan
@@ -74,6 +74,8 @@ class Intake:
         self._failed: set[int] = set()
         self._again: set[int] = set()
         self._repeated: set[int] = set()
+        self.halt = Halt()
+        """Called when nobody waits for `take` any more."""
         self.complete = False
         """Whether everything was stored, and COMPLETE was given."""
         self.done_bytes = 0
@@ -226,7 +228,9 @@ class Intake:
 
     def _is_there(self, parent: Folder, name: str, size: int, digest: bytes) -> bool:
         alike = present(parent, name, numbers=not self._plan.overwrite)
-        return any(has_content(parent, other, size, digest, self._plan.hash_name) for other, _ in alike)
+        return any(
+            has_content(parent, other, size, digest, self._plan.hash_name, self.halt) for other, _ in alike
+        )
 
     def _go(self) -> Go:
         self._gone = True
@@ -272,7 +276,13 @@ class Intake:
         try:
             with open_below(self._folder, names[:-1], create=True) as parent:
                 arriving = Arriving.open(
-                    parent, names, partial, frame, make_hasher(self._plan.hash_name), self._plan.place
+                    parent,
+                    names,
+                    partial,
+                    frame,
+                    make_hasher(self._plan.hash_name),
+                    self._plan.place,
+                    self.halt,
                 )
         except BaseException:
             self._partials.leave(partial)

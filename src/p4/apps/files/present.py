@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from p4.apps.files.frames import Entry
-from p4.apps.files.hashing import hash_rest, make_hasher
+from p4.apps.files.hashing import Halt, hash_rest, make_hasher
 from p4.apps.files.names import numbered, stays_inside
 from p4.apps.files.places import Folder, FoundKind
 from p4.apps.files.refusals import Refusal, spelled
@@ -30,12 +30,12 @@ def present(parent: Folder, name: str, *, numbers: bool) -> Iterator[tuple[str, 
             return
 
 
-def has_content(parent: Folder, name: str, size: int, digest: bytes, hash_name: str) -> bool:
+def has_content(parent: Folder, name: str, size: int, digest: bytes, hash_name: str, halt: Halt) -> bool:
     """Whether a file has this content; not, if it cannot be read."""
     hasher = make_hasher(hash_name)
     with suppress(OSError), parent.read(name) as file:
         # One byte more than it should have: it may have grown since somebody looked.
-        return hash_rest(file, hasher, size + 1) == size and hasher.digest() == digest
+        return hash_rest(file, hasher, size + 1, halt) == size and hasher.digest() == digest
     return False
 
 

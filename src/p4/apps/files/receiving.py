@@ -120,7 +120,7 @@ class Receiving:
             data = await self._take_offer(data)
             if self._intake is None:
                 return
-        replies, failed = await to_the_end(self._run(self._feed, data))
+        replies, failed = await to_the_end(self._run(self._feed, data), self._intake.halt)
         await self._answer(replies)
         if failed is not None:
             raise failed

@@ -149,7 +149,7 @@ class Sending:
     async def _send_content(self) -> None:
         contents = self._contents
         assert contents is not None  # noqa: S101 - GO comes after ACCEPT
-        block = await to_the_end(self._run(contents.block))
+        block = await to_the_end(self._run(contents.block), contents.halt)
         while block is not None:
             making = asyncio.ensure_future(self._run(contents.block))
             try:
@@ -158,6 +158,7 @@ class Sending:
                 block = await asyncio.shield(making)
             finally:
                 if not making.done():
+                    contents.halt()
                     with suppress(Exception):
                         await making
 
@@ -176,7 +177,7 @@ class Sending:
             number = await self._to_compare.get()
             assert self._contents is not None  # noqa: S101 - asked for after ACCEPT
             try:
-                digest = await to_the_end(self._run(self._contents.digest, number))
+                digest = await to_the_end(self._run(self._contents.digest, number), self._contents.halt)
             except OSError:
                 digest = bytes(32)  # it cannot be read: whoever begins to send it will say so
             await write(self._stream, [Sum(number, digest)])

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import IO
 
 from p4.apps.files.frames import Entry, Failed, FileFrame, FileStart, Named, Stored
-from p4.apps.files.hashing import Hasher, hash_rest, hash_zeros
+from p4.apps.files.hashing import Halt, Hasher, hash_rest, hash_zeros
 from p4.apps.files.names import numbered
 from p4.apps.files.partials import Partials
 from p4.apps.files.places import Folder, FoundKind
@@ -59,6 +59,7 @@ class Arriving:
         start: FileStart,
         hasher: Hasher,
         place: str,
+        halt: Halt,
     ) -> Arriving | None:
         """Begin a file, or go on with it.
 
@@ -74,7 +75,7 @@ class Arriving:
             return None
         file = parent.write(partial, anew=not start.position)
         try:
-            if hash_rest(file, hasher, start.position) < start.position:
+            if hash_rest(file, hasher, start.position, halt) < start.position:
                 file.close()
                 parent.remove(partial)
                 return None
@@ -212,8 +213,6 @@ def _seal(arriving: Arriving) -> OSError | None:
     entry = arriving.entry
     try:
         arriving.folder.seal(arriving.file, arriving.partial, entry.mode, entry.mtime_ns)
-        os.fsync(arriving.file.fileno())
-        arriving.file.close()
     except OSError as error:
         return error
     return None

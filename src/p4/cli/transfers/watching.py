@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from p4.cli.exit_codes import ExitCode
 from p4.cli.output import complain, say, say_json, visible
-from p4.errors import P4Error, TransferError
+from p4.errors import LocalError, P4Error, TransferError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -44,6 +44,13 @@ async def watch(transfers: Transfers, record: dict[str, Any], *, as_json: bool) 
     """
     try:
         ended = await _until_ended(transfers, record)
+    except LocalError as error:
+        if error.code != "no-daemon":
+            raise
+        raise LocalError(
+            "The daemon has ended. The copy goes on when it runs again; then the same command shows it.",
+            code="no-daemon",
+        ) from error
     except asyncio.CancelledError:
         with suppress(P4Error):
             await transfers.pause(record["id"])

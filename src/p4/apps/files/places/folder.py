@@ -110,7 +110,7 @@ class Folder(ABC):
 
     @abstractmethod
     def seal(self, file: IO[bytes], name: str, mode: int, mtime_ns: int) -> None:
-        """Give a file of ours its permissions, as far as the user's mask lets it, and its time."""
+        """Finish a file of ours: permissions (as far as the user's mask lets it), time, on disk, closed."""
 
     @abstractmethod
     def make_folder(self, name: str, mode: int = 0o777) -> bool:

@@ -96,6 +96,8 @@ class PortableFolder(Folder):
     def seal(self, file: IO[bytes], name: str, mode: int, mtime_ns: int) -> None:
         """See `Folder`."""
         path = self._own(name)
+        os.fsync(file.fileno())
+        file.close()  # before its time is set, which closing may set once more
         path.chmod(mode | 0o600)
         os.utime(path, ns=(mtime_ns, mtime_ns))
 

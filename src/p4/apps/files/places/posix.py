@@ -89,6 +89,8 @@ class PosixFolder(Folder):
         """See `Folder`."""
         os.fchmod(file.fileno(), (mode & ~_UMASK) | 0o600)
         os.utime(file.fileno(), ns=(mtime_ns, mtime_ns))
+        os.fsync(file.fileno())
+        file.close()
 
     def make_folder(self, name: str, mode: int = 0o777) -> bool:
         """See `Folder`."""

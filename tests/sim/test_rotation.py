@@ -11,6 +11,7 @@ from p4.core.identity import Identity
 from p4.core.own_keys import OwnKeys
 from p4.core.rotation import RotationStatement
 from p4.core.trust import Verification
+from p4.errors import ContactError
 from p4.node.events import NodeWarning
 from p4.node.node import BaseNode
 from p4.node.peer_trust import comparison_words
@@ -198,6 +199,28 @@ def test_a_mutant_is_caught(
     mutant(monkeypatch)
     with pytest.raises((AssertionError, VirtualTimeError)):
         _all_seeds()
+
+
+def test_a_contact_that_forgot_us_pairs_again_under_the_new_id() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        laptop = await start_node(network, LAPTOP, PHONE)
+        phone = await start_node(network, PHONE, LAPTOP)
+        await laptop.peer(PHONE).wait_connected()
+        laptop.lifecycle.rotate()
+        await settled(laptop)
+        with pytest.raises(ContactError) as caught:
+            phone.add_contact(laptop.invite(), "another")
+        assert caught.value.code == "known-before-rotation"
+        await phone.remove_contact(LAPTOP)
+        phone.add_contact(laptop.invite(), LAPTOP)
+        assert phone.peer(LAPTOP).peer_id == laptop.peer_id
+        await phone.peer(LAPTOP).send("again")
+        assert (await anext(laptop.messages())).value == "again"
+        await laptop.peer(PHONE).send("and back")
+        assert (await anext(phone.messages())).value == "and back"
+
+    for seed in range(5):
+        simulate(scenario, seed=seed)
 
 
 def test_a_thief_with_the_former_key_is_refused_and_shown() -> None:

@@ -200,6 +200,11 @@ class Authenticator:
     def _verify(self, unverified: Unverified, contact: Contact, now_ms: int) -> tuple[Verified, bytes]:
         """What a contact signed, and with which of its keys. Raises EnvelopeError."""
         me, trust = self.me_for(contact.peer_id), contact.trust
+        if unverified.recipient == self.me != me:
+            unverified.verify(contact.public_key, me=self.me, now_ms=now_ms, contact=contact.peer_id)
+            if self.key_changes:
+                self.key_changes.known_anew(contact.peer_id)
+            raise EnvelopeError("The contact knows this device anew; it tries again.", code="known-anew")
         refusal: EnvelopeError | None = None
         for key in (contact.public_key, *trust.waning_keys, *trust.retired_keys):
             try:

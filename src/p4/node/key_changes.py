@@ -51,6 +51,7 @@ class KeyChanges:
         find: the contact with an id, None if there is none.
         contacts: all contacts, blocked ones too.
         replace: puts a changed contact into the book, on disk when it returns; raises StateError.
+        renew: makes everything of a contact anew, after our name for it has changed.
         warn: tells our user, in sentences.
     """
 
@@ -62,6 +63,7 @@ class KeyChanges:
         find: Callable[[PeerId], KeyHolder | None],
         contacts: Callable[[], Iterable[Contact]],
         replace: Callable[[Contact], None],
+        renew: Callable[[PeerId], None],
         warn: Callable[[str], None],
     ) -> None:
         self._ring = ring
@@ -69,6 +71,7 @@ class KeyChanges:
         self._find = find
         self._contacts = contacts
         self._replace = replace
+        self._renew = renew
         self._warn = warn
         self._links: dict[PeerId, RotationCarrier] = {}
         self._warned: set[tuple[PeerId, str]] = set()
@@ -143,6 +146,15 @@ class KeyChanges:
             f"{contact.label} did not take over the new key of this device: {reason}. Talk to its owner, "
             "remove each other and pair again.",
         )
+
+    def known_anew(self, peer_id: PeerId) -> None:
+        """A contact calls us by our present id instead of an earlier one: it forgot us and paired again."""
+        try:
+            self._ring.forget(peer_id, now_ms=self._clock.wall_ms())
+        except StateError as error:
+            _log.warning("%s", error.message)
+        else:
+            self._renew(peer_id)
 
     # -- theirs ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from p4.core.contacts import Contact
@@ -43,12 +43,20 @@ class Lifecycle:
     Args:
         changed: told that contacts came, went, or are blocked or not.
         warn: tells our user, in sentences.
+        spawn: runs work in the background.
     """
 
-    def __init__(self, roster: Roster, *, changed: Callable[[], None], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        changed: Callable[[], None],
+        warn: Callable[[str], None],
+        spawn: Callable[[Coroutine[None, None, None]], None],
+    ) -> None:
         self._roster = roster
         self._changed = changed
         self._warn = warn
+        self._spawn = spawn
         self._parts: NodeParts | None = None
         self._ring: KeyRing | None = None
         self._key_changes: KeyChanges | None = None
@@ -128,6 +136,7 @@ class Lifecycle:
             find=self._peer,
             contacts=lambda: self._roster.contacts,
             replace=self._take_over,
+            renew=lambda peer_id: self._spawn(self._roster.renew(peer_id)),
             warn=self._warn,
         )
         return ring

@@ -57,7 +57,8 @@ class BaseNode(PairingApi, ABC):
         self.options = options
         self._events = EventHub()
         self._roster = Roster()
-        self.lifecycle = Lifecycle(self._roster, changed=self._contacts_changed, warn=self._warn)
+        self._background = BackgroundTasks(self._background_failed)
+        self.lifecycle = Lifecycle(self._roster, self._contacts_changed, self._warn, self._background.spawn)
         """Verified and blocked contacts, and the rotation of our own key."""
         self._services = Services(lambda: (peer.relation for peer in self._roster if peer.may_hold_messages))
         self._parts: NodeParts | None = None
@@ -67,7 +68,6 @@ class BaseNode(PairingApi, ABC):
         self._backend: LinkBackend | None = None
         self._loaded = asyncio.Event()
         self._address: RendezvousAddress | None = None
-        self._background = BackgroundTasks(self._background_failed)
         self._waking = Waking(self._roster)
         self.pairing = NodePairing(self._roster, self._background)
         self._starting: asyncio.Task[None] | None = None

@@ -114,7 +114,8 @@ class Roster:
         self._refuse_while_removing(contact.peer_id)
         if contact.trust.blocked is blocked:
             return contact
-        change = asyncio.create_task(self._set_blocked(contact, blocked), name=f"block {contact.label}")
+        work = self._renew(contact, contact.with_blocked(blocked))
+        change = asyncio.create_task(work, name=f"block {contact.label}")
         self._removals[contact.peer_id] = change
         return await asyncio.shield(change)
 
@@ -168,15 +169,24 @@ class Roster:
             del self._removals[peer_id]
             context.gate.contacts_changed()
 
-    async def _set_blocked(self, contact: Contact, blocked: bool) -> Contact:
+    async def renew(self, peer_id: PeerId) -> None:
+        """Make everything of a contact anew from what is on disk, under the names that both use now."""
+        if peer_id in self._removals or peer_id not in self._peers:
+            return
+        renewal = asyncio.create_task(self._renew(self._peers[peer_id].contact), name=f"renew {peer_id}")
+        self._removals[peer_id] = renewal
+        await asyncio.shield(renewal)
+        self._peers[peer_id].wake()
+
+    async def _renew(self, contact: Contact, changed: Contact | None = None) -> Contact:
         context, peer_id = self._need_context, contact.peer_id
         try:
-            contact = self.replace(contact.with_blocked(blocked))
+            contact = contact if changed is None else self.replace(changed)
             # Made anew rather than put to sleep: nothing of its links, streams and calls can be left over.
             await self._peers[peer_id].close(ByeReason.SHUTDOWN)
             self._records = await context.store.load_peers()
             peer = self._make_peer(contact)
-            if not blocked:
+            if not peer.blocked:
                 if records := (await context.store.load_streams()).get(peer_id):
                     peer.load_streams(records)
                 if peer.may_hold_messages:

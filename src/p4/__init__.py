@@ -33,18 +33,29 @@ if TYPE_CHECKING:
         LocalError,
         OutcomeUnknownError,
         P4Error,
+        PairingError,
         PermissionsError,
         RemoteError,
         StateError,
         StreamError,
         TorError,
+        WordError,
     )
     from p4.node.calls import IncomingCall
     from p4.node.datagrams import DatagramSubscription, ReceivedDatagram
     from p4.node.event_stream import EventStream
-    from p4.node.events import LinkDown, LinkUp, NodeEvent, NodeWarning, RendezvousChanged
+    from p4.node.events import (
+        InviteEnded,
+        LinkDown,
+        LinkUp,
+        NodeEvent,
+        NodeWarning,
+        Paired,
+        RendezvousChanged,
+    )
     from p4.node.inbox import Message, MessageStream
     from p4.node.options import NodeOptions
+    from p4.node.pairing.invite import PairingInvite
     from p4.node.peer import Peer
     from p4.node.receipts import Receipt, ReceiptState
     from p4.node.status import PeerStatus
@@ -71,6 +82,7 @@ _HOME = {
     "IncomingStreams": "p4.node.streams",
     "InputError": "p4.errors",
     "Invite": "p4.core.invite",
+    "InviteEnded": "p4.node.events",
     "InviteError": "p4.errors",
     "LinkDown": "p4.node.events",
     "LinkPath": "p4.ports",
@@ -84,6 +96,9 @@ _HOME = {
     "NodeWarning": "p4.node.events",
     "OutcomeUnknownError": "p4.errors",
     "P4Error": "p4.errors",
+    "Paired": "p4.node.events",
+    "PairingError": "p4.errors",
+    "PairingInvite": "p4.node.pairing.invite",
     "PathKind": "p4.ports",
     "Peer": "p4.node.peer",
     "PeerId": "p4.core.identity",
@@ -104,6 +119,7 @@ _HOME = {
     "TorError": "p4.errors",
     "Transport": "p4.core.address",
     "TurnServer": "p4.core.ice",
+    "WordError": "p4.errors",
 }
 
 __all__ = [
@@ -126,6 +142,7 @@ __all__ = [
     "IncomingStreams",
     "InputError",
     "Invite",
+    "InviteEnded",
     "InviteError",
     "LinkDown",
     "LinkPath",
@@ -139,6 +156,9 @@ __all__ = [
     "NodeWarning",
     "OutcomeUnknownError",
     "P4Error",
+    "Paired",
+    "PairingError",
+    "PairingInvite",
     "PathKind",
     "Peer",
     "PeerId",
@@ -159,6 +179,7 @@ __all__ = [
     "TorError",
     "Transport",
     "TurnServer",
+    "WordError",
 ]
 
 

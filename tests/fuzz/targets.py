@@ -44,6 +44,7 @@ from p4.core.session.frames import (
     decode,
     encode,
 )
+from p4.core.session.gate_frames import Gate, GateKept
 from p4.core.session.introduction_frames import Cease, CeaseReason, Convey, Introduce
 from p4.core.session.session_frames import (
     Ack,
@@ -257,7 +258,11 @@ FRAMES: tuple[bytes, ...] = tuple(
         *(Datagram("pos", b"xyz"), Open(6, "files", "name"), Written(6, 7, final=True), Credit(6, 7, 8)),
         *(Data(6, 7, b"data"), Reset(6, ResetReason.LOST, "words"), Gone(6)),
         *(Introduce(8, PeerId(ALICE.peer_id)), Convey(8, b'{"veiled": ""}'), Cease(8, CeaseReason.REFUSED)),
-        Signal(b'{"veiled": ""}'),
+        *(
+            Signal(b'{"veiled": ""}'),
+            Gate(bytes(32), 80, "aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dyp3kead"),
+            GateKept(bytes(32)),
+        ),
     )
 )
 

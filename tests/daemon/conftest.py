@@ -56,6 +56,13 @@ class RunningDaemon:
         return await self.others.enter_async_context(client)
 
 
+async def grant(daemon: RunningDaemon, contact: str, *services: str) -> None:
+    """Let a contact use services; it knows of them when this returns."""
+    peer = daemon.node.peer(contact)
+    await peer.grant(*services)
+    await peer.ping()  # goes the same way after what tells of the grants
+
+
 @pytest.fixture
 async def start_daemon(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[RunningDaemon]]]:
     """Starts daemons by name, each on a state directory of its own; all end with the test."""

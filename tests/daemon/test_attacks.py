@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.daemon.conftest import RunningDaemon
+from tests.daemon.conftest import RunningDaemon, grant
 from websockets.asyncio.client import connect as connect_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -189,7 +189,7 @@ async def test_guessing_is_slowed_down_and_shuts_nobody_out(daemon: RunningDaemo
 
 async def test_a_token_opens_what_it_names_and_nothing_else(pair: Pair) -> None:
     laptop, phone = pair
-    await phone.node.peer("laptop").grant("*")
+    await grant(phone, "laptop", "*")
     token = await make_token(laptop, services=["home"], contacts=["phone"])
     app = await laptop.over_tcp(token["token"])
     contact = phone.node.peer_id

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.daemon.conftest import SECONDS, RunningDaemon
+from tests.daemon.conftest import SECONDS, RunningDaemon, grant
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import InvalidStatus
 
@@ -41,7 +41,7 @@ def ask(
 
 @pytest.fixture
 async def home(pair: Pair) -> Pair:
-    await pair[1].node.peer("laptop").grant("home")
+    await grant(pair[1], "laptop", "home")
     return pair
 
 
@@ -118,7 +118,7 @@ async def test_what_is_no_reply_ends_the_service(home: Pair) -> None:
 
 async def test_datagrams_go_both_ways(home: Pair) -> None:
     laptop, phone = home
-    await laptop.node.peer("phone").grant("home")
+    await grant(laptop, "phone", "home")
     here = await connect(laptop, "/contacts/phone/datagrams/home.position")
     there = await connect(phone, "/datagrams/home.position")
     await here.send(b"1,2")

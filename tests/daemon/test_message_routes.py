@@ -59,6 +59,7 @@ async def done(daemon: RunningDaemon, *messages: dict[str, Any]) -> dict[str, An
 async def notes(pair: Pair) -> Pair:
     answer = await pair[1].http.post("/v1/contacts/laptop/grants", json={"services": ["notes"]})
     assert answer.json()["grants"] == ["chat", "ping", "notes"]
+    await pair[1].node.peer("laptop").ping()  # by then the laptop knows
     return pair
 
 

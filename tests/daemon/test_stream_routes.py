@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.daemon.conftest import SECONDS, RunningDaemon
+from tests.daemon.conftest import SECONDS, RunningDaemon, grant
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -56,7 +56,7 @@ async def connect(daemon: RunningDaemon, path: str) -> Program:
 
 @pytest.fixture
 async def films(pair: Pair) -> Pair:
-    await pair[1].node.peer("laptop").grant("films")
+    await grant(pair[1], "laptop", "films")
     return pair
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -34,6 +35,7 @@ class LinkHistory:
         self._store = store
         self._clock = clock
         self._run = 0
+        self._new_link = asyncio.Event()
         self._unwritten: list[tuple[str, Sample]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -80,6 +82,7 @@ class LinkHistory:
                 match event:
                     case LinkUp(peer_id, _):
                         await self._store.transaction(partial(records.up, peer=peer_id, now_ms=now_ms))
+                        self._new_link.set()
                     case LinkDown(peer_id, reason):
                         await self._store.transaction(
                             partial(records.down, peer=peer_id, reason=reason, now_ms=now_ms)
@@ -96,7 +99,12 @@ class LinkHistory:
             if self._clock.monotonic() - written >= limits.HISTORY_WRITE_SECONDS:
                 await self._write()
                 written = self._clock.monotonic()
-            await asyncio.sleep(limits.HISTORY_SAMPLE_SECONDS)
+            # A link that is new is looked at soon; its round trip is known after a moment.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limits.HISTORY_SAMPLE_SECONDS):
+                    await self._new_link.wait()
+                self._new_link.clear()
+                await asyncio.sleep(limits.HISTORY_FIRST_SECONDS)
 
     async def _sample(self, peer: Peer) -> Sample:
         status = await peer.status()

@@ -145,9 +145,19 @@ class Follower:
             await asyncio.sleep(PRESENCE_SECONDS)
             try:
                 await self._presence()
+                await self._catch_up()
             except P4Error as error:
                 self.model.notice = error.message
             self._changed()
+
+    async def _catch_up(self) -> None:
+        """What was said before the stream of events was open."""
+        latest = {found.contact_id: found.last for found in await self._chat.conversations()}
+        for person in self.model.people:
+            last = latest.get(person.contact_id)
+            if person.loaded and last is not None and last.id not in person.lines:
+                lines, _ = await self._chat.page(person.contact_id, limit=PAGE)
+                person.put(lines)
 
     async def _presence(self) -> None:
         status = await self._client.request("GET", "/v1/status")

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from p4.cli.lines import PlainLines
 from p4.cli.output import complain, say, visible
 from p4.client import Client, DaemonEvent
 from p4.client.chat import Chat, ChatLine
+from p4.core import limits
 from p4.errors import InputError
 
 __all__ = ["plain_chat", "show_conversations"]
 
 LATEST = 20
+LOOK_SECONDS = 2.0
 
 
 async def show_conversations(client: Client) -> None:
@@ -29,37 +32,65 @@ async def show_conversations(client: Client) -> None:
 async def plain_chat(client: Client, contact_id: str, name: str) -> None:
     """Print what is said, and say what is read from stdin, until that ends. Raises P4Error."""
     chat = Chat(client)
-    events = client.events("chat.message")
-    following = asyncio.create_task(_follow(chat, events, contact_id, name))
+    printer = _Printer(chat, contact_id, name)
+    await printer.begin()
+    working = [
+        asyncio.create_task(_say_lines(chat, contact_id)),
+        asyncio.create_task(printer.follow(client.events("chat.message"))),
+    ]
     try:
-        lines, _ = await chat.page(contact_id, limit=LATEST)
-        for line in lines:
-            _print(line, name)
-        await _read(chat, contact_id, lines)
-        reading = asyncio.create_task(_say_lines(chat, contact_id))
-        try:
-            done, _ = await asyncio.wait({reading, following}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            reading.cancel()
+        done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
-        following.cancel()
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
 
 
-async def _follow(chat: Chat, events: AsyncIterator[DaemonEvent], contact_id: str, name: str) -> None:
-    async for event in events:
-        if event.data["contact"]["id"] == contact_id:
-            lines = [ChatLine.of(entry) for entry in event.data["entries"] if not entry["mine"]]
-            for line in lines:
-                _print(line, name)
-            await _read(chat, contact_id, lines)
+class _Printer:
+    """Prints each line of a contact once."""
 
+    def __init__(self, chat: Chat, contact_id: str, name: str) -> None:
+        self._chat = chat
+        self._contact_id = contact_id
+        self._name = name
+        self._last = 0
+        self._changed = asyncio.Event()
 
-async def _read(chat: Chat, contact_id: str, lines: list[ChatLine]) -> None:
-    theirs = [line for line in lines if not line.mine]
-    if theirs:
-        await chat.mark_read(contact_id, theirs[-1].id)
+    async def begin(self) -> None:
+        """Print the latest of both sides."""
+        lines, _ = await self._chat.page(self._contact_id, limit=LATEST)
+        await self._print(lines)
+
+    async def follow(self, events: AsyncIterator[DaemonEvent]) -> None:
+        """Print what the contact says, without end."""
+        listening = asyncio.create_task(self._listen(events))
+        try:
+            while True:
+                # Events only hasten it: one may come before the stream of them is open.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._changed.wait()
+                self._changed.clear()
+                if listening.done():
+                    listening.result()
+                lines, _ = await self._chat.page(self._contact_id, limit=limits.CHAT_PAGE_ENTRIES)
+                await self._print([line for line in lines if int(line.id) > self._last and not line.mine])
+        finally:
+            listening.cancel()
+
+    async def _listen(self, events: AsyncIterator[DaemonEvent]) -> None:
+        async for event in events:
+            if event.data["contact"]["id"] == self._contact_id:
+                self._changed.set()
+
+    async def _print(self, lines: list[ChatLine]) -> None:
+        for line in lines:
+            say(f"{'you' if line.mine else self._name}> {visible(line.text)}")
+            self._last = int(line.id)
+        if theirs := [line for line in lines if not line.mine]:
+            await self._chat.mark_read(self._contact_id, theirs[-1].id)
 
 
 async def _say_lines(chat: Chat, contact_id: str) -> None:
@@ -70,7 +101,3 @@ async def _say_lines(chat: Chat, contact_id: str) -> None:
                 await chat.say(contact_id, line)
             except InputError as error:
                 complain(error.message)
-
-
-def _print(line: ChatLine, name: str) -> None:
-    say(f"{'you' if line.mine else name}> {visible(line.text)}")

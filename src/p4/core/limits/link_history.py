@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "HISTORY_FIRST_SECONDS",
     "HISTORY_OUTAGES",
     "HISTORY_POINTS",
     "HISTORY_RUNS",
@@ -13,6 +14,9 @@ __all__ = [
 
 HISTORY_SAMPLE_SECONDS = 10
 """Pause between two looks at a link that is up."""
+
+HISTORY_FIRST_SECONDS = 1.0
+"""Pause between a new link and the first look at it."""
 
 HISTORY_SAMPLES = 8640
 """Samples kept per contact, the newest: a day."""

@@ -16,6 +16,12 @@ const MEANINGS = {
   "*": "Everything, now and in the future",
 };
 
+const VERIFIED = {
+  no: ["", "not compared yet"],
+  verified: ["good", "verified"],
+  "verified-before-rotation": ["warn", "verified, before its key changed"],
+};
+
 const seen = { id: "", code: null };
 
 export function openAccess(id) {
@@ -86,24 +92,24 @@ function verification(contact) {
   return h("section", { class: "card", "aria-labelledby": "code" },
     h("div", { class: "card-head" },
       h("h2", { id: "code" }, "Is it really this device?"),
-      contact.verified ? h("span", { class: "chip good" }, "verified") : h("span", { class: "chip" }, "not compared yet")),
+      h("span", { class: `chip ${VERIFIED[contact.verification][0]}` }, VERIFIED[contact.verification][1])),
     h("p", { class: "quiet small" }, `${name} shows the same six words under Access, or with p4 verify. If they are equal, nobody stands between you. Compare them face to face or on the phone.`),
     seen.code && seen.id === contact.id && h("ol", { class: "code-words" }, seen.code.words.map((word) => h("li", null, word))),
-    h("div", { class: "line" }, contact.verified
+    h("div", { class: "line" }, contact.verification === "verified"
       ? h("button", { class: "tiny", onclick: () => verify(contact, false) }, "Not verified after all")
-      : h("button", { onclick: () => verify(contact, true) }, icon("check"), "They are equal")));
+      : h("button", { disabled: !seen.code, onclick: () => verify(contact, true) }, icon("check"), "They are equal")));
 }
 
 function verify(contact, verified) {
   attempt(async () => {
-    await setVerified(contact.id, verified);
+    const { public_key: key } = seen.code; // the words on the screen are those of this key
+    seen.code = await api("PUT", `/contacts/${quoted(contact.id)}/verification`, { verified, public_key: key });
     await loadContacts();
     tell(verified ? `${nameOf(contact)} is verified.` : `${nameOf(contact)} does not count as verified any more.`);
   });
 }
 
-const setVerified = (id, verified) => api("PUT", `/contacts/${quoted(id)}/verification`, { verified });
-const setBlocked = (id, blocked) => api("PUT", `/contacts/${quoted(id)}/blocked`, { blocked });
+const setBlocked = (id, blocked) => api("PUT", `/contacts/${quoted(id)}/block`, { blocked });
 
 // --- name and end ----------------------------------------------------------------------------------------
 
@@ -122,7 +128,7 @@ function itself(contact) {
 }
 
 function rename(contact) {
-  form(`Rename ${nameOf(contact)}`, field("Name", { name: "name", value: contact.name, required: true, maxlength: "64" }, "Only this device uses it."), "Rename", async ({ name }) => {
+  form(`Rename ${nameOf(contact)}`, () => field("Name", { name: "name", value: contact.name, required: true, maxlength: "64" }, "Only this device uses it."), "Rename", async ({ name }) => {
     await api("PATCH", `/contacts/${quoted(contact.id)}`, { name });
     await Promise.all([loadContacts(), loadConversations()]);
   });

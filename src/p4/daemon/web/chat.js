@@ -7,12 +7,19 @@ import { attempt, changed, contactOf, onChange, onEvent, state } from "./store.j
 import { fileBubble, sendFiles } from "./uploads.js";
 
 const PAUSE = 5 * 60 * 1000;
-const histories = new Map(); // by contact id: {entries: Map by id, before, loaded, typingUntil, atEnd}
+const RANKS = ["sending", "queued", "delivered", "consumed", "seen", "failed"];
+const histories = new Map(); // by contact id: {entries: Map by id, early: likewise, before, loaded, typingUntil, atEnd}
 let dropping = 0;
 
 function historyOf(id) {
-  if (!histories.has(id)) histories.set(id, { entries: new Map(), before: null, loaded: false, typingUntil: 0, atEnd: true });
+  if (!histories.has(id)) histories.set(id, { entries: new Map(), early: new Map(), before: null, loaded: false, typingUntil: 0, atEnd: true });
   return histories.get(id);
+}
+
+/** Answers and events overtake each other: an entry never goes back to an earlier state. */
+function put(history, entry) {
+  const known = history.entries.get(entry.id);
+  if (!known || RANKS.indexOf(entry.state) >= RANKS.indexOf(known.state)) history.entries.set(entry.id, entry);
 }
 
 export function openChat(id) {
@@ -26,7 +33,9 @@ async function load(id, history) {
     const page = await get(`/chat/${quoted(id)}?limit=60`);
     // What came meanwhile is newer than the page: keep it, and what was read back before.
     if (!history.loaded) history.before = page.before;
-    for (const entry of page.entries) history.entries.set(entry.id, entry);
+    for (const entry of page.entries) put(history, entry);
+    for (const entry of history.early.values()) if (history.entries.has(entry.id)) put(history, entry);
+    history.early.clear();
     history.loaded = true;
     changed();
     markRead(id, history);
@@ -42,7 +51,7 @@ async function older(id) {
     const list = document.querySelector(".said");
     const below = list ? list.scrollHeight - list.scrollTop : 0;
     history.before = page.before;
-    for (const entry of page.entries) history.entries.set(entry.id, entry);
+    for (const entry of page.entries) put(history, entry);
     changed();
     queueMicrotask(() => { if (list) list.scrollTop = list.scrollHeight - below; });
   });
@@ -76,8 +85,11 @@ onEvent((kind, data) => {
     history.before = null;
   } else if (data.entries) {
     if (kind === "chat.message") history.typingUntil = 0;
-    // Before the first page is here, it brings these itself.
-    if (history.loaded) for (const entry of data.entries) history.entries.set(entry.id, entry);
+    for (const entry of data.entries) {
+      // News of what lies before the first page would stand there alone: its own page brings it.
+      if (kind === "chat.message" || history.entries.has(entry.id)) put(history, entry);
+      else if (!history.loaded) history.early.set(entry.id, entry);
+    }
     const conversation = state.conversations.get(id);
     if (kind === "chat.message" && conversation) state.conversations.set(id, { ...conversation, unread: data.unread });
     markRead(id, history);
@@ -104,7 +116,7 @@ async function say(contact) {
   historyOf(contact.id).atEnd = true;
   const entry = await attempt(() => post(`/chat/${quoted(contact.id)}`, { text }));
   if (entry === undefined && !box.value) box.value = text; // it was not sent: nothing that was written is lost
-  else if (entry) historyOf(contact.id).entries.set(entry.id, entry);
+  else if (entry) put(historyOf(contact.id), entry);
   changed();
 }
 
@@ -186,7 +198,7 @@ const STATES = {
   sending: ["…", "being handed over"],
   queued: ["…", "waiting on this device"],
   delivered: ["✓", "delivered"],
-  consumed: ["✓✓", "taken by its program"],
+  consumed: ["✓✓", "delivered"],
   seen: ["✓✓", "seen"],
   failed: ["✗", "not delivered"],
 };

@@ -42,7 +42,7 @@ export function wayChip(contact) {
 }
 
 export function verifiedMark(contact) {
-  if (!contact.verified) return null;
+  if (contact.verification !== "verified") return null;
   return h("span", { title: "Verified: you compared the code" }, icon("shield"), h("span", { class: "unseen" }, "verified"));
 }
 
@@ -52,8 +52,7 @@ function card(contact) {
       h("div", { class: "grow" },
         h("h2", { class: "line" }, h("span", { class: "cut" }, nameOf(contact)), verifiedMark(contact)),
         h("p", { class: "quiet small cut" }, lastWords(contact))),
-      unreadOf(contact) > 0 && h("span", { class: "count" }, unreadOf(contact), h("span", { class: "unseen" }, " unread")),
-      wayChip(contact)),
+      unreadOf(contact) > 0 && h("span", { class: "count" }, unreadOf(contact), h("span", { class: "unseen" }, " unread"))),
     contact.connected ? figures(contact) : absent(contact));
 }
 
@@ -67,6 +66,7 @@ function lastWords(contact) {
 
 function figures(contact) {
   return h("dl", { class: "values" },
+    h("dt", null, "Path"), h("dd", null, wayChip(contact)),
     h("dt", null, "Round trip"), h("dd", null, duration(contact.round_trip)),
     h("dt", null, "Throughput"), h("dd", null, throughput(contact)),
     contact.queued_messages > 0 && [h("dt", null, "Waiting"), h("dd", null, count(contact.queued_messages, "message"))]);
@@ -77,7 +77,8 @@ export function throughput(contact) {
 }
 
 function absent(contact) {
-  return h("div", { class: "tight" },
+  return h("div", { class: "stack" },
+    h("p", null, wayChip(contact)),
     h("p", { class: "small" }, contact.blocked ? "You blocked this device. Nothing of it gets here." : contact.why_not || "P4 is looking for it."),
     contact.queued_messages > 0 && h("p", { class: "small quiet" },
       `${count(contact.queued_messages, "message")} wait${contact.queued_messages === 1 ? "s" : ""} for it.`));

@@ -55,7 +55,7 @@ export function field(label, properties, hint) {
 
 /**
  * A window with fields. `save(values)` carries it out; what it raises is shown in the window, which stays open.
- * @param parts elements above the buttons
+ * @param parts gives the elements above the buttons, new ones each time
  */
 export function form(title, parts, verb, save, { danger = false } = {}) {
   let problem = "", busy = false;
@@ -75,7 +75,7 @@ export function form(title, parts, verb, save, { danger = false } = {}) {
     drawDialog();
   };
   sheet(title, () => h("form", { class: "stack", onsubmit: submit },
-    typeof parts === "function" ? parts() : parts,
+    parts(),
     problem && h("p", { class: "note bad", role: "alert" }, problem),
     h("div", { class: "row" },
       h("button", { type: "button", onclick: closeDialog }, "Cancel"),

@@ -25,10 +25,10 @@ export function picture(history, name) {
     times(from, to, x));
 }
 
-/** The next of 1, 2, 5, 10, … */
+/** The next round number. */
 function ceiling(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((found) => found >= value);
+  return [1, 2, 3, 4, 6, 8, 10].map((factor) => factor * power).find((found) => found >= value);
 }
 
 /** Points without a hole between them. */
@@ -77,9 +77,14 @@ function away({ runs: ran, from_ms: from, to_ms: to }, x) {
 /** Under the plot: which way the link went. */
 function ways(points, x, length) {
   const step = Math.max(10000, length / 300);
-  return points.filter((point) => point.path).map((point) => s("rect", {
-    class: `way ${point.path}`, x: x(point.at_ms - step / 2), width: Math.max(1, x(point.at_ms + step / 2) - x(point.at_ms - step / 2)),
-    y: HEIGHT - BOTTOM + 10, height: 5, rx: 1,
+  const spans = [];
+  for (const { at_ms: at, path } of points) {
+    const last = spans.at(-1);
+    if (last && last.path === path && at - last.to < step * 3) last.to = at + step / 2;
+    else if (path) spans.push({ path, from: at - step / 2, to: at + step / 2 });
+  }
+  return spans.map((span) => s("rect", {
+    class: `way ${span.path}`, x: x(span.from), width: Math.max(1.5, x(span.to) - x(span.from)), y: HEIGHT - BOTTOM + 10, height: 5, rx: 1,
   }));
 }
 

@@ -53,7 +53,7 @@ function row(tunnel) {
 }
 
 function open() {
-  form("Open a port of another device", [
+  form("Open a port of another device", () => [
     field("Device", { name: "contact", options: state.contacts.map((contact) => [contact.id, nameOf(contact)]) }),
     field("Name", { name: "name", required: true, placeholder: "web", pattern: "[a-z0-9_.\\-]+" }, "Under which that device shares it. It may also be a port number that it shares."),
     h("div", { class: "fields" },
@@ -67,7 +67,7 @@ function open() {
 }
 
 function share() {
-  form("Share a port of this device", [
+  form("Share a port of this device", () => [
     h("div", { class: "fields" },
       field("Port", { name: "port", type: "number", min: "1", max: "65535", required: true, placeholder: "8080" }, "Where the program listens."),
       field("Host", { name: "host", value: "127.0.0.1", required: true })),

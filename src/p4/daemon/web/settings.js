@@ -31,7 +31,8 @@ function device() {
     h("dl", { class: "values" },
       h("dt", null, "Name"), h("dd", { class: "line" }, h("span", { class: "cut" }, state.identity.name),
         h("button", { class: "tiny", "aria-label": "Change the name of this device", onclick: rename }, "Change")),
-      h("dt", null, "Id"), h("dd", { class: "mono small" }, status.id),
+      h("dt", null, "Id"), h("dd", { class: "line" }, h("span", { class: "mono small cut" }, status.id),
+        h("button", { class: "tiny", "aria-label": "Change the key of this device", onclick: rotate }, "Change the key")),
       h("dt", null, "Shared folder"), h("dd", { class: "line" }, h("span", { class: "mono small" }, seen.share?.path ?? "–"),
         h("button", { class: "tiny", "aria-label": "Change the shared folder", onclick: chooseFolder }, "Change")),
       h("dt", null, "State"), h("dd", { class: "mono small" }, status.state_directory),
@@ -41,15 +42,23 @@ function device() {
 
 function rename() {
   form("Name of this device",
-    field("Name", { name: "name", value: state.identity.name, maxlength: "64" }, "Devices that you pair from now on call it so. Empty: the name of the machine."),
+    () => field("Name", { name: "name", value: state.identity.name, maxlength: "64" }, "Devices that you pair from now on call it so. Empty: the name of the machine."),
     "Save", async ({ name }) => {
       await api("PATCH", "/identity", { name });
       await loadStatus();
     });
 }
 
+function rotate() {
+  confirm("Change the key of this device?", "Contacts follow by themselves when they are connected next; your id becomes another. Do it if somebody may have copied the key.", "Change the key", async () => {
+    const { waiting } = await post("/identity/rotation");
+    await loadStatus();
+    tell(waiting.length ? `The key is changed. These will hear of it: ${waiting.map(nameOf).join(", ")}.` : "The key is changed.");
+  });
+}
+
 function chooseFolder() {
-  form("Shared folder", [
+  form("Shared folder", () => [
     field("Folder", { name: "path", value: seen.share?.path ?? "", required: true },
       "An absolute path. Devices that may use files.write put files there; those that may use files.read fetch them."),
     h("label", { class: "choice" }, h("input", { type: "checkbox", name: "read_only", checked: seen.share?.read_only }),
@@ -85,7 +94,7 @@ function scope(token) {
 }
 
 function create() {
-  form("New token", [
+  form("New token", () => [
     field("Program", { name: "app", required: true, maxlength: "64", placeholder: "notes" }),
     field("Services", { name: "services", required: true, placeholder: "notes, home.light" }, "Separated by commas. Each covers what is below it."),
     field("Device", { name: "contact", options: [["", "All devices"], ...state.contacts.map((contact) => [contact.id, nameOf(contact)])] }),

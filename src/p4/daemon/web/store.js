@@ -157,9 +157,8 @@ export async function start() {
   watch();
   follow(take, (there, status) => {
     if (status === 401) return leave();
-    if (state.away === !there) return undefined;
+    if (there) take("feed.missed", {}); // what happened before the stream was open
     state.away = !there;
-    if (there) soon(loadEverything, 0);
     changed();
     return undefined;
   });

@@ -14,7 +14,7 @@ from p4.daemon.models import ContactName
 if TYPE_CHECKING:
     from p4.apps.files.app import FilesApp
 
-__all__ = ["ProgressModel", "TransferModel", "announce_transfers"]
+__all__ = ["NoteModel", "ProgressModel", "TransferModel", "announce_transfers"]
 
 
 class ProgressModel(BaseModel):

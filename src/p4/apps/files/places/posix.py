@@ -13,9 +13,15 @@ from p4.apps.files.places.folder import Folder, Found, NotInsideError
 
 __all__ = ["PosixFolder"]
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_BELOW = _FOLDER | os.O_NOFOLLOW
-_FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+def _flags(*names: str) -> int:
+    """Flags of `os.open`; where the system has one of them not, this module is imported and never used."""
+    return sum(getattr(os, name, 0) for name in names)
+
+
+_FOLDER = _flags("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC")
+_BELOW = _FOLDER | _flags("O_NOFOLLOW")
+_FILE = _flags("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK")
 # O_NONBLOCK: a pipe that somebody put under a name must not hold us up before we see that it is one.
 _UMASK = os.umask(0o077)
 os.umask(_UMASK)

@@ -46,6 +46,9 @@ class Gated:
     async def admit(self, keys: Iterable[bytes], *, open_too: bool) -> None:
         self.states.append((frozenset(keys), open_too))
 
+    def is_open(self) -> bool:
+        return self.states[-1][1]
+
     def take_key(self, address: RendezvousAddress, private_key: bytes) -> None:
         self.keys[address.host] = private_key
 
@@ -271,10 +274,10 @@ def test_an_older_program_in_its_place_needs_the_open_address_again() -> None:
         join(ann, bob)
         await rest(ann, bob)
         await asyncio.sleep(limits.GATE_OPEN_SECONDS + 1)
-        assert not ann.gated.states[-1][1]
+        assert not ann.gated.is_open()
         ann.keeper.link_up(bob.me.peer_id, Wire(lambda frame: None, frozenset()))
         await ann.rest()
-        assert ann.gated.states[-1][1] is True
+        assert ann.gated.is_open()
         doors = Doors({})
         await ann.keeper.dial(doors, ann.contacts[0], fresh=False)
         assert doors.dialled == [bob.me.rendezvous]

@@ -75,6 +75,13 @@ class OnionNode(AbstractAsyncContextManager["OnionNode"]):
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def failed(self, *, seconds: float = 30) -> None:
+        """Wait until its Tor was found to be gone; the next one may be there already."""
+        async with asyncio.timeout(seconds):
+            while RendezvousPhase.FAILED not in [status.phase for status in self.statuses]:
+                self._changed.clear()
+                await self._changed.wait()
+
     async def checked(self, *, since: float, seconds: float = 60) -> float:
         """Wait for a call to ourselves that arrived later than this moment; gives its moment."""
         async with asyncio.timeout(seconds):

@@ -125,10 +125,10 @@ async def test_the_gate_is_the_same_after_tor_and_the_node_have_restarted(
     address = home.gate.gated_address
 
     home.tor().kill()
-    await home.reach(RendezvousPhase.FAILED)
+    await home.failed()
     print(f"Tor of the gate killed: in again after {await until(ann, home, IN):.2f} s")
     ann.tor().kill()
-    await ann.reach(RendezvousPhase.FAILED)
+    await ann.failed()
     await until(ann, home, IN)
 
     await home.rendezvous.close()

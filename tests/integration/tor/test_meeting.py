@@ -97,7 +97,7 @@ async def test_a_place_outlives_tor_and_takes_no_more_visitors_than_it_should(
 
     await host.reach(RendezvousPhase.READY)
     host.tor().kill()
-    await host.reach(RendezvousPhase.FAILED)
+    await host.failed()
     await asyncio.wait_for(place.wait_open(), 40)
     again = await visits.visit(seed_of("place"), timeout=40)
     assert await ask(again, b"again") == b"place again"

@@ -44,7 +44,7 @@ class Device:
         return done.stdout
 
     def run(
-        self, *arguments: str | Path, stdin: str | bytes = "", timeout: float = 60, **more: str
+        self, *arguments: str | Path, stdin: str | bytes = "", timeout: float = 120, **more: str
     ) -> subprocess.CompletedProcess[str]:
         """Run one `p4` command, whatever comes of it."""
         done = subprocess.run(
@@ -125,7 +125,7 @@ class Following:
         """All whole lines so far, stdout and stderr."""
         return self._path.read_text("utf-8").split("\n")[:-1]
 
-    def wait_for(self, count: int, *, timeout: float = 60) -> list[str]:
+    def wait_for(self, count: int, *, timeout: float = 120) -> list[str]:
         """Wait until it has printed so many lines."""
         deadline = time.monotonic() + timeout
         while len(self.lines()) < count:
@@ -137,7 +137,7 @@ class Following:
     def end(self) -> int:
         """Press Ctrl-C; gives the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=30)
 
     def stop(self) -> None:
         """Make sure that it is gone."""

@@ -15,6 +15,8 @@ from p4.errors import LocalError
 
 Pair = tuple[Device, Device]
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 
 @pytest.fixture
 def devices(tmp_path: Path) -> Iterator[Pair]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ class _CommandGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command, in a newcomer's order."""
-        return [name for names in GROUPS.values() for name in names if _exists(name)]
+        return [name for names in GROUPS.values() for name in names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command, or None if there is none of that name."""
@@ -46,18 +45,12 @@ class _CommandGroup(click.Group):
         """The commands with a line each, group by group."""
         for title, names in GROUPS.items():
             known = [(name, command) for name in names if (command := self.get_command(ctx, name))]
-            if not known:
-                continue
             with formatter.section(title):
                 formatter.write_dl([(name, command.get_short_help_str(70)) for name, command in known])
 
 
 def _module_of(name: str) -> str:
     return f"p4.cli.commands.{name.replace('-', '_')}"
-
-
-def _exists(name: str) -> bool:
-    return importlib.util.find_spec(_module_of(name)) is not None
 
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

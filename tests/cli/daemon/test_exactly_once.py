@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 from tests.cli.devices import Device, Following
 
-Pair = tuple[Device, Device]
+import p4.client
 
 ROUNDS = 3
-EACH = 4
+EACH = 5
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("service", ["notes", "chat"])
-def test_a_killed_daemon_costs_nothing_and_doubles_nothing(fresh_pair: Pair, service: str) -> None:
+async def test_a_killed_daemon_costs_nothing_and_doubles_nothing(
+    fresh_pair: tuple[Device, Device], service: str
+) -> None:
     anna, bob = fresh_pair
     bob.p4("grant", "anna", "notes")
     following = Following(bob, "inbox", "--service", service, "-f", "--ack", "--json")
     sent: list[str] = []
 
-    def send(count: int) -> None:
+    async def send(contact: p4.client.Contact, count: int) -> None:
         for _ in range(count):
             sent.append(f"text {len(sent)}")
-            anna.p4("send", "bob", "--service", service, sent[-1])
+            await contact.send(sent[-1], service=service)
+
+    async def restart(contact: p4.client.Contact) -> None:
+        await asyncio.to_thread(bob.kill)
+        await send(contact, 1)
+        await asyncio.to_thread(bob.up)
 
     try:
-        for _ in range(ROUNDS):
-            send(EACH)
-            following.wait_for(len(sent) - EACH // 2)  # some are printed, some are on their way
-            bob.kill()
-            send(1)
-            bob.up()
-        printed = [json.loads(line) for line in following.wait_for(len(sent))]
-        assert [entry.get("text") or entry["value"] for entry in printed] == sent
+        async with p4.client.connect(anna.state) as client:
+            contact = client.contact("bob")
+            for _ in range(ROUNDS):
+                await send(contact, EACH)
+                # Some are printed, some are on their way.
+                await asyncio.to_thread(following.wait_for, len(sent) - EACH // 2)
+                await restart(contact)
+        lines = await asyncio.to_thread(following.wait_for, len(sent))
+        entries = [json.loads(line) for line in lines]
+        assert [entry.get("text") or entry["value"] for entry in entries] == sent
         # What was printed is done: neither another reader nor another start brings it again.
-        assert following.end() == 130
-        bob.kill()
-        bob.up()
+        assert await asyncio.to_thread(following.end) == 130
+        await asyncio.to_thread(bob.kill)
+        await asyncio.to_thread(bob.up)
         assert bob.p4("inbox", "--service", service, "--json") == ""
     finally:
         following.stop()

@@ -30,6 +30,7 @@ def test_its_link_ends_at_once_and_it_gets_what_strangers_get() -> None:
         contact = await laptop.lifecycle.block(PHONE)
         assert contact.trust.blocked
         assert laptop.peer(PHONE).blocked
+        assert laptop.peer(PHONE).state == "blocked"
         assert not laptop.peer(PHONE).connected
         await phone.peer(LAPTOP).send("two")
         for peer in (old, laptop.peer(PHONE)):

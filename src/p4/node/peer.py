@@ -102,7 +102,7 @@ class Peer(PeerTrust):
     @property
     def state(self) -> str:
         """What is going on, in a word or a short phrase."""
-        return self._connection.state
+        return "blocked" if self.blocked else self._connection.state
 
     @property
     def last_failure(self) -> str:
@@ -132,7 +132,7 @@ class Peer(PeerTrust):
             peer_id=self.peer_id,
             name=self.name,
             connected=connected,
-            state=connection.state,
+            state=self.state,
             protocol=connection.protocol,
             policy=connection.policy,
             path=path,

@@ -7,7 +7,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help demo test check soak bench tor-wheel lock format clean
+.PHONY: help demo test check soak bench tor-wheel docs lock format clean
 
 PYTHON ?=
 VENV ?= .venv
@@ -50,6 +50,10 @@ bench: ## Our node beside each raw library, TCP and TLS; its recovery over a pri
 
 tor-wheel: ## Builds the minimal Tor client and its wheel from the distribution's source package.
 	@packaging/tor/build $(ARGS)
+
+docs: ## The documentation as a site, in build/site.
+	@scripts/setup check
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
 
 lock: ## Writes requirements/*.lock anew from pyproject.toml.
 	@scripts/setup check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,3 +131,16 @@ async def test_a_service_is_served_again(devices: Pair) -> None:
         assert json.loads(answered) == 42
         task.cancel()
         await asyncio.wait([task])
+
+
+async def test_tasks_that_meet_a_restart_at_once_share_one_connection(devices: Pair) -> None:
+    """Each closes what it opens: `filterwarnings = error` tells of a session that is left open."""
+    anna, _ = devices
+    async with p4.client.connect(anna.state) as client:
+        await client.identity()
+        await asyncio.to_thread(anna.kill)
+        asking = [asyncio.create_task(client.identity()) for _ in range(8)]
+        (anna.state / "daemon" / "port").unlink()
+        await up(anna)
+        assert len({identity.id for identity in await asyncio.gather(*asking)}) == 1
+        gc.collect()

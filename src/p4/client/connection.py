@@ -243,8 +243,9 @@ class DaemonConnection:
 
     async def _session(self) -> tuple[aiohttp.ClientSession, Endpoint]:
         endpoint = self._find() if self._stale or self._endpoint is None else self._endpoint
-        if self._http is None or endpoint != self._endpoint:
-            await self._drop()
+        self._stale = False
+        http, gone = self._http, None
+        if http is None or endpoint != self._endpoint:
             connector: aiohttp.BaseConnector = (
                 aiohttp.UnixConnector(endpoint.unix, limit=0)
                 if endpoint.unix is not None
@@ -252,10 +253,12 @@ class DaemonConnection:
             )
             headers = {"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {}
             # trust_env stays off: a proxy of the environment must not see what goes to this machine.
-            self._http = aiohttp.ClientSession(connector=connector, headers=headers)
-            self._endpoint = endpoint
-        self._stale = False
-        return self._http, endpoint
+            gone, http = http, aiohttp.ClientSession(connector=connector, headers=headers)
+            # Before anything is awaited: another task may be here at the same time.
+            self._http, self._endpoint = http, endpoint
+        if gone is not None:
+            await gone.close()
+        return http, endpoint
 
     async def _drop(self) -> None:
         http, self._http, self._endpoint = self._http, None, None

@@ -17,7 +17,7 @@ Pair = tuple[RunningDaemon, RunningDaemon]
 
 
 async def connect(daemon: RunningDaemon, path: str) -> ClientConnection:
-    socket = await unix_connect(daemon.daemon.endpoint.unix_path, f"ws://p4/v1{path}")
+    socket = await unix_connect(daemon.daemon.endpoint.unix_path, f"ws://p4/v1{path}", open_timeout=SECONDS)
     return await daemon.others.enter_async_context(socket)
 
 

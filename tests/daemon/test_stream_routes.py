@@ -11,6 +11,8 @@ from tests.daemon.conftest import SECONDS, RunningDaemon, grant
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from p4.daemon import stream_desk
+
 Pair = tuple[RunningDaemon, RunningDaemon]
 
 
@@ -48,7 +50,11 @@ class Program:
 
 async def connect(daemon: RunningDaemon, path: str) -> Program:
     socket = await unix_connect(
-        daemon.daemon.endpoint.unix_path, f"ws://p4/v1{path}", max_size=1 << 21, compression=None
+        daemon.daemon.endpoint.unix_path,
+        f"ws://p4/v1{path}",
+        max_size=1 << 21,
+        compression=None,
+        open_timeout=SECONDS,
     )
     await daemon.others.enter_async_context(socket)
     return Program(socket)
@@ -173,3 +179,15 @@ async def test_refusals_before_and_after_the_handshake(films: Pair) -> None:
     here = await connect(laptop, OPEN)
     await here.tell("dance")
     assert (await here.says("error"))["error"]["code"] == "bad-word"
+
+
+async def test_streams_that_ended_unused_are_forgotten(films: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop, _ = films
+    monkeypatch.setattr(stream_desk, "_SWEEP_AT", 2)
+    streams = laptop.daemon.context.streams = stream_desk.StreamDesk(laptop.node)
+    peer = laptop.node.peer("phone")
+    held = [await streams.open(peer, "films", str(number)) for number in range(2)]
+    await held[0].stream.reset("over")
+    assert await streams.open(peer, "films", "1") is held[1]
+    await streams.open(peer, "films", "2")
+    assert sorted(found.stream.name for found in streams._held.values()) == ["1", "2"]

@@ -18,6 +18,10 @@ __all__ = ["StreamDesk"]
 _Matches = Callable[[Peer], bool]
 
 
+_SWEEP_AT = 64
+"""Streams at which it is looked first which of them are over."""
+
+
 @dataclass(slots=True)
 class _Service:
     """The incoming streams of one service."""
@@ -34,6 +38,7 @@ class StreamDesk:
     def __init__(self, node: BaseNode) -> None:
         self._node = node
         self._held: dict[tuple[PeerId, int], HeldStream] = {}
+        self._many = _SWEEP_AT
         self._services: dict[str, _Service] = {}
 
     async def open(self, peer: Peer, service: str, name: str) -> HeldStream:
@@ -92,7 +97,16 @@ class StreamDesk:
         held = self._held.get(key)
         if held is None or held.stream is not stream:
             held = self._held[key] = HeldStream(stream)
+            if len(self._held) > self._many:
+                self._sweep()
         return held
+
+    def _sweep(self) -> None:
+        """Forget streams that ended while no program used them."""
+        for key, held in list(self._held.items()):
+            if not held.using.locked() and _is_over(held.stream):
+                del self._held[key]
+        self._many = max(_SWEEP_AT, 2 * len(self._held))
 
     def _offer(self, state: _Service, held: HeldStream) -> None:
         for asker in state.askers:
@@ -118,3 +132,10 @@ class StreamDesk:
                 break
             self._offer(state, self._hold(stream))
         state.taking = None
+
+
+def _is_over(stream: Stream) -> bool:
+    try:
+        return stream not in stream.peer.unfinished(stream.service)
+    except LocalError:  # the contact was removed
+        return True

@@ -44,6 +44,7 @@ PUBLIC_NAMES = [
     "IncomingStreams",
     "InputError",
     "Invite",
+    "InviteEnded",
     "InviteError",
     "LinkDown",
     "LinkPath",
@@ -57,6 +58,9 @@ PUBLIC_NAMES = [
     "NodeWarning",
     "OutcomeUnknownError",
     "P4Error",
+    "Paired",
+    "PairingError",
+    "PairingInvite",
     "PathKind",
     "Peer",
     "PeerId",
@@ -77,6 +81,7 @@ PUBLIC_NAMES = [
     "TorError",
     "Transport",
     "TurnServer",
+    "WordError",
 ]
 LONGEST_FILE = 400
 

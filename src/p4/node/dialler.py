@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from p4.core import limits
 from p4.core.address import RendezvousAddress
@@ -22,23 +22,34 @@ class Dialler:
 
     def __init__(self, rendezvous: Sequence[Rendezvous]) -> None:
         self._rendezvous = rendezvous
-        self._kept: dict[RendezvousAddress, SignalStream] = {}
+        self._kept: list[tuple[frozenset[RendezvousAddress], SignalStream]] = []
 
-    def keep(self, address: RendezvousAddress, stream: SignalStream) -> None:
-        """The next dial to an address, if it comes soon, shall use a stream that is open already.
+    def keep(self, addresses: Collection[RendezvousAddress], stream: SignalStream) -> None:
+        """The next dial to one of these addresses, if it comes soon, shall use a stream that is open already.
 
         Args:
-            stream: its far end is the owner of the address, and waits for a request there.
+            addresses: of the owner of the far end, which waits for a request there.
         """
-        self._close_kept(address)
-        self._kept[address] = stream
-        asyncio.get_running_loop().call_later(limits.FIRST_BYTE_SECONDS, self._close_kept, address, stream)
+        kept = (frozenset(addresses), stream)
+        self._kept.append(kept)
+        asyncio.get_running_loop().call_later(limits.FIRST_BYTE_SECONDS, self._give_up, kept)
 
-    def _close_kept(self, address: RendezvousAddress, stream: SignalStream | None = None) -> None:
-        kept = self._kept.get(address)
-        if kept is not None and stream in (None, kept):
-            del self._kept[address]
-            kept.close()
+    def close(self) -> None:
+        """End what is kept."""
+        for kept in list(self._kept):
+            self._give_up(kept)
+
+    def _give_up(self, kept: tuple[frozenset[RendezvousAddress], SignalStream]) -> None:
+        if kept in self._kept:
+            self._kept.remove(kept)
+            kept[1].close()
+
+    def _take(self, address: RendezvousAddress) -> SignalStream | None:
+        for kept in self._kept:
+            if address in kept[0]:
+                self._kept.remove(kept)
+                return kept[1]
+        return None
 
     async def dial_endpoint(self, address: RendezvousAddress) -> SignalStream:
         """Open a stream to an address that is quick to try. Raises RendezvousError."""
@@ -53,7 +64,7 @@ class Dialler:
         Raises:
             RendezvousError: ``no-transport``, or why the dial failed.
         """
-        if not fresh and (kept := self._kept.pop(address, None)) is not None:
+        if not fresh and (kept := self._take(address)) is not None:
             return kept
         return await self._dial(address, timeout=limits.DIAL_SECONDS, fresh=fresh)
 

@@ -19,7 +19,7 @@ from p4.node.authentication import Authenticated, Authenticator
 from p4.node.veiled_stream import VeiledStream
 from p4.ports import SignalStream
 
-__all__ = ["Listener"]
+__all__ = ["Guests", "Listener"]
 
 _log = logging.getLogger(__name__)
 

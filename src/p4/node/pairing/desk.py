@@ -12,6 +12,7 @@ from p4.core.pairing.link import PairingLink, is_link
 from p4.core.pairing.secrets import PairingSecret
 from p4.errors import InviteError, PairingError
 from p4.node.background import BackgroundTasks
+from p4.node.dialler import Dialler
 from p4.node.events import NodeEvent, Paired
 from p4.node.pairing.door import FrontDoor
 from p4.node.pairing.invites import Invites
@@ -35,7 +36,7 @@ class PairingDesk:
         rendezvous: those of the node; one that is direct makes its own port a place.
         add_version_1: `BaseNode.add_contact`.
         go_on: takes over the stream of a new contact that came to us.
-        keep: takes over the stream on which we met a host, for the next dial to its address.
+        dialler: goes on with the stream on which we met a host.
         emit: tells the application.
         background: where what nobody waits for runs.
     """
@@ -47,13 +48,13 @@ class PairingDesk:
         *,
         add_version_1: Callable[[Invite, str], Peer],
         go_on: Callable[[SignalStream], Awaitable[None]],
-        keep: Callable[[RendezvousAddress, SignalStream], None],
+        dialler: Dialler,
         emit: Callable[[NodeEvent], None],
         background: BackgroundTasks,
     ) -> None:
         self._registry = registry
         self._add_version_1 = add_version_1
-        self._keep = keep
+        self._dialler = dialler
         self._emit = emit
         direct = [r for r in rendezvous if r.transport is Transport.DIRECT][:1]
         own = partial(_own_address, registry, is_ours=rendezvous[0].transport is Transport.DIRECT)
@@ -99,12 +100,13 @@ class PairingDesk:
 
     async def close(self) -> None:
         """Close every place."""
+        self._dialler.close()
         await self.invites.close()
 
     def _paired(self, meeting: Meeting) -> None:
         peer = meeting.peer
         self._emit(Paired(peer.peer_id, peer.contact.label, ""))
-        self._keep(peer.contact.rendezvous, meeting.stream)
+        self._dialler.keep(meeting.addresses, meeting.stream)
         peer.wake()
 
     def _read_link(self, text: str) -> PairingLink:

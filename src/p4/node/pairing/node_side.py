@@ -90,7 +90,7 @@ class NodePairing:
             parts.rendezvous,
             add_version_1=add_contact,
             go_on=accept,
-            keep=context.dialler.keep,
+            dialler=context.dialler,
             emit=context.emit,
             background=self._background,
         )

@@ -32,10 +32,12 @@ class Meeting:
 
     Args:
         stream: where they met; the caller's now.
+        addresses: at which the host is dialled from now on.
     """
 
     peer: Peer
     stream: SignalStream
+    addresses: frozenset[RendezvousAddress]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class Visit:
         except BaseException:  # cancelled by a quicker place, too: nobody else would close it
             stream.close()
             raise
-        return Meeting(peer, stream)
+        gate = {card.gate.address} if card.gate else set()
+        return Meeting(peer, stream, frozenset({peer.contact.rendezvous} | gate))
 
 
 def _delays(places: Sequence[MeetingPlaces]) -> list[float]:

@@ -13,6 +13,7 @@ class NodeStream:
     def __init__(self, stream: Stream) -> None:
         stream.consume_explicitly = True
         self._stream = stream
+        self._ended = False
 
     @property
     def id(self) -> int:
@@ -28,6 +29,11 @@ class NodeStream:
     def stored(self) -> int:
         """What `Stream.write` accepted survives this program."""
         return self._stream.written
+
+    @property
+    def confirmed(self) -> int:
+        """See `Stream.confirmed`."""
+        return self._stream.confirmed
 
     @property
     def position(self) -> int:
@@ -49,11 +55,13 @@ class NodeStream:
 
     async def read(self) -> bytes:
         """See `Stream.read`."""
-        return await self._stream.read()
+        data = await self._stream.read()
+        self._ended = not data
+        return data
 
     async def consumed(self) -> None:
         """See `Stream.consumed`."""
-        await self._stream.consumed()
+        await self._stream.consumed(knows_end=self._ended)
 
     async def reset(self, reason: str = "") -> None:
         """See `Stream.reset`."""

@@ -32,6 +32,10 @@ class PipeStream(Protocol):
         """Offset below which bytes survive the end of this program."""
 
     @property
+    def confirmed(self) -> int:
+        """Offset below which the other side has consumed our bytes."""
+
+    @property
     def position(self) -> int:
         """Offset of the next byte that `read` gives. Right after opening everything before it is consumed."""
 
@@ -49,7 +53,7 @@ class PipeStream(Protocol):
         """The next bytes; none at the end."""
 
     async def consumed(self) -> None:
-        """What was read does not have to come again."""
+        """What was read does not have to come again; after the empty `read`: nor does the end."""
 
     async def wait_done(self) -> None:
         """Wait until both directions have ended and everything is consumed at both ends."""
@@ -186,6 +190,12 @@ class Pipe:
                 await self._deliver(piece, stream.position - len(piece))
                 if unsafe >= limits.PIPE_SYNC_BYTES:
                     unsafe = await self._acknowledge(stream)
+            if unsafe:
+                await self._acknowledge(stream)
+            # Who knows both ends has done with the stream. Run again, it would begin another one, although
+            # the other side may not have everything yet.
+            while not (self._source_ended and stream.writing_ended and stream.confirmed >= stream.written):  # noqa: ASYNC110
+                await asyncio.sleep(limits.PIPE_PAUSE_SECONDS)
             await self._acknowledge(stream)
             self._all_received = True
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,26 @@ async def test_a_source_that_is_not_there(sharing: Pair, tmp_path: Path) -> None
         with pytest.raises(InputError) as relative:
             await Transfers(client).send("phone", ["none"])
         assert relative.value.code == "bad-path"
+
+
+async def test_ctrl_c_pauses_and_says_how_to_go_on(sharing: Pair, tmp_path: Path) -> None:
+    laptop, _ = sharing
+    (tmp_path / "film.mkv").write_bytes(os.urandom(4 * SIZE))
+    words = ("-m", "p4.cli", "cp", "--state-dir", str(laptop.directory), str(tmp_path / "film.mkv"), "phone:")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *words, stderr=asyncio.subprocess.PIPE, env=environment()
+    )
+    async with connect(laptop.directory) as client:
+        transfers = Transfers(client)
+        async with asyncio.timeout(30):
+            while not any(found["progress"]["bytes_done"] for found in await transfers.list()):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+        (record,) = await transfers.list()
+        assert (process.returncode, record["state"]) == (130, "paused")
+        assert f"p4 transfers resume {record['id'][:6]}" in err.decode()
+        code, out, _ = await p4_command(laptop, "cp", "--detach", tmp_path / "film.mkv", "phone:")
+        assert (code, out.split(".")[0]) == (0, f"Begun: {record['id'][:6]}")
+        assert (await p4_command(laptop, "transfers", "cancel", record["id"][:6]))[0] == 0
+        assert (await transfers.read(record["id"]))["state"] == "cancelled"

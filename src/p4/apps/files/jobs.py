@@ -185,7 +185,8 @@ class Jobs:
     async def _tick(self, transfer: Transfer) -> None:
         while True:
             await asyncio.sleep(limits.FILE_PROGRESS_SECONDS)
-            self._announce(transfer)
+            if self.known(transfer) is transfer:  # not yet, while a contact has not said what it sends
+                self._announce(transfer)
 
     # -- attempts -------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ _OF_A_RUN: Final = frozenset(
 )
 """Made anew at each start, or true of this place only."""
 
-_DIRECTORIES_OF_A_RUN: Final = ("onionrelay/tor/", "onionrelay/run/", "web/")
+_DIRECTORIES_OF_A_RUN: Final = ("onionrelay/tor/", "onionrelay/run/", "onionrelay/gate/", "web/")
 _DATABASES: Final = (".sqlite3", ".db")
 _LOGS_OF_DATABASES: Final = ("-wal", "-shm", "-journal")
 

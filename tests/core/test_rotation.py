@@ -129,6 +129,7 @@ def test_it_survives_the_disk() -> None:
         {"waning_keys": 3},
         {"waning_keys": -1},
         {"waning_keys": True},
+        {"rotation_settled_ms": -1},
     ],
 )
 def test_a_file_that_was_tampered_with_is_not_used(change: dict[str, object]) -> None:

@@ -25,11 +25,14 @@ TAKEN, CONFLICT, REFUSED = RotatedOutcome
 
 
 class Clock:
+    def __init__(self) -> None:
+        self.now_ms = 1_700_000_000_000
+
     def monotonic(self) -> float:
         return 1.0
 
     def wall_ms(self) -> int:
-        return 1_700_000_000_000
+        return self.now_ms
 
 
 @dataclass
@@ -205,10 +208,12 @@ class Guard:
         self.mine = Authenticator(ME, MemoryStore(), Clock(), SeededEntropy(1), find, self.side.ring)
         self.mine.key_changes = self.side.changes
 
-    def opens(self, signer: Identity, *, to: Identity = ME, sealed: bool = False) -> None:
+    def opens(self, signer: Identity, *, to: Identity = ME, sealed: bool = False, later_ms: int = 0) -> None:
+        clock = Clock()
+        clock.now_ms += later_ms
         me = Contact(to.known_as or ME.peer_id, to.public_key, AT)
         signer = Identity(signer.seed, ANNA.peer_id)
-        anna = Authenticator(signer, MemoryStore(), Clock(), SeededEntropy(2), lambda _: me)
+        anna = Authenticator(signer, MemoryStore(), clock, SeededEntropy(2), lambda _: me)
         message: SignalingMessage = Ping(anna.new_session_id(), None)
         self.mine.open(anna.seal(me.peer_id, message, encrypt_to=to.public_key if sealed else None))
 
@@ -221,9 +226,12 @@ def test_both_keys_of_a_contact_count_until_the_new_one_was_used() -> None:
     assert guard.side.anna.trust.waning == 1
     guard.opens(ANNA_NEXT)
     assert guard.side.anna.trust.waning == 0
+    with pytest.raises(EnvelopeError, match="replaced"):
+        guard.opens(ANNA)
+    assert len(guard.side.warnings) == 1, "of the rotation; what is late or repeated frightens nobody"
     for _ in range(2):
         with pytest.raises(EnvelopeError) as caught:
-            guard.opens(ANNA)
+            guard.opens(ANNA, later_ms=1)
         assert caught.value.code == "retired-key"
     assert sum("former key" in warning for warning in guard.side.warnings) == 1
     with pytest.raises(EnvelopeError) as caught:

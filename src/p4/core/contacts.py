@@ -68,9 +68,9 @@ class Contact:
         """After a rotation; the former key counts until the new one has been used."""
         return replace(self, public_key=statement.new_key, trust=self.trust.rotated(statement))
 
-    def with_settled_key(self) -> Contact:
-        """The contact has used its present key."""
-        return replace(self, trust=replace(self.trust, waning=0))
+    def with_settled_key(self, at_ms: int) -> Contact:
+        """The contact has used its present key, in an envelope of this time."""
+        return replace(self, trust=replace(self.trust, waning=0, settled_ms=at_ms))
 
     def with_verified(self, verified: bool) -> Contact:
         """A person compared the words for the present key, or takes that back."""

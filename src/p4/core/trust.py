@@ -15,7 +15,7 @@ from p4.errors import RemoteError
 
 __all__ = ["TRUST_KEYS", "Outcome", "Trust", "Verification"]
 
-TRUST_KEYS = ("verified_key_b64", "blocked", "rotations_b64", "waning_keys")
+TRUST_KEYS = ("verified_key_b64", "blocked", "rotations_b64", "waning_keys", "rotation_settled_ms")
 """What `Trust` adds to an entry of ``contacts.json``."""
 
 
@@ -53,12 +53,15 @@ class Trust:
         rotations: how its present key follows from the one that its id belongs to.
         waning: how many former keys, the latest ones, still count: the contact has not signed with its
             present key yet, so it may not know that we took that.
+        settled_ms: when the contact first signed with a key that it rotated to, by its own clock, Unix
+            milliseconds: what a retired key signed before that is only late, or repeated by somebody.
     """
 
     verified_key: bytes = b""
     blocked: bool = False
     rotations: tuple[RotationStatement, ...] = ()
     waning: int = 0
+    settled_ms: int = 0
 
     def verification(self, public_key: bytes) -> Verification:
         """Whether the contact is verified, given its present key."""
@@ -131,7 +134,8 @@ class Trust:
             decode_key(verified) if verified else b"",
             fields.get("blocked") is True,
             statements,
-            _waning(fields.get("waning_keys", 0), len(statements)),
+            _count(fields.get("waning_keys", 0), len(statements)),
+            _count(fields.get("rotation_settled_ms", 0), limits.SAFE_INTEGER),
         )
         return trust, current_key(first_key, statements)
 
@@ -148,6 +152,8 @@ class Trust:
             ]
         if self.waning:
             fields["waning_keys"] = self.waning
+        if self.settled_ms:
+            fields["rotation_settled_ms"] = self.settled_ms
         return fields
 
 
@@ -160,7 +166,7 @@ def _decode(text: object) -> bytes:
         raise ValueError("a rotation of its key is not base64") from error
 
 
-def _waning(value: object, rotations: int) -> int:
-    if type(value) is not int or not 0 <= value <= rotations:
+def _count(value: object, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
         raise ValueError("what is kept about its key has the wrong form")
     return value

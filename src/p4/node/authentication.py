@@ -216,10 +216,10 @@ class Authenticator:
                 continue
             if key in trust.retired_keys:
                 if self.key_changes:
-                    self.key_changes.retired_key_used(contact)
+                    self.key_changes.retired_key_used(contact, verified.timestamp_ms)
                 raise EnvelopeError("The key was replaced by another one.", code="retired-key")
             if trust.waning and key == contact.public_key and self.key_changes:
-                self.key_changes.contact_key_used(contact.peer_id)
+                self.key_changes.contact_key_used(contact.peer_id, verified.timestamp_ms)
             return verified, key
         assert refusal is not None  # noqa: S101 - there is at least one key
         raise refusal

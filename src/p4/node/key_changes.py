@@ -158,17 +158,19 @@ class KeyChanges:
 
     # -- theirs ----------------------------------------------------------------------------------------------
 
-    def contact_key_used(self, peer_id: PeerId) -> None:
-        """A contact has signed with its present key: those before it count no more."""
+    def contact_key_used(self, peer_id: PeerId, sent_ms: int) -> None:
+        """A contact has signed with its present key, at this time: those before it count no more."""
         holder = self._find(peer_id)
         if holder is not None and holder.contact.trust.waning:
             try:
-                self._replace(holder.contact.with_settled_key())
+                self._replace(holder.contact.with_settled_key(sent_ms))
             except StateError as error:
                 _log.warning("%s", error.message)
 
-    def retired_key_used(self, contact: Contact) -> None:
-        """Somebody signed as a contact with a key from which it has rotated."""
+    def retired_key_used(self, contact: Contact, sent_ms: int) -> None:
+        """Somebody signed as a contact, at this time, with a key from which it has rotated."""
+        if sent_ms <= contact.trust.settled_ms:
+            return  # it is from before, and late, or somebody repeats what he recorded
         self._warn_once(
             contact,
             "retired",

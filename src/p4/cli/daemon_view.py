@@ -126,17 +126,30 @@ async def _under_way(client: Client) -> list[RenderableType]:
     """A line for each transfer that is under way."""
     from rich.text import Text
 
-    from p4.cli.status.words import size
+    from p4.cli.status.words import duration, rate
+    from p4.client.transfers import Transfers
 
-    answer = await client.request("GET", "/v1/transfers")
     lines: list[RenderableType] = []
-    for entry in answer.get("transfers", ()):
-        if entry.get("state") not in {"running", "waiting"}:
+    for entry in await Transfers(client).list():
+        if entry["state"] != "running":
             continue
-        done, total = entry.get("bytes_done") or 0, entry.get("bytes_total") or 0
-        share = f"{100 * done // total:.0f} %" if total else size(done)
-        name = visible(f"{entry.get('name', '')}  {_label(entry.get('contact'))}")
-        lines.append(Text(f"{share:>6}  {name}"))
+        progress = entry["progress"]
+        share = (
+            f"{100 * progress['bytes_done'] // progress['bytes']} %"
+            if progress["bytes"]
+            else progress["phase"]
+        )
+        left = progress["seconds_left"]
+        parts = [
+            f"{share:>9}",
+            f"{entry['direction']} {' '.join(entry['sources'])}",
+            _label(entry["contact"]),
+            rate(progress["bytes_per_second"]),
+            "" if left is None else f"{duration(left)} left",
+        ]
+        lines.append(
+            Text("  ".join(visible(part) for part in parts if part), no_wrap=True, overflow="ellipsis")
+        )
     return [Text(""), *lines] if lines else []
 
 

@@ -90,7 +90,8 @@ class ChatReceipt(Receipt):
                 if entry["id"] == self._place:
                     self.state = str(entry["state"])
                     if self.state == "failed":
-                        raise DeliveryError(str(entry["reason"]), code="failed")
+                        # What is said neither expires nor is it replaced: the contact does not take it.
+                        raise DeliveryError(str(entry["reason"]), code="refused")
             if _has_come(self.state, wanted):
                 return
 

@@ -194,7 +194,7 @@ class Pipe:
                 await self._acknowledge(stream)
             # Who knows both ends has done with the stream. Run again, it would begin another one, although
             # the other side may not have everything yet.
-            while not (self._source_ended and stream.writing_ended and stream.confirmed >= stream.written):  # noqa: ASYNC110
+            while not (stream.writing_ended and stream.confirmed >= stream.written):  # noqa: ASYNC110
                 await asyncio.sleep(limits.PIPE_PAUSE_SECONDS)
             await self._acknowledge(stream)
             self._all_received = True

@@ -79,11 +79,11 @@ class StandingServices:
     async def again(self, control: ControlConnection) -> None:
         """Publish all anew, with new introduction points. Raises TorError, StateError."""
         async with self._one_at_a_time:
-            if self._is_open:
-                await self.onion.republish(control)
             if self.gate is not None and self._published is not None:
                 await self.gate.withdraw(control)
                 await self.gate.publish(control, self._published)
+            if self._is_open:
+                await self.onion.republish(control)
 
     async def admit(self, keys: Iterable[bytes], *, open_too: bool) -> frozenset[str]:
         """See `p4.ports.gate.GatedRendezvous.admit`; raises as `up`.

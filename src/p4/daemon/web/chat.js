@@ -25,6 +25,7 @@ function put(history, entry) {
 export function openChat(id) {
   const history = historyOf(id);
   history.atEnd = true;
+  history.wanted = true; // from now on, what happens is taken down
   load(id, history);
 }
 
@@ -85,7 +86,7 @@ onEvent((kind, data) => {
     history.before = null;
   } else if (data.entries) {
     if (kind === "chat.message") history.typingUntil = 0;
-    for (const entry of data.entries) {
+    for (const entry of history.wanted ? data.entries : []) {
       // News of what lies before the first page would stand there alone: its own page brings it.
       if (kind === "chat.message" || history.entries.has(entry.id)) put(history, entry);
       else if (!history.loaded) history.early.set(entry.id, entry);

@@ -109,7 +109,7 @@ function take(kind, data) {
   const subject = kind.split(".")[0];
   if (subject === "link" || subject === "contact" || subject === "grants" || subject === "pairing") soon(loadContacts);
   if (subject === "contact" || subject === "pairing") soon(loadConversations);
-  if (subject === "reachability" || subject === "feed" || subject === "device") soon(loadStatus);
+  if (subject === "reachability" || subject === "identity") soon(loadStatus);
   if (subject === "feed") soon(loadEverything);
   if (kind === "transfer.changed") takeTransfer(data);
   else if (subject === "transfer") soon(loadTransfers);

@@ -22,7 +22,7 @@ from p4.node.parts import NodeParts
 from p4.ports import Entropy, SignalStream, Store
 from p4.ports.gate import GatedRendezvous
 
-__all__ = ["GateCarrier", "GateKeeper"]
+__all__ = ["ContactRoster", "GateCarrier", "GateKeeper"]
 
 _log = logging.getLogger(__name__)
 

@@ -166,6 +166,7 @@ def test_an_invite_expires_at_its_moment() -> None:
         assert missed.value.code == "not-found"
         assert invite.text.encode() not in network.invites["alice"]
         assert list(alice.invites.list()) == []
+        assert alice.invites.get(invite.id).code == "expired"
 
     simulate(scenario, seed=8)
 

@@ -58,8 +58,10 @@ class Invites:
         self._background = background
         self._invites: dict[str, PairingInvite] = {}
         self._by_tag: dict[bytes, PairingInvite] = {}
+        self._past: dict[str, PairingInvite] = {}
         self._hosted: dict[str, list[HostedPlace]] = {}
         self._watch: asyncio.Task[None] | None = None
+        self._some = asyncio.Event()
         self._closed = False
 
     async def start(self) -> None:
@@ -138,13 +140,11 @@ class Invites:
         return [invite for invite in self._invites.values() if not invite.ended]
 
     def get(self, invite_id: str) -> PairingInvite:
-        """An invite of this run by its id, also one that has ended. Raises InputError: ``unknown-invite``."""
-        try:
-            return self._invites[invite_id]
-        except KeyError:
-            raise InputError(
-                "There is no such invite, or it ended before this node started.", code="unknown-invite"
-            ) from None
+        """An invite by its id, also one that ended in this run. Raises InputError: ``unknown-invite``."""
+        invite = self._invites.get(invite_id) or self._past.get(invite_id)
+        if invite is None:
+            raise InputError("There is no such invite, or it ended long ago.", code="unknown-invite")
+        return invite
 
     async def cancel(self, invite: PairingInvite) -> None:
         """Take an invite back. One that has ended stays as it is. Raises StateError."""
@@ -306,8 +306,11 @@ class Invites:
 
     async def _watch_expiry(self) -> None:
         while True:
+            if not self._invites:
+                self._some.clear()
+                await self._some.wait()
             now_ms = self._registry.clock.wall_ms()
-            soonest = min((i.expires_at_ms - now_ms for i in self.list()), default=60_000) / 1000
+            soonest = min(invite.expires_at_ms - now_ms for invite in self._invites.values()) / 1000
             await asyncio.sleep(min(_TICK_SECONDS, max(soonest, 0.05)))
             for invite in self.list():
                 self._expire(invite)
@@ -325,9 +328,13 @@ class Invites:
         for invite in list(self._invites.values()):
             if invite.ended and now_ms >= invite.expires_at_ms:
                 self._leave(invite)
+                self._past[invite.id] = invite
+        while len(self._past) > limits.PAIRING_INVITES:
+            del self._past[next(iter(self._past))]
 
     def _enter(self, invite: PairingInvite) -> None:
         self._invites[invite.id] = invite
+        self._some.set()
         self._by_tag[invite.secret.tag] = invite
 
     def _leave(self, invite: PairingInvite) -> None:

@@ -80,6 +80,9 @@ async def test_several_places_while_tor_still_starts_each_by_itself(
     assert await ask(second, b"other") == b"two other"
     await asyncio.gather(places.close(), visits.close())
     assert await second.receive_line() is None
+    for stream in (first, second):
+        stream.close()
+    await asyncio.sleep(0)  # the loop closes their sockets
 
 
 async def test_a_place_outlives_tor_and_takes_no_more_visitors_than_it_should(

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -67,14 +67,20 @@ class Side:
 
 
 @asynccontextmanager
-async def two_sides(directory: Path, *, paired: bool = True) -> AsyncIterator[tuple[Side, Side]]:
-    """A laptop and a phone, their pages open; with a link between them where they are paired."""
+async def two_sides(
+    directory: Path, *, paired: bool = True, lan: bool = False
+) -> AsyncIterator[tuple[Side, Side]]:
+    """A laptop and a phone, their pages open; with a link between them where they are paired.
+
+    Args:
+        lan: whether they look for each other on the local network, too.
+    """
     async with AsyncExitStack() as ending:
         chromium = await ending.enter_async_context(open_chromium(directory))
         sides = []
         for name in ("laptop", "phone"):
             home = directory / name
-            daemon = Daemon(p4.Node(home, direct_options()), home)
+            daemon = Daemon(p4.Node(home, replace(direct_options(), lan=lan)), home)
             await daemon.start()
             ending.push_async_callback(daemon.close)
             daemon.node.rename(name)

@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from p4.daemon import stream_desk
+from p4.node.streams import Stream
 
 Pair = tuple[RunningDaemon, RunningDaemon]
 
@@ -110,6 +111,40 @@ async def test_what_was_not_consumed_comes_again_after_a_broken_connection(films
     assert (await here.says("open"))["written"] == 10
     await here.socket.send(b"ab")
     assert await again.reads(8) == b"456789ab"
+
+
+async def test_what_is_consumed_while_the_disk_is_busy_with_less_is_noted_too(
+    films: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last word comes while the one before it is brought to disk; the program says nothing after it."""
+    laptop, phone = films
+    writing, written = asyncio.Event(), asyncio.Event()
+    consumed = Stream.consumed
+
+    async def slowly(stream: Stream, through: int | None = None, *, knows_end: bool = True) -> None:
+        await consumed(stream, through, knows_end=knows_end)
+        writing.set()
+        await written.wait()
+
+    monkeypatch.setattr(Stream, "consumed", slowly)
+    here = await connect(laptop, OPEN)
+    await here.socket.send(b"0123456789")
+    await here.tell("end")
+    there = await connect(phone, ACCEPT)
+    assert await there.reads(10) == b"0123456789"
+    await there.says("end")
+    await there.tell("end")
+    await there.tell("consumed", offset=4)
+    async with asyncio.timeout(SECONDS):
+        await writing.wait()
+    await there.tell("consumed", offset=10)
+    await there.tell("flush")  # words are obeyed in order
+    await there.says("flushed")
+    written.set()
+    await here.says("end")
+    await here.tell("consumed", offset=0)
+    await here.says("done")
+    await there.says("done")
 
 
 async def test_a_newer_connection_takes_a_stream_over(films: Pair) -> None:

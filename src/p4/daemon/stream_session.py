@@ -145,10 +145,14 @@ class StreamSession:
     async def _note_consumed(self) -> None:
         """Bring to disk what the program says; the latest word is enough."""
         stream = self._stream
-        while not (self._knows_end and self._held.position == stream.position):
+        noted_end = False
+        while not noted_end:
             await self._consumed.wait()
             self._consumed.clear()
-            await stream.consumed(self._held.position, knows_end=self._knows_end)
+            # The program may say more while this comes to disk: that word still has to follow.
+            through, knows_end = self._held.position, self._knows_end
+            await stream.consumed(through, knows_end=knows_end)
+            noted_end = knows_end and through == stream.position
         await self._ended_here.wait()
         await stream.wait_done()
         raise _Left

@@ -21,6 +21,14 @@ from p4.errors import (
 Clients = tuple[p4.client.Client, p4.client.Client]
 
 
+async def grant(clients: Clients, service: str) -> None:
+    """The phone lets the laptop use a service, and the laptop knows of it."""
+    laptop, phone = clients
+    await phone.contact("laptop").grant(service)
+    # Messages wait for the grant; streams, calls and datagrams are refused before it is known.
+    await (await laptop.contact("phone").send("granted", service=service)).delivered()
+
+
 async def test_the_hello_of_the_documentation(clients: Clients) -> None:
     laptop, phone = clients
     receipt = await laptop.contact("phone").send("hi")
@@ -91,7 +99,7 @@ async def test_two_readers_of_chat_are_not_had(clients: Clients) -> None:
 
 async def test_calls_are_answered_by_a_program(clients: Clients) -> None:
     laptop, phone = clients
-    await phone.contact("laptop").grant("home")
+    await grant(clients, "home")
     serving = asyncio.Event()
 
     async def switch(call: p4.client.IncomingCall) -> object:
@@ -124,7 +132,7 @@ async def test_calls_are_answered_by_a_program(clients: Clients) -> None:
 
 async def test_a_stream_goes_on_where_it_was(clients: Clients) -> None:
     laptop, phone = clients
-    await phone.contact("laptop").grant("films")
+    await grant(clients, "films")
     film = bytes(range(256)) * 4000
 
     async def receive() -> bytes:
@@ -165,10 +173,8 @@ async def test_a_refused_stream_says_why(clients: Clients) -> None:
 
 async def test_datagrams_pass(clients: Clients) -> None:
     laptop, phone = clients
-    await phone.contact("laptop").grant("game")
+    await grant(clients, "game")
     async with phone.datagrams("game") as there, laptop.datagrams("game") as here:
-        # Once a message has arrived the grant is known here.
-        await (await laptop.contact("phone").send("x", service="game")).delivered()
         arrived = asyncio.ensure_future(anext(aiter(there)))
         while not arrived.done():  # the first ones may come before the other listens
             await here.send("phone", b"x=3")

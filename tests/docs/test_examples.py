@@ -68,7 +68,7 @@ def run_program(
         laptop.spawn(programs[0])
         phone = await start_node(network, "phone", *([] if printed_link else ["laptop"]))
         if printed_link:
-            while not (link := printed_link()):
+            while not (link := printed_link()):  # noqa: ASYNC110 - it only prints
                 await asyncio.sleep(0.1)
             await phone.pair(link, "laptop")
         arrived = await anext(phone.messages())

@@ -102,3 +102,34 @@ async def test_json_for_programs(pair: tuple[RunningDaemon, RunningDaemon], argu
     done = await asyncio.to_thread(plain, laptop.directory, *arguments)
     assert done.returncode == 0
     assert done.stdout.startswith("{")
+
+
+@posix
+async def test_a_narrow_terminal_and_several_contacts(
+    start_daemon: Callable[..., Awaitable[RunningDaemon]], pair: tuple[RunningDaemon, RunningDaemon]
+) -> None:
+    import termios
+
+    laptop, phone = pair
+    tablet = await start_daemon("tablet")
+    laptop.node.add_contact(tablet.node.invite(), "tablet")
+    tablet.node.add_contact(laptop.node.invite(), "laptop")
+    terminal = Terminal(["chat", "--state-dir", str(laptop.directory), "--no-start", "phone"])
+    try:
+        termios.tcsetwinsize(terminal._descriptor, (16, 30))  # the kernel tells the program
+        await expect(terminal, "Nothing was said yet")
+        await tablet.http.post("/v1/chat/laptop", json={"text": "hello from the tablet, in a long line"})
+        await until_state(laptop, "tablet", "received")
+        terminal.type("\x15")  # Ctrl-U: to what is unread
+        await expect(terminal, "hello from the tablet, in a")
+        await until_state(tablet, "laptop", "seen")
+        terminal.type("\x10for you\r")  # Ctrl-P: back
+        await until_state(phone, "laptop", "received")
+        assert (await tablet.http.get("/v1/chat/laptop")).json()["entries"][-1]["mine"]
+        terminal.type("\x11")
+        assert await end(terminal) == 0
+        rows = [row for row in terminal.text.split("\n") if "hello from" in row]
+        assert rows
+        assert all(len(row) <= 30 for row in rows)
+    finally:
+        terminal.close()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
 from p4.cli.chat.model import ChatModel, Person
-from p4.cli.chat.render import history_rows, people_rows, status_row, wrapped
+from p4.cli.chat.render import help_rows, history_rows, people_rows, status_row, wrapped
 from p4.cli.output import visible
 from p4.client.chat import ChatConversation, ChatLine
 
@@ -65,6 +65,12 @@ def test_each_line_of_ours_says_how_far_it_came() -> None:
 def test_a_failure_says_why() -> None:
     rows = texts(history_rows(person(line(1, "hi", mine=True, state="failed", reason="It was refused.")), 40))
     assert "It was refused." in rows
+
+
+def test_the_help_fits_any_screen() -> None:
+    for width in range(8, 100):
+        assert all(get_cwidth(row) <= width for row in texts(help_rows(width)))
+    assert "Enter             send" in texts(help_rows(80))
 
 
 def test_the_column_of_contacts_and_the_status_fit() -> None:

@@ -11,7 +11,7 @@ from p4.cli.chat.model import ChatModel, Person
 from p4.cli.output import visible
 from p4.client.chat import ChatLine
 
-__all__ = ["HELP", "Fragments", "history_rows", "people_rows", "receipt", "status_row", "wrapped"]
+__all__ = ["Fragments", "help_rows", "history_rows", "people_rows", "receipt", "status_row", "wrapped"]
 
 Fragments = list[tuple[str, str]]
 """A row: pairs of a style's name and a text."""
@@ -23,17 +23,19 @@ PAUSE_MS = 5 * 60 * 1000
 """After so long the same person's name and the time are shown again."""
 
 HELP = (
-    "Enter            send",
-    "Alt-Enter        a new line in the message",
-    "Ctrl-N, Ctrl-P   next and previous contact",
-    "Ctrl-U           first contact with something unread",
-    "PageUp, PageDown read back and forth",
-    "F1               show or hide this",
-    "Ctrl-Q, Ctrl-C   end; what was sent arrives all the same",
-    "",
-    "…    waits on this device      ✓   on the other device",
-    "✓✓   taken by its program      seen   shown to a person",
+    ("Enter", "send"),
+    ("Alt-Enter", "a new line in the message"),
+    ("Ctrl-N, Ctrl-P", "next and previous contact"),
+    ("Ctrl-U", "first contact with something unread"),
+    ("PageUp, PageDown", "read back and forth"),
+    ("F1", "show or hide this"),
+    ("Ctrl-Q, Ctrl-C", "end; what was sent arrives all the same"),
+    ("…", "waits on this device"),
+    ("✓", "on the other device"),
+    ("✓✓", "taken by its program"),
+    ("seen", "shown to a person"),
 )
+"""Keys and signs, and what they mean."""
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -58,6 +60,19 @@ def wrapped(text: str, width: int) -> list[str]:
             if character == " ":
                 space = len(row) - 1
         rows.append(row)
+    return rows
+
+
+def help_rows(width: int) -> list[Fragments]:
+    """What the keys do; one below the other where there is no room beside."""
+    column = max(get_cwidth(key) for key, _ in HELP) + 2
+    rows: list[Fragments] = []
+    for key, meaning in HELP:
+        if column + max(get_cwidth(words) for _, words in HELP) <= width:
+            rows.append([("class:me", key), ("", " " * (column - get_cwidth(key)) + meaning)])
+        else:
+            rows += [[("class:me", row)] for row in wrapped(key, width)]
+            rows += [[("", row)] for row in wrapped(meaning, width)]
     return rows
 
 

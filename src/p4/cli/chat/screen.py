@@ -70,7 +70,7 @@ class _History(UIControl):
 
     def _rows(self, width: int) -> list[render.Fragments]:
         if self._model.help:
-            return [[("", row[:width])] for row in render.HELP]
+            return render.help_rows(max(8, width))
         person = self._model.person
         return render.history_rows(person, max(8, width)) if person else []
 

@@ -52,6 +52,10 @@ async def test_two_daemons_chat(pair: tuple[RunningDaemon, RunningDaemon]) -> No
     watching.cancel()
     assert {"chat.message", "chat.read", "chat.receipt"} <= set(events)
 
+    await phone.http.delete("/v1/contacts/laptop")  # nothing is left of it
+    rows = await phone.daemon.context.apps.store.query("SELECT * FROM chat_entries")
+    assert rows == []
+
 
 async def test_what_cannot_be_is_refused_in_our_own_form(daemon: RunningDaemon) -> None:
     for method, path, body, status in (

@@ -12,6 +12,7 @@ from p4.apps.files.app import FilesApp
 from p4.apps.forward import ForwardApp, TunnelEvent
 from p4.apps.history import LinkHistory
 from p4.apps.store import AppStore
+from p4.core.identity import PeerId
 from p4.daemon.chat_events import announce_on
 from p4.daemon.event_feed import EventFeed
 from p4.daemon.transfer_models import announce_transfers
@@ -70,6 +71,11 @@ class HostedApps:
     async def close(self) -> None:
         """End every app, the last one first, then the store."""
         await self._started.aclose()
+
+    async def forget(self, peer_id: PeerId) -> None:
+        """A contact was removed: what was said, and how its links were, goes too. Raises StateError."""
+        await self.chat.forget(peer_id)
+        await self.history.forget(peer_id)
 
     def _announce_forward(self, event: TunnelEvent) -> None:
         self.feed.publish(f"forward.{event.kind}", event.state.as_json())

@@ -158,6 +158,12 @@ class ChatApp:
         self._announce(ChatEvent("cleared", peer.peer_id))
         return removed
 
+    async def forget(self, peer_id: PeerId) -> None:
+        """A contact was removed: forget what was said, and how much of it was read. Raises StateError."""
+        await self._store.transaction(lambda database: history.forget(database, peer_id))
+        self._typed.pop((peer_id, True), None)
+        self._typed.pop((peer_id, False), None)
+
     def typing(self, peer: Peer) -> bool:
         """A person is writing to a contact; gives whether it was told (perhaps it was just before)."""
         if not (peer.connected and self._due(peer.peer_id, mine=True)):

@@ -22,6 +22,7 @@ __all__ = [
     "conversations",
     "entries_before",
     "entry_at",
+    "forget",
     "give_up_interrupted",
     "handed_over",
     "mark_read",
@@ -216,6 +217,12 @@ def clear(database: sqlite3.Connection, peer: str) -> int:
     removed = database.execute("DELETE FROM chat_entries WHERE peer = ?", (peer,)).rowcount
     database.execute("UPDATE chat_peers SET bytes = 0 WHERE peer = ?", (peer,))
     return removed
+
+
+def forget(database: sqlite3.Connection, peer: str) -> None:
+    """Nothing is left of a contact."""
+    database.execute("DELETE FROM chat_entries WHERE peer = ?", (peer,))
+    database.execute("DELETE FROM chat_peers WHERE peer = ?", (peer,))
 
 
 # -- inside ------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from p4.apps.history import records
 from p4.apps.history.picture import Picture, Sample, draw
 from p4.apps.store import AppStore
 from p4.core import limits
+from p4.core.identity import PeerId
 from p4.errors import StateError
 from p4.node.events import LinkDown, LinkUp
 from p4.node.node import BaseNode
@@ -68,7 +69,7 @@ class LinkHistory:
             runs[-1] = type(runs[-1])(runs[-1].began_ms, now_ms)  # this run is not over
         return draw([*samples, *waiting], outages, runs, from_ms=from_ms, to_ms=now_ms + 1)
 
-    async def forget(self, peer_id: str) -> None:
+    async def forget(self, peer_id: PeerId) -> None:
         """A contact was removed. Raises StateError."""
         self._unwritten = [(known, sample) for known, sample in self._unwritten if known != peer_id]
         await self._store.transaction(partial(records.forget, peer=peer_id))

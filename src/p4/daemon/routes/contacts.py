@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from p4.core import limits
 from p4.core.contacts import NAME_CHARACTERS
-from p4.daemon.dependencies import Access, DaemonNode, Feed, NamedContact, Owner
+from p4.daemon.dependencies import Access, Apps, DaemonNode, Feed, NamedContact, Owner
 from p4.daemon.models import ContactModel, ContactName
 from p4.errors import InputError
 from p4.node.peer import Peer
@@ -85,9 +85,12 @@ async def rename_contact(
 
 
 @router.delete("/contacts/{contact}", status_code=204)
-async def remove_contact(peer: NamedContact, node: DaemonNode, feed: Feed, access: Owner) -> Response:
-    """Forget a contact: its link ends, what waits for it and from it is deleted. Owner only."""
+async def remove_contact(
+    peer: NamedContact, node: DaemonNode, apps: Apps, feed: Feed, access: Owner
+) -> Response:
+    """Forget a contact: its link ends; what waits for it and from it, and what was said, goes. Owner only."""
     await node.remove_contact(peer.peer_id)
+    await apps.forget(peer.peer_id)
     _publish(feed, "contact.removed", peer)
     return Response(status_code=204)
 

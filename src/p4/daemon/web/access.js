@@ -151,7 +151,7 @@ function block(contact) {
 
 function remove(contact) {
   const name = nameOf(contact);
-  confirm(`Remove ${name}?`, `This device forgets ${name}: its connection ends, and what waits for it and from it is deleted. To connect again, pair the two anew.`, "Remove", async () => {
+  confirm(`Remove ${name}?`, `This device forgets ${name}: its connection ends, and what waits for it and from it is deleted, with the chat. Files stay. To connect again, pair the two anew.`, "Remove", async () => {
     await api("DELETE", `/contacts/${quoted(contact.id)}`);
     location.hash = "#/devices";
     await Promise.all([loadContacts(), loadConversations()]);

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from p4.core import limits
 
@@ -35,16 +36,25 @@ class EventStreamResponse(StreamingResponse):
         closed: Callable[[], None],
         status_code: int = 200,  # FastAPI looks for this name to describe the answer
     ) -> None:
+        self._encoded = _encoded(events)
+        self._closed = closed
         super().__init__(
-            _encoded(events, closed),
+            self._encoded,
             status_code,
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the events or the connection end."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # Here and not in the generator: whoever asked may be gone before that has begun.
+            await self._encoded.aclose()
+            self._closed()
 
-async def _encoded(
-    events: Callable[[], Awaitable[Event | None]], closed: Callable[[], None]
-) -> AsyncIterator[bytes]:
+
+async def _encoded(events: Callable[[], Awaitable[Event | None]]) -> AsyncGenerator[bytes]:
     waiting: asyncio.Future[Event | None] | None = None
     try:
         yield b": p4\n\n"  # the reader learns at once that the stream is open
@@ -67,4 +77,3 @@ async def _encoded(
             waiting.cancel()
             with suppress(asyncio.CancelledError):
                 await waiting
-        closed()

@@ -36,7 +36,13 @@ class _Service:
         self.returned: OrderedDict[_Key, Message] = OrderedDict()
         self.readers: set[Subscription] = set()
 
-    def wake(self) -> None:
+    def give_back(self, messages: Sequence[Message]) -> None:
+        """The next reader gets them, in order."""
+        if not messages:
+            return
+        returned = [*self.returned.values(), *messages]
+        returned.sort(key=lambda message: (message.received, message.number))
+        self.returned = OrderedDict((_key(message), message) for message in returned)
         for reader in self.readers:
             reader.changed.set()
 
@@ -92,26 +98,33 @@ class MessageDesk:
             How many there were, and those that were not handed out, or were done before.
 
         Raises:
-            LocalError: the node has ended; those that it did not bring to disk will come again.
+            LocalError: the node has ended, or the disk refused; those that did not come to disk come again.
         """
         state = self._services.get(service, _Service())
         found: list[Message] = []
         unknown: list[_Key] = []
+        holders: set[Subscription] = set()
         for key in dict.fromkeys(messages):
             if held := state.handed_out.pop(key, None):
                 found.append(held[0])
-                held[1].changed.set()
+                holders.add(held[1])
             elif returned := state.returned.pop(key, None):
                 found.append(returned)  # its reader's connection ended first, and the program lives on
             else:
                 unknown.append(key)
+        for holder in holders:
+            holder.settled()
         results = await asyncio.gather(*(message.done() for message in found), return_exceptions=True)
+        refused: list[tuple[Message, BaseException]] = []
         gone = 0
         for message, result in zip(found, results, strict=True):
             if isinstance(result, LocalError) and not self._is_contact(message):
                 gone += 1  # the contact was removed meanwhile, and its messages with it
             elif isinstance(result, BaseException):
-                raise result
+                refused.append((message, result))
+        if refused:
+            state.give_back([message for message, _ in refused])
+            raise refused[0][1]
         return len(found) - gone, unknown
 
     def _is_contact(self, message: Message) -> bool:
@@ -138,6 +151,8 @@ class Subscription:
         self._coming: dict[asyncio.Task[Message], MessageStream] = {}
         self.changed = asyncio.Event()
         """Something was done, or came back from another reader."""
+        self.when_done: Callable[[], None] | None = None
+        """Called when the last that was handed out is done."""
 
     async def next(self) -> Message | None:
         """The next message, as soon as there is one and the window has room; None when the node ends.
@@ -166,7 +181,7 @@ class Subscription:
         for task in coming:
             # What has arrived and was not given out yet is the next reader's.
             if message := _result(task):
-                self._give_back([message])
+                self._state.give_back([message])
             task.cancel()
 
     def close(self) -> None:
@@ -175,13 +190,21 @@ class Subscription:
         mine = [message for message, holder in self._state.handed_out.values() if holder is self]
         for message in mine:
             del self._state.handed_out[_key(message)]
-        self._give_back(mine)
+        self._state.give_back(mine)
+
+    def settled(self) -> None:
+        """Messages that were handed out are done."""
+        self.changed.set()
+        if self.when_done is not None and not self._held():
+            self.when_done()
 
     # -- inside ----------------------------------------------------------------------------------------
 
     def _has_room(self) -> bool:
-        held = sum(holder is self for _, holder in self._state.handed_out.values())
-        return held < self._window
+        return self._held() < self._window
+
+    def _held(self) -> int:
+        return sum(holder is self for _, holder in self._state.handed_out.values())
 
     def _take(self) -> Message | None:
         for key, message in list(self._state.returned.items()):
@@ -200,14 +223,6 @@ class Subscription:
                 self._idle.append(stream)
                 return arrived
         return None
-
-    def _give_back(self, messages: list[Message]) -> None:
-        if not messages:
-            return
-        returned = [*self._state.returned.values(), *messages]
-        returned.sort(key=lambda message: (message.received, message.number))
-        self._state.returned = OrderedDict((_key(message), message) for message in returned)
-        self._state.wake()
 
 
 def _key(message: Message) -> _Key:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from p4.core import limits
 from p4.daemon.call_desk import CallDesk
+from p4.daemon.departure import departure
 from p4.daemon.dependencies import Access, Context, NamedContact
 from p4.daemon.values import ServiceName, ValueModel, encoded, require_service_name
 
@@ -59,7 +60,7 @@ async def call(
     access.require(service=service)
     argument = question.content()
     calling = asyncio.ensure_future(peer.call(service, argument, deadline=question.deadline))
-    leaving = asyncio.ensure_future(_gone(request))
+    leaving = asyncio.ensure_future(departure(request))
     try:
         await asyncio.wait([calling, leaving], return_when=asyncio.FIRST_COMPLETED)
         if not calling.done():
@@ -68,11 +69,6 @@ async def call(
     finally:
         calling.cancel()
         leaving.cancel()
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 @router.websocket("/services/{service}/serve")

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from p4.core import limits
+from p4.core.identity import PeerId
 from p4.daemon.access.authority import Authority
 from p4.daemon.context import DaemonContext
+from p4.daemon.departure import departure
 from p4.daemon.dependencies import Access, Context, DaemonNode, find_contact
 from p4.daemon.event_stream import EventStreamResponse
 from p4.daemon.message_desk import Subscription
 from p4.daemon.models import ContactName
 from p4.daemon.values import ServiceName, encoded
-from p4.errors import FrameError
+from p4.errors import AccessError, ContactError, FrameError
 from p4.node.inbox import Message
 
 __all__ = ["router"]
@@ -94,6 +96,7 @@ async def read_messages(
 
 @router.get("/messages/{service}/next", response_model_exclude_unset=True)
 async def take_messages(
+    request: Request,
     service: ServiceName,
     context: Context,
     node: DaemonNode,
@@ -108,14 +111,22 @@ async def take_messages(
     """The next messages, as soon as there is one. What is not done before the lease ends comes again."""
     subscription = _subscribe(context, access, service, contact, most)
     found: list[Message] = []
+    collecting = asyncio.ensure_future(_collect(subscription, found, most, timeout))
+    leaving = asyncio.ensure_future(departure(request))
     try:
-        await _collect(subscription, found, most, timeout)
-    except BaseException:
-        subscription.close()
-        raise
-    subscription.stop()
-    if found:
-        context.leases.begin(lease, subscription.close)
+        await asyncio.wait([collecting, leaving], return_when=asyncio.FIRST_COMPLETED)
+        if not collecting.done():  # nobody reads the answer: the next reader gets what comes
+            return ReceivedMessagesModel(messages=[])
+        collecting.result()
+        subscription.stop()
+        if found:
+            subscription.when_done = context.leases.begin(lease, subscription.close)
+    finally:
+        leaving.cancel()
+        if subscription.when_done is None:
+            collecting.cancel()
+            await asyncio.wait([collecting])
+            subscription.close()
     return ReceivedMessagesModel(messages=[ReceivedModel(**message_json(message)) for message in found])
 
 
@@ -125,14 +136,23 @@ async def done(
 ) -> DoneAnswerModel:
     """A program has dealt with messages; on disk with the answer, and they will not come again."""
     access.require(service=service)
-    wanted = []
+    wanted: list[tuple[PeerId, str]] = []
+    strange: list[DoneMessageModel] = []
     for message in messages.messages:
-        peer = find_contact(context.node, access, message.contact)
-        wanted.append((peer.peer_id, message.id))
+        try:
+            peer = find_contact(context.node, access, message.contact)
+        except (ContactError, AccessError):
+            # Perhaps of a contact that was removed meanwhile; what others said is done all the same.
+            strange.append(message)
+        else:
+            wanted.append((peer.peer_id, message.id))
     count, unknown = await context.desk.done(service, wanted)
     return DoneAnswerModel(
         done=count,
-        unknown=[DoneMessageModel(contact=contact, id=message_id) for contact, message_id in unknown],
+        unknown=[
+            *strange,
+            *(DoneMessageModel(contact=contact, id=message_id) for contact, message_id in unknown),
+        ],
     )
 
 

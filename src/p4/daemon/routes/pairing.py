@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from p4.core import limits
 from p4.core.contacts import NAME_CHARACTERS
+from p4.daemon.departure import departure
 from p4.daemon.dependencies import DaemonNode, Feed, Owner
 from p4.daemon.models import ContactModel, ContactName
 from p4.errors import P4Error
@@ -160,7 +161,7 @@ async def pair(
     """
     known = {peer.peer_id for peer in node.peers()}
     pairing = asyncio.ensure_future(node.pair(wanted.invite, wanted.name, patience=wanted.patience))
-    leaving = asyncio.ensure_future(_gone(request))
+    leaving = asyncio.ensure_future(departure(request))
     try:
         await asyncio.wait([pairing, leaving], return_when=asyncio.FIRST_COMPLETED)
         if not pairing.done():
@@ -172,8 +173,3 @@ async def pair(
     if peer.peer_id not in known and wanted.invite.lstrip("\ufeff \t\r\n").startswith("{"):
         feed.publish("contact.added", {"contact": ContactName.of(peer).model_dump()})
     return await ContactModel.read(peer)
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

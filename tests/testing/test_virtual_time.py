@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
 import time
@@ -207,3 +208,35 @@ def test_seeded_entropy_repeats_itself() -> None:
 def test_the_loop_can_be_used_without_run() -> None:
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         assert runner.run(asyncio.sleep(3, result="x")) == "x"
+
+
+def test_what_tasks_begin_while_they_are_cancelled_is_ended_too(caplog: pytest.LogCaptureFixture) -> None:
+    ended: list[str] = []
+
+    async def write() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("the write")
+
+    async def carry() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            # As a stream that is reset: what its disk has to write is a task of its own.
+            asyncio.get_running_loop().call_soon(begin)
+
+    def begin() -> None:
+        writes.append(asyncio.get_running_loop().create_task(write()))
+
+    async def main() -> None:
+        writes.append(asyncio.get_running_loop().create_task(carry()))
+        await asyncio.sleep(1)
+
+    writes: list[asyncio.Task[None]] = []
+    run(main())
+    assert ended == ["the write"]
+    assert [task.cancelled() for task in writes] == [True, True]
+    writes.clear()
+    gc.collect()
+    assert not caplog.records

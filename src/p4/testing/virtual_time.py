@@ -33,6 +33,9 @@ START_WALL_MS = 1_767_225_600_000
 CLEANUP_SECONDS = 60.0
 """Virtual time granted to the cancelled tasks after the limit was reached."""
 
+CLEANUP_ROUNDS = 10
+"""How often tasks that begin while others are being cancelled are cancelled in their turn."""
+
 RESOLUTION_SECONDS = 1e-6
 """Timers closer together than this fire in one turn. Coarser than the rounding of a float clock that
 has run for a century, so that a jump always reaches its timer."""
@@ -160,6 +163,22 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
                 "Another thread called into a loop on virtual time, which cannot wait for it."
             )
         return super().call_soon_threadsafe(callback, *args, context=context)
+
+    async def shutdown_asyncgens(self) -> None:
+        """As in asyncio; and before that, end what the tasks began while they were being cancelled.
+
+        ``asyncio.Runner`` cancels only the tasks that it finds, and a stream that is reset for that reason
+        still gives its disk something to write.
+        """
+        ending = asyncio.current_task(self)
+        for _ in range(CLEANUP_ROUNDS):
+            late = [task for task in asyncio.all_tasks(self) if task is not ending]
+            if not late:
+                break
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late)
+        await super().shutdown_asyncgens()
 
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> NoReturn:
         """Refused the way that loops without signals refuse it (asyncio on Windows)."""

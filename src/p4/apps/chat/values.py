@@ -10,7 +10,7 @@ from p4.core import limits
 from p4.errors import FrameError, InputError
 from p4.node.inbox import Message
 
-__all__ = ["Said", "read_message", "value_of"]
+__all__ = ["Said", "read_message", "read_value", "value_of"]
 
 _MOST_SIZE = 2**53 - 1
 

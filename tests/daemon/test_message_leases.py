@@ -108,7 +108,7 @@ async def test_an_event_stream_whose_reader_is_gone_before_it_begins_is_closed()
         return {"type": "http.disconnect"}
 
     async def send(_message: AsgiMessage) -> None:
-        pass
+        await asyncio.Event().wait()  # a connection that takes nothing
 
     scope: Scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
     await EventStreamResponse(never, closed=count)(scope, receive, send)

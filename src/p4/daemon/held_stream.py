@@ -24,6 +24,8 @@ class HeldStream:
         self._kept = bytearray()
         self._begin = stream.position
         """Offset of the first byte that is kept."""
+        self._given = stream.position
+        """Offset behind the last byte that the present connection was given."""
         self._room = asyncio.Event()
         self.using = asyncio.Lock()
         """Held by the one connection that uses the stream."""
@@ -54,19 +56,23 @@ class HeldStream:
             StreamError: the stream ended before its end.
         """
         if kept := self._kept[offset - self._begin : offset - self._begin + limits.LINK_MESSAGE_BYTES]:
+            self._given = offset + len(kept)
             return bytes(kept)
         while len(self._kept) >= limits.API_UNCONSUMED_BYTES:
             self._room.clear()
             await self._room.wait()
         data = await self.stream.read()
         self._kept += data
+        self._given = offset + len(data)
         return data
 
     def forget(self, through: int) -> None:
         """The program will not need what comes before an offset. Raises InputError ``bad-offset``."""
-        if not self._begin <= through <= self._begin + len(self._kept):
+        # What is kept of an earlier connection counts only when it was given to this one, too: `read` goes on
+        # where that got to.
+        if not self._begin <= through <= self._given:
             raise InputError(
-                f"The program has bytes {self._begin} to {self._begin + len(self._kept)}, so it cannot have "
+                f"The program was given bytes {self._begin} to {self._given}, so it cannot have "
                 f"consumed up to {through}. Nothing was done.",
                 code="bad-offset",
             )

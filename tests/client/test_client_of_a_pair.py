@@ -13,6 +13,7 @@ from p4.errors import (
     CallFailed,
     CallRefusedError,
     ContactError,
+    DeliveryError,
     InputError,
     LocalError,
     StreamError,
@@ -22,11 +23,17 @@ Clients = tuple[p4.client.Client, p4.client.Client]
 
 
 async def grant(clients: Clients, service: str) -> None:
-    """The phone lets the laptop use a service, and the laptop knows of it."""
+    """The phone lets the laptop use a service, and the laptop knows of it: until then it is refused."""
     laptop, phone = clients
     await phone.contact("laptop").grant(service)
-    # Messages wait for the grant; streams, calls and datagrams are refused before it is known.
-    await (await laptop.contact("phone").send("granted", service=service)).delivered()
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await (await laptop.contact("phone").send("?", service=f"{service}.known")).delivered()
+            except DeliveryError:
+                await asyncio.sleep(0.02)
+            else:
+                return
 
 
 async def test_the_hello_of_the_documentation(clients: Clients) -> None:
@@ -66,7 +73,7 @@ async def test_contacts_are_changed(clients: Clients) -> None:
 
 async def test_messages_with_acknowledgement(clients: Clients) -> None:
     laptop, phone = clients
-    await phone.contact("laptop").grant("notes")
+    await grant(clients, "notes")
     receipts = await laptop.contact("phone").send_many([1, {"two": 2}, b"\x00three"], service="notes")
     async with phone.messages("notes") as notes:
         values = []
@@ -83,7 +90,7 @@ async def test_messages_with_acknowledgement(clients: Clients) -> None:
 
 async def test_what_was_not_done_goes_to_the_next_reader(clients: Clients) -> None:
     laptop, phone = clients
-    await phone.contact("laptop").grant("notes")
+    await grant(clients, "notes")
     sent = await laptop.contact("phone").send("x", service="notes")
     for _ in range(2):
         async with phone.messages("notes") as notes:
@@ -217,8 +224,9 @@ async def test_events_are_told(clients: Clients) -> None:
 async def test_an_app_reaches_the_daemon_by_address_and_token(
     clients: Clients, pair: tuple[RunningDaemon, RunningDaemon]
 ) -> None:
-    laptop, phone = clients
-    await phone.contact("laptop").grant("notes", "home")
+    laptop, _phone = clients
+    await grant(clients, "notes")
+    await grant(clients, "home")
     made = await laptop.new_token("notes", services=["notes"])
     assert made.token not in repr(made)
     async with p4.client.connect(url=pair[0].base_url, token=made.token) as app:

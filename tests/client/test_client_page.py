@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import environment
+from tests.client.test_client_of_a_pair import grant
 from tests.daemon.conftest import RunningDaemon
 
 import p4.client
@@ -49,9 +50,9 @@ async def test_hello(pair: Pair, home: Path) -> None:
 
 
 async def test_notes(pair: Pair, clients: Clients, home: Path) -> None:
-    laptop, phone = clients
+    laptop, _phone = clients
     (home / ".p4").symlink_to(pair[1].directory)
-    await phone.contact("laptop").grant("notes")
+    await grant(clients, "notes")
     for value in ({"add": "bread"}, "end"):
         receipt = await laptop.contact("phone").send(value, service="notes")
     assert await run_program("notes.py", home) == "laptop {'add': 'bread'}\nlaptop end\n"

@@ -75,6 +75,11 @@ async def test_two_people_chat(tmp_path: Path) -> None:
         await phone.page.click("Send")
         await laptop.page.shows("<b>yes</b>")  # text stays text
         await laptop.page.hides("phone is writing…")
+        for number in range(20):  # what is new is in view
+            await phone.daemon.context.apps.chat.send(phone.node.peer("laptop"), f"line {number}")
+        await laptop.page.shows("line 19")
+        below = "(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)"
+        await laptop.page.until(f"{below}(document.querySelector('.said')) < 2", seconds=1)
 
         # What is said while the other device is away waits, and is in the history after a reload.
         await phone.daemon.close()

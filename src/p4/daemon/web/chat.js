@@ -3,7 +3,7 @@
 import { get, post, quoted } from "./api.js";
 import { h, icon } from "./dom.js";
 import { clock, day, nameOf } from "./format.js";
-import { attempt, changed, contactOf, onChange, onEvent, state } from "./store.js";
+import { attempt, changed, contactOf, onDrawn, onEvent, state } from "./store.js";
 import { fileBubble, sendFiles } from "./uploads.js";
 
 const PAUSE = 5 * 60 * 1000;
@@ -98,10 +98,17 @@ onEvent((kind, data) => {
   changed();
 });
 
-onChange(() => {
+// What is new is scrolled into view, unless somebody reads further up. Whoever has just begun to scroll is noticed
+// here, before the browser tells of it.
+onDrawn(() => {
   const list = document.querySelector(".said");
   if (!list || state.place.name !== "contact") return;
-  if (historyOf(state.place.contact).atEnd) list.scrollTop = list.scrollHeight;
+  const history = historyOf(state.place.contact);
+  if (history.list === list && list.scrollTop < history.placed - 4) history.atEnd = false;
+  if (!history.atEnd) return;
+  list.scrollTop = list.scrollHeight;
+  history.list = list;
+  history.placed = list.scrollTop;
 });
 
 function sorted(history) {
@@ -137,6 +144,7 @@ export function viewChat(contact) {
       onscroll: (event) => {
         const { scrollTop, scrollHeight, clientHeight } = event.target;
         history.atEnd = scrollHeight - scrollTop - clientHeight < 60;
+        if (history.atEnd) history.placed = scrollTop;
         if (scrollTop < 80) older(contact.id);
       },
     },

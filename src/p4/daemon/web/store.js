@@ -15,11 +15,14 @@ export const state = {
 };
 
 const readers = new Set();
+const followers = new Set();
 const listeners = new Set();
 let drawing = false;
 
 /** Call `draw` soon after every change. */
 export const onChange = (draw) => readers.add(draw);
+/** Call `work` after everything was drawn. */
+export const onDrawn = (work) => followers.add(work);
 /** Call `take(kind, data)` for each event of the daemon. */
 export const onEvent = (take) => listeners.add(take);
 
@@ -29,6 +32,7 @@ export function changed() {
   queueMicrotask(() => {
     drawing = false;
     for (const draw of readers) draw();
+    for (const work of followers) work();
   });
 }
 

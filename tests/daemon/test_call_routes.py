@@ -13,6 +13,8 @@ from tests.daemon.conftest import SECONDS, RunningDaemon, grant
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import InvalidStatus
 
+from p4.core import limits
+
 Pair = tuple[RunningDaemon, RunningDaemon]
 
 
@@ -105,6 +107,16 @@ async def test_one_program_serves_a_service_and_its_end_is_told(home: Pair) -> N
     assert answer.status_code == 503
     assert answer.json()["error"]["data"] == {"type": "CallRefusedError", "may_have_run": False}
     await serve(phone, "home")
+
+
+async def test_a_reply_may_be_as_large_as_a_value_can_be(home: Pair) -> None:
+    laptop, phone = home
+    program = await serve(phone, "home")
+    asking = ask(laptop, {"value": 1})
+    call = await word(program)
+    largest = base64.b64encode(bytes(limits.BODY_BYTES)).decode()
+    await program.send(json.dumps({"type": "result", "id": call["id"], "base64": largest}))
+    assert (await asking).json() == {"base64": largest}
 
 
 async def test_what_is_no_reply_ends_the_service(home: Pair) -> None:

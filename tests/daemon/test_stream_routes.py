@@ -226,3 +226,13 @@ async def test_streams_that_ended_unused_are_forgotten(films: Pair, monkeypatch:
     assert await streams.open(peer, "films", "1") is held[1]
     await streams.open(peer, "films", "2")
     assert sorted(found.stream.name for found in streams._held.values()) == ["1", "2"]
+
+
+@pytest.mark.parametrize("service", ["files.write", "tcp", "tcp.web", "p4.any"])
+async def test_streams_of_the_daemons_own_apps_are_not_given_away(
+    daemon: RunningDaemon, service: str
+) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(daemon, f"/streams/{service}")
+    assert refused.value.response.status_code == 409
+    assert json.loads(refused.value.response.body or b"")["error"]["code"] == "in-use"

@@ -12,17 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from p4.core import limits
 from p4.core.identity import PeerId
-from p4.core.session.grants import covers
 from p4.daemon.access.authority import Authority
+from p4.daemon.own_services import refuse_own_messages
 from p4.errors import LocalError
 from p4.node.inbox import Message, MessageStream
 from p4.node.node import BaseNode
 from p4.node.peer import Peer
 
 __all__ = ["MessageDesk", "Subscription"]
-
-_OWN = ("chat", "p4")
-"""Services that the daemon's own apps read: a second reader would take messages away from them."""
 
 _Key = tuple[PeerId, str]
 """Contact and id of a message."""
@@ -67,11 +64,7 @@ class MessageDesk:
         Raises:
             LocalError: ``in-use``: an app of the daemon reads it.
         """
-        if any(covers(own, service) for own in _OWN):
-            raise LocalError(
-                f"Messages for {service!r} are read by the daemon itself. Read another service.",
-                code="in-use",
-            )
+        refuse_own_messages(service)
         state = self._services.setdefault(service, _Service())
         streams: list[MessageStream]
         if contact is not None:

@@ -20,8 +20,8 @@ API_CONNECTIONS = 512
 API_IDLE_SECONDS = 65
 """How long an idle connection is kept for the next request."""
 
-API_FRAME_BYTES = 1024 * 1024
-"""Largest message of a WebSocket in either direction."""
+API_FRAME_BYTES = 2 * 1024 * 1024
+"""Largest message of a WebSocket that a program sends: like a request's body, it may be a whole value."""
 
 API_PING_SECONDS = 20.0
 """A WebSocket or an event stream that is silent for so long gets a sign of life."""

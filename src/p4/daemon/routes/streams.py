@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, WebSocket
 from starlette.types import Message
 
 from p4.daemon.dependencies import Access, Context, NamedContact, find_contact
+from p4.daemon.own_services import refuse_own_streams
 from p4.daemon.stream_session import StreamSession
 from p4.daemon.values import ServiceName, require_service_name
 from p4.errors import InputError
@@ -45,6 +46,7 @@ async def accept_stream(
 ) -> None:
     """Wait for a stream that a contact opens, and use it."""
     access.require(service=require_service_name(service))
+    refuse_own_streams(service)
     only = find_contact(context.node, access, contact).peer_id if contact else None
 
     def matches(peer: Peer) -> bool:

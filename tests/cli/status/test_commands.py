@@ -79,7 +79,7 @@ def test_without_a_node_the_files_tell_and_stay_as_they_were(p4: Run, state: Pat
 
 
 def test_what_there_is_to_say_about_nothing(p4: Run, state: Path, tmp_path: Path) -> None:
-    assert "No contacts yet" in p4("ls", "--state-dir", state).stdout
+    assert "p4 add LINK" in p4("ls", "--state-dir", state).stdout
     assert p4("ls", "--json", "--state-dir", state).stdout == "[]\n"
     missing = p4("status", "--state-dir", tmp_path / "missing")
     assert missing.returncode == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -16,6 +17,8 @@ from p4.errors import ContactError, InputError, LocalError, P4Error, StateError,
 from p4.ports import Clock
 
 __all__ = ["Announce", "Jobs"]
+
+_log = logging.getLogger(__name__)
 
 Announce = Callable[[Transfer], None]
 Attempt = Callable[[Transfer], Awaitable[None]]
@@ -135,8 +138,7 @@ class Jobs:
         transfer = self.find(reference)
         if not transfer.state.ended and transfer.direction.ours:
             raise InputError("It runs. Pause or cancel it first.", code="running")
-        del self._known[transfer.id, transfer.direction]
-        await self._records.forget([transfer])
+        await self._forget([transfer])
 
     async def wait_ended(self, transfer: Transfer) -> Transfer:
         """Wait until a transfer of ours has ended, or its work stops because the app is closed."""
@@ -156,9 +158,14 @@ class Jobs:
         await self.save(transfer)
         ended = [known for known in self.all() if known.state.ended and known is not transfer]
         if oldest := ended[: -limits.FILE_HISTORY]:
-            for known in oldest:
-                del self._known[known.id, known.direction]
-            await self._records.forget(oldest)
+            await self._forget(oldest)
+
+    async def _forget(self, transfers: list[Transfer]) -> None:
+        for transfer in transfers:
+            self._known.pop((transfer.id, transfer.direction), None)
+            if transfer.spool:  # of one that failed: it might have gone on
+                await self._run(delete_spooled, transfer.spool)
+        await self._records.forget(transfers)
 
     async def save(self, transfer: Transfer) -> None:
         """Write it down as it is now, and tell. Raises StateError."""
@@ -218,6 +225,9 @@ class Jobs:
                 if error.code in ("closed", "not-running") or self.closing:
                     return  # it goes on after the next start
                 code, text = "removed", error.message
+            except Exception:  # noqa: BLE001 - whatever it is: nobody would learn that it does not run any more
+                _log.exception("The transfer %s met a bug", transfer.id)
+                code, text = "bug", "P4 met a mistake of its own; the log of this device has it: p4 log"
             state = TransferState.FAILED if code else TransferState.DONE
             await self.end(transfer, state, code, text)
 

@@ -16,7 +16,7 @@ from p4.node.status import NodeStatus, PeerStatus
 __all__ = ["contacts_table", "node_table", "peer_table", "show"]
 
 NO_CONTACTS = (
-    "No contacts yet. Give another device your invite (p4 invite), and add its own (p4 add-contact)."
+    "No contacts yet. Make an invite here (p4 invite) and take it on the other device (p4 add LINK)."
 )
 
 

@@ -204,6 +204,22 @@ async def test_a_token_opens_what_it_names_and_nothing_else(pair: Pair) -> None:
     assert code(await app.post("/v1/contacts/phone/calls/chat", json={"value": 1})) == (403, "not-granted")
 
 
+async def test_an_app_learns_neither_addresses_nor_what_else_a_contact_may_do(pair: Pair) -> None:
+    laptop, _ = pair
+    await grant(laptop, "phone", "home.light", "diary")
+    owner = (await laptop.http.get("/v1/contacts/phone")).json()
+    assert owner["path"]["remote_address"]
+    assert "diary" in owner["grants"]
+    app = await laptop.over_tcp((await make_token(laptop, services=["home"]))["token"])
+    for found in (
+        (await app.get("/v1/contacts/phone")).json(),
+        (await app.get("/v1/contacts")).json()["contacts"][0],
+    ):
+        assert found["connected"]
+        assert (found["path"]["local_address"], found["path"]["remote_address"]) == ("", "")
+        assert found["grants"] == ["home.light"]
+
+
 APPS_ROUTES = {
     "GET /v1/identity",
     "GET /v1/events",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from p4.daemon.access.authority import Authority
 from p4.node.peer import Peer
 from p4.node.status import PeerStatus
 from p4.ports import LinkPath
@@ -79,6 +80,15 @@ class ContactModel(ContactName):
         """A contact as it is now."""
         model = cls.from_status(await peer.status(), peer.grants)
         return model.model_copy(update={"verification": peer.verification.value, "blocked": peer.blocked})
+
+    def seen_by(self, access: Authority) -> ContactModel:
+        """All of it for the owner. An app does not learn where devices are, nor of services of others."""
+        if access.is_owner:
+            return self
+        hidden = {"local_address": "", "remote_address": ""}
+        path = None if self.path is None else self.path.model_copy(update=hidden)
+        grants = [grant for grant in self.grants if access.may_use(grant)]
+        return self.model_copy(update={"path": path, "grants": grants})
 
     @classmethod
     def from_status(cls, status: PeerStatus, grants: tuple[str, ...]) -> ContactModel:

@@ -65,13 +65,13 @@ class PingModel(BaseModel):
 async def list_contacts(node: DaemonNode, access: Access) -> ContactsModel:
     """All contacts; an app gets those that its token names."""
     allowed = [peer for peer in node.peers() if access.may_reach(peer)]
-    return ContactsModel(contacts=[await ContactModel.read(peer) for peer in allowed])
+    return ContactsModel(contacts=[(await ContactModel.read(peer)).seen_by(access) for peer in allowed])
 
 
 @router.get("/contacts/{contact}")
-async def read_contact(peer: NamedContact) -> ContactModel:
-    """One contact."""
-    return await ContactModel.read(peer)
+async def read_contact(peer: NamedContact, access: Access) -> ContactModel:
+    """One contact; an app does not learn its addresses, nor what it may use beside the app's services."""
+    return (await ContactModel.read(peer)).seen_by(access)
 
 
 @router.patch("/contacts/{contact}")

@@ -23,6 +23,7 @@ from p4.adapters.net.stun.codec import parse_answer, username_of
 from p4.core import envelope
 from p4.core.canonical import canonical_bytes, parse_object, parse_value
 from p4.core.contacts import ContactBook
+from p4.core.gate import gate_public_key
 from p4.core.identity import Identity, PeerId, decode_key, encode_key, is_usable_key
 from p4.core.invite import Invite
 from p4.core.lan import decode_txt, encode_txt
@@ -260,7 +261,7 @@ FRAMES: tuple[bytes, ...] = tuple(
         *(Introduce(8, PeerId(ALICE.peer_id)), Convey(8, b'{"veiled": ""}'), Cease(8, CeaseReason.REFUSED)),
         *(
             Signal(b'{"veiled": ""}'),
-            Gate(bytes(32), 80, "aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dyp3kead"),
+            Gate(gate_public_key(bytes(32)), 80, "aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dyp3kead"),
             GateKept(bytes(32)),
         ),
     )

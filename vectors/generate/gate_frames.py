@@ -25,6 +25,8 @@ def vectors() -> Iterator[Vector]:
     yield good("gate_ok_last_port", "the last port", last, "GATE", key=key, port=65535, address=name.decode())
     yield from lengths("gate", whole)
     yield bad("gate_port", "port 0", b"\x0c" + key + b"\0\0" + name, "bad-number")
+    for u, weak in {"0": bytes(32), "0_with_last_bit": bytes(31) + b"\x80", "1": b"\1" + bytes(31)}.items():
+        yield bad(f"gate_key_{u}", "a key of small order", b"\x0c" + weak + b"\0\x50" + name, "bad-key")
     for reason, address in {
         "checksum": name[:-3] + b"aad",
         "upper_case": name.upper(),

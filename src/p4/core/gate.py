@@ -7,12 +7,12 @@ import binascii
 import json
 from dataclasses import dataclass, field, replace
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from p4.core.address import RendezvousAddress, Transport
 from p4.errors import InviteError
 
-__all__ = ["KEY_BYTES", "GateRecord", "gate_public_key"]
+__all__ = ["KEY_BYTES", "GateRecord", "gate_public_key", "is_usable_gate_key"]
 
 KEY_BYTES = 32
 """Of an X25519 key, private or public (RFC 7748)."""
@@ -21,6 +21,22 @@ KEY_BYTES = 32
 def gate_public_key(private_key: bytes) -> bytes:
     """The X25519 public key of a private one, 32 bytes each."""
     return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
+
+
+def is_usable_gate_key(public_key: bytes) -> bool:
+    """Whether somebody can be admitted by this X25519 public key: one of small order would give
+    everybody the same secret, and one of zeros ends Tor, which asserts that there is none."""
+    if len(public_key) != KEY_BYTES:
+        return False
+    try:
+        # Any private key shows it: all are multiples of 8 (RFC 7748 section 6.1).
+        _ANY_PRIVATE_KEY.exchange(X25519PublicKey.from_public_bytes(public_key))
+    except ValueError:
+        return False
+    return True
+
+
+_ANY_PRIVATE_KEY = X25519PrivateKey.from_private_bytes(bytes(range(KEY_BYTES)))
 
 
 @dataclass(frozen=True, slots=True)

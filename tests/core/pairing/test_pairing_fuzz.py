@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from vectors.generate.gate_frames import onion_name
 
 from p4.core.address import RendezvousAddress, Transport
-from p4.core.identity import Identity
+from p4.core.gate import gate_public_key
+from p4.core.identity import Identity, encode_key
 from p4.core.invite import Invite
 from p4.core.pairing.card import Card
 from p4.core.pairing.exchange import GuestExchange, HostExchange, read_hello
@@ -113,6 +115,18 @@ def test_the_guest_reads_anything(second: bytes, fourth: bytes) -> None:
 def test_a_card_is_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(SignalingError):
         Card.parse(data)
+
+
+@pytest.mark.parametrize("weak", [bytes(32), b"\1" + bytes(31), bytes(31) + b"\x80"])
+def test_nobody_is_admitted_by_a_key_that_everybody_has(weak: bytes) -> None:
+    """Tor ends at a key of zeros, and any key of small order would open the gate to all."""
+    gate = {"key": encode_key(weak), "address": onion_name(ALICE.public_key).decode() + ".onion", "port": 80}
+    fields = json.loads(card(ALICE).to_bytes())
+    with pytest.raises(SignalingError) as refused:
+        Card.parse(json.dumps({**fields, "gate": gate}).encode())
+    assert refused.value.code == "bad-card"
+    gate["key"] = encode_key(gate_public_key(weak))
+    assert Card.parse(json.dumps({**fields, "gate": gate}).encode()).gate is not None
 
 
 @given(

@@ -9,6 +9,7 @@ from typing import Final
 from p4.core import limits
 from p4.core.address import RendezvousAddress, Transport
 from p4.core.canonical import canonical_bytes, parse_object
+from p4.core.gate import is_usable_gate_key
 from p4.core.identity import decode_key, encode_key, peer_id_of
 from p4.core.invite import Invite
 from p4.errors import InputError, InviteError, SignalingError
@@ -116,6 +117,8 @@ def _gate(fields: Mapping[str, object]) -> CardGate | None:
         raise _bad("the port of its gate is not a whole number")
     try:
         key = decode_key(_text(gate, "key"))
+        if not is_usable_gate_key(key):
+            raise _bad("the key for its gate is of small order")
         return CardGate(key, RendezvousAddress(Transport.ONION, _text(gate, "address"), port))
     except (ValueError, InviteError) as error:
         raise _bad(f"its gate breaks a rule ({error})") from error

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from p4.core.address import RendezvousAddress, Transport
+from p4.core.gate import is_usable_gate_key
 from p4.core.session.wire import fields
 from p4.errors import FrameError, InviteError
 
@@ -73,6 +74,8 @@ def encode(frame: GateFrame) -> bytes:
 
 def _gate(data: bytes) -> Gate:
     key, port, name = fields(_GATE_LAYOUT, data)
+    if not is_usable_gate_key(key):
+        raise FrameError("The key for a gate is of small order.", code="bad-key")
     try:
         frame = Gate(key, port, name.decode("ascii"))
         _ = frame.rendezvous

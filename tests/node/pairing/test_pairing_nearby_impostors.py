@@ -88,3 +88,30 @@ def test_of_two_words_he_gets_one_guess_and_the_guest_is_told() -> None:
         assert bob.peers() == []
 
     simulate(scenario, seed=1)
+
+
+@pytest.mark.parametrize("last", [b"", b"{}", b'{"proof":"AAAA","card":"AAAA"}'])
+def test_of_two_words_he_gets_no_further_guess_by_breaking_off(last: bytes) -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        network.move("bob", "192.168.1.2")
+        network.move("eve", "192.168.1.3")
+        bob = await start_node(network, "bob")
+        shown: list[bytes] = []
+
+        async def accept(stream: SignalStream) -> None:
+            hello = read_hello(await stream.receive_line() or b"")
+            host = HostExchange(eve.secret, eve.identity, eve.card, hello, eve.host.entropy.token)
+            await stream.send_line(host.answer())
+            shown.append(await stream.receive_line() or b"")
+            if last:
+                await stream.send_line(last)
+            stream.close()
+
+        eve = await posing(network, "tiger wolf", accept)
+        with pytest.raises(PairingError) as failure:
+            await bob.pair("tiger wolf")
+        assert failure.value.code == "broken-off"
+        assert len(shown) == 1
+        assert bob.peers() == []
+
+    simulate(scenario, seed=2)

@@ -28,6 +28,11 @@ _SENTENCES: Final = {
         "The words do not fit those of the other device. Nothing was stored. After one wrong try a "
         "code is dead; ask for a new one."
     ),
+    "broken-off": (
+        "The other side fell silent after this device had shown that it knows the words. Nothing was stored "
+        "here. It is not tried again by itself: somebody who only poses as the other device could guess each "
+        "time. If the other device still shows the code, use it once more; otherwise ask for a new one."
+    ),
     "version": (
         "The other device speaks another version of pairing. Update the older of the two, then try again."
     ),

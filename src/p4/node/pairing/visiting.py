@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from p4.core import limits
 from p4.core.address import RendezvousAddress
+from p4.core.pairing.card import Card
 from p4.core.pairing.exchange import GuestExchange
 from p4.core.pairing.refusals import pairing_error
 from p4.core.pairing.secrets import PairingSecret
@@ -131,8 +132,7 @@ class Visit:
         try:
             await stream.send_line(exchange.hello())
             exchange.take_pake(await _line(stream))
-            await stream.send_line(exchange.proof())
-            card = exchange.take_proof(await _line(stream))
+            card = await self._prove(stream, exchange)
             peer = registry.admit(card, self.name)
             await registry.open_gates(peer, card, ours.gate_key)
             await _say_done(stream, exchange.done())
@@ -141,6 +141,17 @@ class Visit:
             raise
         gate = {card.gate.address} if card.gate else set()
         return Meeting(peer, stream, frozenset({peer.contact.rendezvous} | gate))
+
+    async def _prove(self, stream: SignalStream, exchange: GuestExchange) -> Card:
+        """Lines 3 and 4: what the host says of itself. Words are proved once: whoever only poses as the host
+        compares a guess of his with what he is shown, and need not answer."""
+        try:
+            await stream.send_line(exchange.proof())
+            return exchange.take_proof(await _line(stream))
+        except (RemoteError, UnreachableError) as error:
+            if self.secret.guessable:
+                raise pairing_error("broken-off") from error
+            raise
 
 
 def _delays(places: Sequence[MeetingPlaces]) -> list[float]:

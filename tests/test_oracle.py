@@ -27,7 +27,7 @@ NONCE = "00" * 16
 
 CANNOT_JUDGE = {
     *("replay", "signaling", "x25519", "sealed", "veiled", "binding"),
-    *("lan", "punch", "rotation", "verification", "frame", "session"),
+    *("lan", "punch", "pairing", "rotation", "verification", "chat", "files", "frame", "session"),
 }
 """Kinds that version 1 does in its node, not in its core, or does not have."""
 

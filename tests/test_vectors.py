@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.stream_transcripts import session_stream
 from tests.transcript_vectors import session_messages
 from vectors.generate.__main__ import files
 
+from p4.apps.chat.entry import ChatKind
+from p4.apps.chat.values import read_value
 from p4.core import envelope
 from p4.core.canonical import canonical_bytes, parse_object
 from p4.core.identity import (
@@ -78,6 +81,7 @@ INPUT_KEYS = {
     ("pairing", "exchange"): {"side", "text", "seed_b64", "name", "random_hex", "receives"},
     ("rotation", "statement"): {"statement_b64"},
     ("verification", "code"): {"ours_b64", "theirs_b64"},
+    ("chat", "read"): {"value"},
     ("files", "decode"): {"bytes"},
     ("frame", "decode"): {"bytes"},
     ("frame", "assemble"): {"messages"},
@@ -308,6 +312,16 @@ def rotation_statement(given: dict[str, Any]) -> Outcome:
     return "rotation", "ok", {**keys, "made_ms": statement.made_ms}
 
 
+def chat_read(given: dict[str, Any]) -> Outcome:
+    said = read_value(given["value"])
+    shown: dict[str, Any] = {"kind": said.kind.value}
+    if said.kind is not ChatKind.DATA:
+        shown["text"] = said.text
+    if said.file is not None:
+        shown["file"] = asdict(said.file)
+    return "chat", "ok", shown
+
+
 def verification_code(given: dict[str, Any]) -> Outcome:
     code = comparison_indices(decode_key(given["ours_b64"]), decode_key(given["theirs_b64"]))
     return "verification", "ok", {"indices": list(code)}
@@ -343,6 +357,7 @@ RUN: dict[tuple[str, str], Callable[[dict[str, Any]], Outcome]] = {
     ("pairing", "exchange"): pairing_exchange,
     ("rotation", "statement"): rotation_statement,
     ("verification", "code"): verification_code,
+    ("chat", "read"): chat_read,
     ("files", "decode"): files_decode,
     ("frame", "decode"): frame_decode,
     ("frame", "assemble"): frame_assemble,

@@ -10,6 +10,7 @@ from vectors.generate import (
     binding,
     bodies,
     canonical,
+    chat,
     envelope,
     frames,
     gate_frames,
@@ -43,6 +44,7 @@ SOURCES = (
     *(frames, introduction_frames, stream_frames, lane_frames, bodies, transcripts, stream_transcripts),
     gate_frames,
     copied_files,
+    chat,
 )
 
 

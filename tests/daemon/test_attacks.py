@@ -294,6 +294,16 @@ async def test_tokens_are_shown_once_survive_restarts_and_end(daemon: RunningDae
     assert code(await daemon.http.delete(f"/v1/tokens/{token['id']}")) == (404, "unknown")
 
 
+async def test_logging_out_ends_what_a_browser_has_under_way(daemon: RunningDaemon) -> None:
+    browser = await log_in(daemon)
+    async with browser.stream("GET", "/v1/events") as events:
+        lines = events.aiter_lines()
+        assert await anext(lines) == ": p4"
+        assert (await browser.post("/v1/web-logout", headers={"Origin": daemon.base_url})).status_code == 204
+        async with asyncio.timeout(2):
+            assert [line async for line in lines if line] == []
+
+
 async def test_revoking_ends_what_is_under_way(daemon: RunningDaemon) -> None:
     token = await make_token(daemon)
     app = await daemon.over_tcp(token["token"])

@@ -36,7 +36,7 @@ class Authority:
         name: of the app, for the log and for a person; empty for the owner.
         services: those that an app may use, each covering all below it; None for all.
         contacts: those that an app may use; None for all.
-        ended: set when it is over: the token was revoked or has expired. What lasts long ends then.
+        ended: set when it is over: the token was revoked, the browser logged out. What lasts long ends then.
     """
 
     kind: AuthorityKind

@@ -164,7 +164,7 @@ class AccessGate:
                 "A logged-in browser may change things only from P4's own page. Nothing was done.",
                 code="foreign-origin",
             )
-        return Authority(AuthorityKind.WEB)
+        return Authority(AuthorityKind.WEB, ended=self._doors.logins.ended(secrets[0]))
 
     def _is_same_origin(self, headers: Headers) -> bool:
         return headers.getlist("origin") == [f"http://{headers.get('host', '').lower()}"]
@@ -178,10 +178,10 @@ class AccessGate:
         replied = _Replied(send)
         work = asyncio.ensure_future(self._application(scope, receive, replied))
         ends: list[asyncio.Task[Any]] = [asyncio.ensure_future(self._doors.closing.wait())]
-        if authority.kind is AuthorityKind.APP:
+        if authority.kind is not AuthorityKind.OWNER:
             ends.append(asyncio.ensure_future(authority.ended.wait()))
-            if until_ms is not None:
-                ends.append(asyncio.ensure_future(_until(until_ms, self._doors.tokens.now_ms)))
+        if until_ms is not None:
+            ends.append(asyncio.ensure_future(_until(until_ms, self._doors.tokens.now_ms)))
         try:
             await asyncio.wait([work, *ends], return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
@@ -240,7 +240,8 @@ class _Replied:
 
 
 _ENDED = AccessError(
-    "The token was revoked or has expired. What was asked may have been done.", code="bad-token"
+    "The token was revoked or has expired, or the browser was logged out. What was asked may have been done.",
+    code="bad-token",
 )
 _ENDING = LocalError("The daemon is ending. What was asked may have been done.", code="closed")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
@@ -24,6 +25,7 @@ class WebLogins:
         self._now = now
         self._codes: OrderedDict[bytes, float] = OrderedDict()
         self._sessions: OrderedDict[bytes, float] = OrderedDict()
+        self._ended: dict[bytes, asyncio.Event] = {}
 
     def create_code(self) -> str:
         """A code that works once, within `limits.LOGIN_CODE_SECONDS`."""
@@ -41,7 +43,7 @@ class WebLogins:
         session = secrets.token_urlsafe(limits.TOKEN_BYTES)
         self._sessions[_digest(session)] = self._now() + limits.WEB_SESSION_SECONDS
         while len(self._sessions) > limits.WEB_SESSIONS:
-            self._sessions.popitem(last=False)
+            self._end(next(iter(self._sessions)))
         return session
 
     def is_session(self, secret: str) -> bool:
@@ -52,15 +54,24 @@ class WebLogins:
         if until is None:
             return False
         if until <= self._now():
-            del self._sessions[digest]
+            self._end(digest)
             return False
         self._sessions[digest] = self._now() + limits.WEB_SESSION_SECONDS
         self._sessions.move_to_end(digest)
         return True
 
+    def ended(self, secret: str) -> asyncio.Event:
+        """Set when the session with this secret, which is one, has ended: what lasts long ends then."""
+        return self._ended.setdefault(_digest(secret), asyncio.Event())
+
     def log_out(self, secret: str) -> None:
-        """Forget a browser."""
-        self._sessions.pop(_digest(secret), None)
+        """Forget a browser; what it has under way ends at once."""
+        self._end(_digest(secret))
+
+    def _end(self, digest: bytes) -> None:
+        self._sessions.pop(digest, None)
+        if ended := self._ended.pop(digest, None):
+            ended.set()
 
 
 def _digest(text: str) -> bytes:

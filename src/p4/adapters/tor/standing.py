@@ -79,9 +79,11 @@ class StandingServices:
     async def again(self, control: ControlConnection) -> None:
         """Publish all anew, with new introduction points. Raises TorError, StateError."""
         async with self._one_at_a_time:
-            if self.gate is not None and self._published is not None:
+            if self.gate is not None and self._admitted is not None:
+                wanted = self._admitted
                 await self.gate.withdraw(control)
-                await self.gate.publish(control, self._published)
+                await self.gate.publish(control, wanted)
+                self._published = wanted
             if self._is_open:
                 await self.onion.republish(control)
 
@@ -117,14 +119,16 @@ class StandingServices:
     async def _follow(self, control: ControlConnection) -> frozenset[str]:
         """Bring what is published in line with what is wanted; nothing, before we were told."""
         renewed: set[str] = set()
-        if self.gate is not None and self._admitted is not None and self._admitted != self._published:
-            before, self._published = self._published, self._admitted
-            if before is None or before - self._admitted:
+        wanted, before = self._admitted, self._published
+        if self.gate is not None and wanted is not None and wanted != before:
+            lost = before is not None and bool(before - wanted)
+            if before is None or lost:
                 renewed.add(self.gate.address.host)
-            if before is not None and before - self._admitted:
+            if lost:
                 _log.info("the gate gives up its entrances: somebody is admitted no more")
                 await self.gate.withdraw(control)
-            await self.gate.publish(control, self._admitted)
+            await self.gate.publish(control, wanted)
+            self._published = wanted  # only now: what failed is due at the next opportunity
         if self._open_too and not self._is_open:
             await self.onion.publish(control)
             renewed.add(self.onion.address.host)

@@ -12,7 +12,7 @@ from p4.cli.daemon_connection import json_option
 from p4.cli.examples import examples
 from p4.cli.options import state_dir_option, verbose_option
 from p4.cli.output import say, say_json
-from p4.cli.signals import run_until_signalled
+from p4.cli.signals import Outcome, run_until_signalled
 from p4.errors import StateError
 
 if TYPE_CHECKING:
@@ -68,19 +68,28 @@ def command(
     if move:
         agreed("End this device for good, and go on with the backup elsewhere?", yes=yes)
     passphrase = read_passphrase(passphrase_file, new=True)
-    manifest = _move(directory, file, passphrase) if move else back_up(directory, file, passphrase)
-    _tell(file, manifest, as_json=as_json)
+    if not move:
+        _tell(file, back_up(directory, file, passphrase), as_json=as_json)
+        return 0
+    ended = _end_daemon(directory, file)
+    if ended.value is None:
+        return ended.exit_code  # whoever interrupts it does not want the device to end
+    _tell(file, _move(directory, file, passphrase), as_json=as_json)
     return 0
+
+
+def _end_daemon(directory: Path, file: Path) -> Outcome[int]:
+    from p4.cli.daemon_end import end_daemon
+
+    if file.exists():  # before the daemon ends for nothing
+        raise StateError(f"{file} exists already. It was not replaced.", path=str(file), code="exists")
+    return run_until_signalled(lambda: end_daemon(directory))
 
 
 def _move(directory: Path, file: Path, passphrase: str) -> Manifest:
     from p4.adapters.store.backup import move_out
     from p4.adapters.store.state_dir import StateDirectory
-    from p4.cli.daemon_end import end_daemon
 
-    if file.exists():  # before the daemon ends for nothing
-        raise StateError(f"{file} exists already. It was not replaced.", path=str(file), code="exists")
-    run_until_signalled(lambda: end_daemon(directory))
     with StateDirectory(directory).lock():
         return move_out(directory, file, passphrase)
 

@@ -309,6 +309,24 @@ def test_no_more_are_admitted_than_fit_and_a_flood_of_keys_counts_once(
     run(scenario())
 
 
+def test_who_is_paired_when_the_gate_is_full_keeps_the_open_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GATE_KEYS", 2)
+
+    async def scenario() -> None:
+        ann = Side("ann", "bob", "carl")
+        await ann.start()
+        for name in ("bob", "carl"):
+            gate = onion(f"{name}, gate")
+            key = name.encode().ljust(32)
+            await ann.keeper.paired(contact(name).peer_id, gate, own_key=b"o" * 32, admitted_key=key)
+        assert ann.gated.now == (frozenset({b"bob".ljust(32)}), True)
+        await asyncio.sleep(2 * limits.GATE_OPEN_SECONDS)
+        assert ann.gated.is_open()
+        assert ann.keeper.record(contact("carl").peer_id).passable
+
+    run(scenario())
+
+
 def test_a_node_without_a_gate_says_and_does_nothing() -> None:
     async def scenario() -> None:
         side = Side("ann", "bob")

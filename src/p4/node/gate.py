@@ -181,6 +181,8 @@ class GateKeeper:
         own = self.address
         if own is not None:
             record = GateRecord(own_key, admitted_key, address, own.host)
+            if self._full_without(peer_id):
+                record = replace(record, admitted_key=b"")  # it comes by the open address
             await self._change(peer_id, lambda _: record)
             await self._apply()
 
@@ -225,9 +227,7 @@ class GateKeeper:
                 link.send_whole(Gate.at(gate_public_key(own_key), address))
 
     async def _take(self, peer_id: PeerId, frame: Gate, link: GateCarrier) -> None:
-        others = self._admitted() - {self.record(peer_id).admitted_key}
-        if len(others) >= limits.GATE_KEYS - 1:  # one is ours
-            _log.info("no more than %d contacts fit through the gate", limits.GATE_KEYS - 1)
+        if self._full_without(peer_id):
             return
         await self._became(
             peer_id, lambda record: replace(record, admitted_key=frame.key, address=frame.rendezvous)
@@ -235,6 +235,14 @@ class GateKeeper:
         if self._links.get(peer_id) is link:
             with suppress(LinkError):
                 link.send_whole(GateKept(frame.key))
+
+    def _full_without(self, peer_id: PeerId) -> bool:
+        """Whether those who are admitted beside this contact are as many as fit."""
+        others = self._admitted() - {self.record(peer_id).admitted_key}
+        full = len(others) >= limits.GATE_KEYS - 1  # one is ours
+        if full:
+            _log.info("no more than %d contacts fit through the gate", limits.GATE_KEYS - 1)
+        return full
 
     async def _became(self, peer_id: PeerId, change: Callable[[GateRecord], GateRecord]) -> None:
         await self._change(peer_id, change)

@@ -42,10 +42,10 @@ class Tor:
 @pytest.mark.parametrize("refused", ["withdraw", "publish"])
 async def test_whoever_was_removed_is_out_after_the_next_opportunity(tmp_path: Path, refused: str) -> None:
     gate = GatedService(bytes(range(32)), tmp_path / "gate")
-    services = StandingServices(cast(OnionService, _Onion()), gated=True)
+    services = StandingServices(cast("OnionService", _Onion()), gated=True)
     services.prepare(gate)
     tor = Tor(tmp_path / "gate" / "authorized_clients")
-    control = cast(ControlConnection, tor)
+    control = cast("ControlConnection", tor)
     await services.up(control)
     await services.admit({ANN, BOB}, open_too=False)
     assert {ANN.hex(), BOB.hex()} <= tor.admitted
@@ -61,10 +61,10 @@ async def test_whoever_was_removed_is_out_after_the_next_opportunity(tmp_path: P
 
 async def test_what_is_published_anew_is_for_those_who_are_admitted_now(tmp_path: Path) -> None:
     gate = GatedService(bytes(range(32)), tmp_path / "gate")
-    services = StandingServices(cast(OnionService, _Onion()), gated=True)
+    services = StandingServices(cast("OnionService", _Onion()), gated=True)
     services.prepare(gate)
     tor = Tor(tmp_path / "gate" / "authorized_clients")
-    control = cast(ControlConnection, tor)
+    control = cast("ControlConnection", tor)
     await services.up(control)
     await services.admit({ANN, BOB}, open_too=False)
     tor.refuses = "withdraw"

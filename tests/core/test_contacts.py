@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from p4.core.address import RendezvousAddress, Transport
 from p4.core.contacts import Contact, ContactBook
 from p4.core.identity import Identity, PeerId, encode_key
 from p4.core.invite import Invite
+from p4.core.rotation import RotationStatement
 from p4.errors import ContactError, InviteError
 
 ME = Identity(bytes(32)).peer_id
@@ -55,6 +57,19 @@ class TestAdd:
 
     def test_a_known_contact_can_be_given_a_name_with_it(self) -> None:
         assert book("laptop").add(invite(1), "desk", me=ME).find("desk").peer_id == invite(1).peer_id
+
+    @pytest.mark.parametrize("former", [1, 2])
+    def test_who_has_a_key_that_a_contact_has_rotated_from_is_not_that_contact(self, former: int) -> None:
+        """Neither its address nor its gate may follow somebody who found an old key."""
+        keys = [Identity(bytes([number]) * 32) for number in (1, 2, 3)]
+        rotated = book("laptop").contacts[0]
+        for old, new in pairwise(keys):
+            rotated = rotated.with_key(RotationStatement.make(old, new, now_ms=1))
+        known = ContactBook.of(rotated)
+        with pytest.raises(ContactError) as caught:
+            known.add(invite(former, "198.51.100.1"), me=ME)
+        assert caught.value.code == "changed-key"
+        assert known.contacts[0].rendezvous.host == "192.0.2.1"
 
     def test_the_same_invite_twice_changes_nothing(self) -> None:
         assert book("laptop").add(invite(1), me=ME).serialise() == book("laptop").serialise()

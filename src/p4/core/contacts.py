@@ -155,7 +155,8 @@ class ContactBook:
 
         Raises:
             InviteError: ``own-invite``.
-            ContactError: ``changed-key`` (the file holds another key for this id), ``known-before-rotation``
+            ContactError: ``changed-key`` (the file holds another key for this id, or the key is one that a
+                contact has rotated from), ``known-before-rotation``
                 (it is a contact under the id of its first key), ``name-taken`` or ``bad-name``.
         """
         if invite.peer_id == me:
@@ -171,6 +172,14 @@ class ContactBook:
                 "invite again.",
                 code="changed-key",
             )
+        for contact in self.contacts:
+            if invite.public_key in contact.trust.former_keys:
+                raise ContactError(
+                    f"This is the former key of {contact.label}, which has changed it since. Nothing was "
+                    "changed. Either an old copy or backup of that device is running, or its former key was "
+                    "stolen. Talk to its owner; to trust this key again, remove the contact first.",
+                    code="changed-key",
+                )
         known = self.known(invite)
         if known is None:
             if name:

@@ -364,6 +364,15 @@ def test_the_seal_comes_before_the_backup(
         moved.refuse_if_moved(device)
 
 
+def test_open_invites_stay_behind(device: Path, tmp_path: Path) -> None:
+    """They are used once: of words, one guess is made, and a backup from before must not give another."""
+    (device / "invites.json").write_bytes(b'{"version": 1, "invites": []}')
+    (device / "device_name.txt").write_bytes(b"laptop")
+    found = snapshot(device).files
+    assert "invites.json" not in found
+    assert "device_name.txt" in found
+
+
 @pytest.mark.parametrize("path", ["a", "streams/0123-04/00000001", "p4.sqlite3", "daemon/apps.db"])
 def test_paths_of_ours_are_plain(path: str) -> None:
     assert is_plain_path(path)

@@ -12,6 +12,7 @@ from typing import Final
 from p4.adapters.store import database, files
 from p4.adapters.store.backup_manifest import is_plain_path
 from p4.adapters.store.identity_file import parse_json
+from p4.adapters.store.pairing_files import INVITES_FILE
 from p4.core import limits
 from p4.core.identity import PeerId
 from p4.errors import InputError, StateError
@@ -27,6 +28,7 @@ start puts right; the other way round something would be missing."""
 _OF_A_RUN: Final = frozenset(
     {
         *("p4.lock", "p4.pid", "status.json", "moved.json"),
+        INVITES_FILE,  # a secret that is used once; put back, its one guess could be made again
         *("daemon/api.sock", "daemon/endpoint.json", "daemon/port", "daemon/log"),
         *("onionrelay/torrc", "onionrelay/no-defaults-torrc"),
     }

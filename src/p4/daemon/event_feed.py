@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,9 +68,9 @@ class EventFeed:
         for reader in self._readers:
             reader.put(event)
 
-    def read(self) -> FeedReader:
-        """A reader of all events from now on. Close it."""
-        reader = FeedReader(self)
+    def read(self, wanted: Callable[[FeedEvent], bool] = lambda _event: True) -> FeedReader:
+        """A reader of all events from now on, or of those that are wanted. Close it."""
+        reader = FeedReader(self, wanted)
         self._readers.add(reader)
         return reader
 
@@ -82,14 +82,17 @@ class EventFeed:
 class FeedReader:
     """An endless iterator. A slow one loses the oldest events, and is told so by ``feed.missed``."""
 
-    def __init__(self, feed: EventFeed) -> None:
+    def __init__(self, feed: EventFeed, wanted: Callable[[FeedEvent], bool]) -> None:
         self._feed = feed
+        self._wanted = wanted
         self._waiting: deque[FeedEvent] = deque()
         self._missed = 0
         self._changed = asyncio.Event()
 
     def put(self, event: FeedEvent) -> None:
-        """Keep an event for the reader."""
+        """Keep an event for the reader, if it wants it."""
+        if not self._wanted(event):
+            return
         if len(self._waiting) >= limits.API_FEED_EVENTS:
             self._waiting.popleft()
             self._missed += 1

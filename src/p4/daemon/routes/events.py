@@ -29,21 +29,24 @@ async def read_events(
     ] = "",
 ) -> EventStreamResponse:
     """Server-sent events from now on. An app is told of the contacts and services of its token."""
-    reader = feed.read()
     subjects = frozenset(filter(None, types.split(",")))
 
+    def wanted(event: FeedEvent) -> bool:
+        chosen = not subjects or event.kind.partition(".")[0] in subjects
+        return chosen and _may_know(access, event)
+
+    # What it may not know is not counted either among what it missed.
+    reader = feed.read(wanted)
+
     async def next_event() -> tuple[str, dict[str, Any]] | None:
-        async for event in reader:
-            chosen = not subjects or event.kind.partition(".")[0] in subjects or event.kind == "feed.missed"
-            if chosen and _may_know(access, event):
-                return event.kind, dict(event.data)
-        return None
+        event = await anext(reader)
+        return event.kind, dict(event.data)
 
     return EventStreamResponse(next_event, closed=reader.close)
 
 
 def _may_know(access: Authority, event: FeedEvent) -> bool:
-    if access.is_owner or event.kind in {"feed.missed", "daemon.ending"}:
+    if access.is_owner or event.kind == "daemon.ending":
         return True
     if event.contact is None and event.service is None:
         return False

@@ -355,3 +355,13 @@ def test_the_json_of_a_forward_is_what_its_model_says() -> None:
     tunnel = Tunnel("1", Kind.SERVE, Protocol.TCP, "web", Endpoint("::1", 80))
     state = TunnelState(tunnel, Figures())
     assert json.loads(ForwardModel.of(state).model_dump_json()) == state.as_json()
+
+
+async def test_bytes_are_nothing_to_hold(daemon: RunningDaemon) -> None:
+    connector = aiohttp.UnixConnector(daemon.daemon.endpoint.unix_path or "")
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.ws_connect("http://p4/v1/forwards/hold") as socket,
+    ):
+        await socket.send_bytes(b"{}")
+        assert (await socket.receive_json(timeout=SECONDS))["error"]["code"] == "bad-request"

@@ -343,6 +343,9 @@ class ForwardApp:
             for running in list(self._tunnels.values()):
                 await running.sweep(gone)
                 if running.trouble is not None and now >= retry_at:
-                    await running.open()
+                    async with self._changing:
+                        # It may have been removed meanwhile: nobody would close it again.
+                        if self._tunnels.get(running.tunnel.id) is running:
+                            await running.open()
             if now >= retry_at:
                 retry_at = now + _RETRY_SECONDS

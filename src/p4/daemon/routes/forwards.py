@@ -119,7 +119,7 @@ async def hold_forward(
     try:
         begin = BeginModel.model_validate(await websocket.receive_json())
         state = await _begin(apps.forwards, node, begin, keep=False)
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, KeyError) as error:  # KeyError: of bytes, which are no JSON here
         await _refuse(websocket, InputError(f"This is nothing to begin: {error}", code="bad-request"))
         return
     except P4Error as error:

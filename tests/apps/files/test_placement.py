@@ -69,3 +69,11 @@ def test_what_may_be_shared(tmp_path: Path) -> None:
         with pytest.raises(InputError) as refused:
             Share.chosen(path, read_only=False)
         assert refused.value.code == "bad-folder"
+
+
+def test_what_is_above_the_home_folder_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of this device are below."""
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "people" / "anna")
+    with pytest.raises(InputError) as refused:
+        Share.chosen(tmp_path / "people", read_only=True)
+    assert refused.value.code == "bad-folder"

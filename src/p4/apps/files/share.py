@@ -29,7 +29,7 @@ class Share:
     def chosen(cls, path: str | Path, *, read_only: bool) -> Share:
         """A folder that a person names. Raises InputError ``bad-folder``."""
         folder = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - a link may stand for it
-        if folder == Path(folder.anchor) or folder == Path.home():
+        if Path.home().is_relative_to(folder):  # also what is above it: the keys of this device are below
             raise InputError(
                 f"{folder} holds more than should be shared. Choose a folder below it. Nothing was changed.",
                 code="bad-folder",

@@ -12,11 +12,12 @@ from p4.cli.output import complain, say, say_json, visible
 from p4.errors import LocalError, P4Error, TransferError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from p4.client.transfers import Transfers
 
-__all__ = ["in_bytes", "watch"]
+__all__ = ["in_bytes", "progress_on", "watch"]
 
 _LOOK_SECONDS = 0.25
 _NOTES = 20
@@ -69,9 +70,8 @@ async def watch(transfers: Transfers, record: dict[str, Any], *, as_json: bool) 
     return ExitCode.FAILED if ended["progress"]["omitted"] or ended["state"] != "done" else ExitCode.OK
 
 
-async def _until_ended(transfers: Transfers, record: dict[str, Any]) -> dict[str, Any]:
-    # rich takes a while to import.
-    from rich.console import Console
+def progress_on(console: Console, *, shown: bool) -> Progress:
+    """A bar with rate and time left; what describes it is text, whatever a contact is called."""
     from rich.progress import (
         BarColumn,
         DownloadColumn,
@@ -81,15 +81,21 @@ async def _until_ended(transfers: Transfers, record: dict[str, Any]) -> dict[str
         TransferSpeedColumn,
     )
 
-    console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+    return Progress(*columns, console=console, transient=True, disable=not shown)
+
+
+async def _until_ended(transfers: Transfers, record: dict[str, Any]) -> dict[str, Any]:
+    # rich takes a while to import.
+    from rich.console import Console
+
+    with progress_on(Console(stderr=True), shown=sys.stderr.isatty()) as progress:
         task = progress.add_task(_doing(record), total=None)
         while True:
             record = await transfers.read(record["id"])

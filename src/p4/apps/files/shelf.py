@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO
 
+from p4.apps.files.flushing import Flushing
 from p4.apps.files.frames import Entry, Failed, FileFrame, FileStart, Named, Stored
 from p4.apps.files.hashing import Halt, Hasher, hash_rest, hash_zeros
 from p4.apps.files.names import numbered
@@ -49,6 +50,7 @@ class Arriving:
         self.position = start.position
         self.hasher = hasher
         self.where = where
+        self._flushing = Flushing(file)
 
     @classmethod
     def open(
@@ -91,6 +93,7 @@ class Arriving:
         done = 0
         while done < len(data):
             done += self.file.write(data[done:])
+        self._flushing.wrote(len(data))
         self.hasher.update(data)
         self.position += len(data)
 
@@ -103,19 +106,30 @@ class Arriving:
 
     def sync(self) -> None:
         """Make what is written safe. Raises OSError."""
+        self._flushing.settle()
         os.fsync(self.file.fileno())
+
+    def seal(self) -> None:
+        """Permissions, time, and on disk. Raises OSError."""
+        self._flushing.settle()
+        self.folder.seal(self.file, self.partial, self.entry.mode, self.entry.mtime_ns)
 
     def close(self) -> None:
         """Keep it for later."""
-        self.file.close()
+        self._let_go()
         self.folder.close()
 
     def discard(self) -> None:
         """Keep nothing of it."""
-        self.file.close()
+        self._let_go()
         with suppress(OSError):
             self.folder.remove(self.partial)
         self.folder.close()
+
+    def _let_go(self) -> None:
+        with suppress(OSError):  # what counts as safe was made so before
+            self._flushing.settle()
+        self.file.close()
 
 
 class Shelf:
@@ -209,10 +223,8 @@ class Shelf:
 
 
 def _seal(arriving: Arriving) -> OSError | None:
-    """Permissions, time, and on disk."""
-    entry = arriving.entry
     try:
-        arriving.folder.seal(arriving.file, arriving.partial, entry.mode, entry.mtime_ns)
+        arriving.seal()
     except OSError as error:
         return error
     return None

@@ -37,6 +37,9 @@ FILE_BLOCK_BYTES = 1024 * 1024
 FILE_SYNC_BYTES = 16 * 1024 * 1024
 """Received before the disk is told to make it safe, which is when the sender may forget it."""
 
+FILE_FLUSH_BYTES = 4 * 1024 * 1024
+"""Received before the disk begins to write it, while more arrives."""
+
 FILE_SYNC_FILES = 256
 """Likewise in whole files: each costs a synchronisation, and several at a time share one."""
 

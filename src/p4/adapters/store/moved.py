@@ -53,8 +53,8 @@ def refuse_if_moved(directory: Path) -> None:
         day = time.strftime("%Y-%m-%d", time.gmtime(moved.moved_ms / 1000))
         raise StateError(
             f"The device in {directory} has moved away, into {moved.backup} on {day}. Nothing was started. "
-            "If it ran here and there at the same time, both would give the same numbers to different messages: "
-            "contacts would lose some of them, and nobody could tell which device they speak to. Restore the "
+            "If it ran here and there at the same time, both would give the same numbers to different "
+            "messages: contacts would lose some of them, and nobody could tell which device they speak to. Restore the "
             "backup on the other device. If it was never restored anywhere and never will be, take the move "
             "back with: p4 backup --undo-move",
             path=str(directory),

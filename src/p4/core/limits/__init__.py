@@ -5,9 +5,9 @@ First what spec/ fixes (both sides depend on it), then what this implementation 
 
 # ruff: noqa: F403 - one name for all numbers, wherever they stand
 
-from p4.core.limits.daemon import *
-from p4.core.limits.client import *
 from p4.core.limits.chat import *
+from p4.core.limits.client import *
+from p4.core.limits.daemon import *
 from p4.core.limits.files import *
 from p4.core.limits.gate import *
 from p4.core.limits.lifecycle import *

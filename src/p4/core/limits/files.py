@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 # --- specification --------------------------------------------------------------------------------
 
 FILES_VERSION = 1

@@ -160,8 +160,8 @@ class AccessError(LocalError):
 
     Codes: ``no-token`` (none was shown), ``bad-token`` (unknown, revoked or expired), ``owner-only``,
     ``not-granted`` (the token does not name the service or contact), ``foreign-host``, ``foreign-origin``
-    (a web page of somebody else), ``bad-code`` (a login link that was used or is too old), ``too-many`` (failed
-    attempts; wait a minute).
+    (a web page of somebody else), ``bad-code`` (a login link that was used or is too old), ``too-many``
+    (failed attempts; wait a minute).
     """
 
 
@@ -251,8 +251,8 @@ class TransferError(P4Error):
 
     Codes: ``not-granted``, ``read-only`` (the shared folder takes nothing), ``not-found``, ``exists``,
     ``disk-full``, ``permission``, ``bad-name`` (of no use on that device), ``changed`` (while it was sent),
-    ``damaged`` (the hash is not right), ``bad-link``, ``busy``, ``too-many``, ``disk``, ``protocol``, ``version``,
-    ``unreachable``, ``cancelled``, ``removed``.
+    ``damaged`` (the hash is not right), ``bad-link``, ``busy``, ``too-many``, ``disk``, ``protocol``,
+    ``version``, ``unreachable``, ``cancelled``, ``removed``.
 
     Args:
         by_contact: whether the other device says so.

@@ -97,6 +97,7 @@ def test_printing_changes_nothing_and_a_refusal_says_what_to_do(p4: Run, state: 
     assert "there is no systemctl" in installed.stderr
     assert "is written" in installed.stderr
     (unit,) = (home / ".config" / "systemd" / "user").iterdir()
+    assert unit.stat().st_mode & 0o077 == 0, "options may hold passwords"
     removed = p4("service", "uninstall", "--state-dir", state, PATH="/nowhere")
     assert removed.returncode == 0
     assert not unit.exists()

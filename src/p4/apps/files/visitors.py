@@ -91,6 +91,13 @@ class Visitors:
             _log.warning("a transfer with %s broke: %s", peer.contact.label, error.message)
             with suppress(P4Error):
                 await stream.reset("The other device could not go on.")
+            await self._ended(transfer, known, TransferState.PAUSED, error.code, error.message)
+        except Exception:  # noqa: BLE001 - whatever it is: the contact would wait for ever for its stream
+            _log.exception("A transfer with %s met a bug", peer.contact.label)
+            with suppress(P4Error):
+                await stream.reset("The other device could not go on.")
+            text = "P4 met a mistake of its own; the log of this device has it: p4 log"
+            await self._ended(transfer, known, TransferState.FAILED, "bug", text)
         else:
             await self._ended(transfer, known, TransferState.DONE)
 

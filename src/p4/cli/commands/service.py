@@ -51,6 +51,7 @@ def install(state_dir: Path, only_print: bool, up_options: tuple[str, ...]) -> N
 
     UP_OPTIONS, after --, are options of `p4 up`.
     """
+    from p4.adapters.store import files
     from p4.cli.background_service.plan import plan_for
     from p4.cli.daemon_end import end_daemon
     from p4.cli.offline import open_or_initialise
@@ -65,7 +66,7 @@ def install(state_dir: Path, only_print: bool, up_options: tuple[str, ...]) -> N
     # One that runs already would be in the way of the one that the system starts.
     asyncio.run(end_daemon(state_dir))
     plan.file.parent.mkdir(parents=True, exist_ok=True)
-    plan.file.write_bytes(plan.content)
+    files.write_atomically(plan.file, plan.content)  # its owner's alone: options may hold TURN passwords
     say(f"Wrote {plan.file}")
     for words in plan.after_writing:
         _require(words, plan)

@@ -49,7 +49,7 @@ async def to_the_end(work: Awaitable[T], halt: Callable[[], None] | None = None)
     except asyncio.CancelledError:
         if halt is not None:
             halt()
-        with suppress(Exception):
+        with suppress(Exception):  # nobody needs what it would have given
             await running
         raise
 

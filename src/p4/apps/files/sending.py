@@ -159,7 +159,7 @@ class Sending:
             finally:
                 if not making.done():
                     contents.halt()
-                    with suppress(Exception):
+                    with suppress(Exception):  # nobody needs what it would have made
                         await making
 
     def _sent(self, block: Block) -> None:

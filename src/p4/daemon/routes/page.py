@@ -16,7 +16,7 @@ from fastapi import APIRouter, Header, Path, Response
 
 from p4.errors import InputError
 
-__all__ = ["CONTENT_SECURITY_POLICY", "is_page", "router"]
+__all__ = ["CONTENT_SECURITY_POLICY", "router"]
 
 router = APIRouter(tags=["page"], include_in_schema=False)
 
@@ -57,8 +57,6 @@ _MEDIA_TYPES = {
     ".svg": "image/svg+xml",
 }
 
-_FOLDER = "/web/"
-
 
 @dataclass(frozen=True, slots=True)
 class _Asset:
@@ -78,11 +76,6 @@ def _assets() -> dict[str, _Asset]:
             tag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
             found[file.name] = _Asset(content, _MEDIA_TYPES[suffix], tag)
     return found
-
-
-def is_page(path: str) -> bool:
-    """Whether a path belongs to the page, which needs no login."""
-    return path == "/" or path.startswith(_FOLDER)
 
 
 @router.get("/")

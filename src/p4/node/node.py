@@ -288,8 +288,7 @@ class BaseNode(PairingApi, ABC):
     def serve(self, service: str, handler: CallHandler) -> None:
         """Answer calls for a service, and for those below it, with a coroutine function of an `IncomingCall`.
 
-        What it returns (bytes or a JSON value) is the result; it raises ``CallFailed`` to say why there is
-        none.
+        What it returns (bytes or a JSON value) is the result; it raises ``CallFailed`` to say why not.
 
         Raises:
             InputError: ``bad-service``. LocalError: ``already-served``.
@@ -365,6 +364,7 @@ class BaseNode(PairingApi, ABC):
     def _contacts_changed(self) -> None:
         if self._surroundings:
             self._surroundings.contacts_changed()
+        self.pairing.contacts_changed()
 
     def _find_contact(self, peer_id: PeerId) -> Contact | None:
         peer = self._roster.get(peer_id)

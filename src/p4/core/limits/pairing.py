@@ -37,6 +37,9 @@ PAIRING_SHORTEST_SECONDS, PAIRING_LONGEST_SECONDS = 60, 7 * 24 * 3600
 PAIRING_INVITES = 32
 """Open invites of a device."""
 
+PAIRING_LOCAL_INVITES = 8
+"""Open codes of two words of a device: each has one of 16 shelves to itself."""
+
 PAIRING_LINE_SECONDS = 20.0
 """How long each line but the first is waited for: a round trip through Tor and the other side's disk."""
 

@@ -44,6 +44,13 @@ _SENTENCES: Final = {
         "A device proved that it knew the secret, then fell silent. It is a contact here; whether "
         "this device is one there is not known. If it does not connect, remove it and pair again."
     ),
+    "too-many": (
+        "There are as many open invites of this kind as there can be. Cancel one, or wait until one expires."
+    ),
+    "rotated": (
+        "This device changed its key while the invite was open, so the invite is of no use any more. Pair "
+        "with a new one. If the other device shows a contact of this attempt, remove that there first."
+    ),
     "closed": ("This node is ending. The invite stays open until it expires, and works again when P4 runs."),
     "not-found": (
         "The other device was not found. Check that P4 runs there and shows the invite as open, then "
@@ -64,7 +71,7 @@ def refusal_line(code: str) -> bytes:
     Args:
         code: any of a `PairingError`; one that is not for the other side becomes ``not-possible``.
     """
-    said = {"cancelled": "ended"}.get(code, code)
+    said = {"cancelled": "ended", "rotated": "ended"}.get(code, code)
     return json.dumps({"refused": said if said in _ON_THE_WIRE else "not-possible"}).encode("ascii")
 
 

@@ -79,6 +79,7 @@ async def _exchange(stream: SignalStream, desk: HostDesk, registry: Registry) ->
     exchange = HostExchange(invite.secret, registry.identity, ours.card, hello, random)
     await stream.send_line(exchange.answer())
     line = await _line(stream, limits.PAIRING_LINE_SECONDS)
+    registry.require_true(ours)
     peer, card = _admit(line, exchange, hello.tag, desk, registry)
     await registry.open_gates(peer, card, ours.gate_key)
     try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 
+from p4.core.identity import PeerId, peer_id_of
 from p4.core.pairing.open_invite import InviteKind, OpenInvite
 from p4.core.pairing.refusals import pairing_error
 from p4.core.pairing.secrets import PairingSecret
 from p4.errors import P4Error
 from p4.node.peer import Peer
+from p4.ports import Clock
 
 __all__ = ["PairingInvite"]
 
@@ -19,6 +21,7 @@ class PairingInvite:
 
     Args:
         secret: what its sides derive everything from.
+        deadline: when its lifetime is over by the clock that never jumps, `p4.ports.Clock.monotonic`.
         cancelled: takes it back.
     """
 
@@ -26,10 +29,16 @@ class PairingInvite:
         self,
         record: OpenInvite,
         secret: PairingSecret,
+        deadline: float,
         cancelled: Callable[[PairingInvite], Awaitable[None]],
     ) -> None:
         self.record = record
         self.secret = secret
+        self.deadline = deadline
+        self.stored = False
+        """Whether the guest that claimed it is a contact; if it is one no longer, the invite ends."""
+        self.doubted = False
+        """Whether its guest fell silent, and a link is waited for."""
         self.code = "open"
         """``open``; ``claimed`` while its guest has not confirmed; at last ``paired``, or the code of the
         `PairingError` that it ended with."""
@@ -86,7 +95,8 @@ class PairingInvite:
 
         Raises:
             PairingError: it ended otherwise: ``expired``, ``cancelled``, ``ended`` (a wrong guess),
-                ``unconfirmed`` or ``closed`` (our node ends; the invite stays for its next start).
+                ``unconfirmed``, ``rotated`` (our key was changed, and the link named the former one) or
+                ``closed`` (our node ends; the invite stays for its next start).
         """
         await self._ended.wait()
         assert self._outcome is not None  # noqa: S101 - the event says so
@@ -103,6 +113,25 @@ class PairingInvite:
         await self._cancelled(self)
 
     # -- for `Invites` -----------------------------------------------------------------------------------
+
+    def seconds_left(self, clock: Clock) -> float:
+        """Until it expires, by the clock that says so first."""
+        by_wall_clock = (self.expires_at_ms - clock.wall_ms()) / 1000
+        return min(by_wall_clock, self.deadline - clock.monotonic())
+
+    def names_another(self, own_key: bytes) -> bool:
+        """Whether it is a link with a key that is not (any more) ours."""
+        return bool(self.secret.host_key) and self.secret.host_key != own_key
+
+    def outlived_by(self, served: Container[PeerId], own_key: bytes) -> str:
+        """With what code it ends, now that these are our contacts and key; empty if it does not."""
+        claimed, was_stored = self.record.claimed_by, self.stored
+        self.stored = bool(claimed) and peer_id_of(claimed) in served
+        if was_stored and not self.stored:
+            return "cancelled"
+        if self.names_another(own_key):
+            return "unconfirmed" if claimed else "rotated"
+        return ""
 
     def place_open(self) -> None:
         """One of its places can be found."""

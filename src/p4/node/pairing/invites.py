@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 
 from p4.core import limits
 from p4.core.address import Transport
-from p4.core.identity import peer_id_of
+from p4.core.identity import PeerId, peer_id_of
 from p4.core.pairing.link import PairingLink
 from p4.core.pairing.open_invite import InviteKind, OpenInvite, parse_invites, serialise_invites
 from p4.core.pairing.refusals import pairing_error
 from p4.core.pairing.secrets import PairingSecret
-from p4.errors import InputError, LocalError, P4Error, PairingError
+from p4.errors import InputError, LocalError, P4Error, PairingError, StateError
 from p4.node.background import BackgroundTasks, all_of
 from p4.node.events import InviteEnded, NodeEvent, Paired
 from p4.node.pairing.hosting import receive_guest
@@ -68,13 +68,15 @@ class Invites:
         """Open the places of what a former run left; expiry is watched from now on."""
         for record in self._load():
             try:
-                self._enter(PairingInvite(record, await self._secret(record), self.cancel))
+                self._enter(await self._invite_of(record))
             except (P4Error, ValueError):
                 self._registry.warn("An open invite could not be read and was left out. Make a new one.")
         self._watch = asyncio.create_task(self._watch_expiry(), name="invites expire")
         for invite in list(self._invites.values()):
             if not invite.record.alive:
                 self._end(invite, "ended")
+            elif invite.names_another(self._registry.identity.public_key):
+                self._end(invite, "rotated")
             elif not self._expire(invite):
                 self._background.spawn(self._open_places(invite))
                 self._await_claimant(invite)
@@ -113,18 +115,19 @@ class Invites:
                 code="bad-lifetime",
             )
         if sum(not invite.ended for invite in self._invites.values()) >= limits.PAIRING_INVITES:
-            raise PairingError(
-                f"There are {limits.PAIRING_INVITES} open invites. Cancel one, or wait until one expires.",
-                code="too-many",
-            )
+            raise pairing_error("too-many")
         if not self._places_for(kind):
             raise PairingError(
                 "This node can be met nowhere for an invite of this kind. Switch the local network on, or "
                 "start it with Tor.",
                 code="no-place",
             )
-        record = self._new_record(kind, lifetime, name)
-        invite = PairingInvite(record, await self._secret(record), self.cancel)
+        invite = await self._invite_of(self._new_record(kind, lifetime, name))
+        while (other := self._by_tag.get(invite.secret.tag)) is not None and not other.ended:
+            # Two words on one shelf: a guest of the one would spend the guess of the other.
+            if sum(each.kind is kind for each in self.list()) >= limits.PAIRING_LOCAL_INVITES:
+                raise pairing_error("too-many")
+            invite = await self._invite_of(self._new_record(kind, lifetime, name))
         self._require_open()
         self._enter(invite)
         try:
@@ -157,6 +160,22 @@ class Invites:
     def owns(self, text: str) -> bool:
         """Whether this is the text of an open invite of ours."""
         return any(invite.text == text for invite in self.list())
+
+    def contacts_changed(self, served: Container[PeerId]) -> None:
+        """Contacts came or went, or our key is another one.
+
+        A guest that was removed or blocked does not come again by what it had claimed, and nobody by a link
+        with a key that we had.
+
+        Args:
+            served: the ids of contacts that are not blocked.
+        """
+        for invite in self.list():
+            if code := invite.outlived_by(served, self._registry.identity.public_key):
+                try:
+                    self._end(invite, code)
+                except StateError as error:
+                    self._registry.warn(error.message)
 
     async def close(self) -> None:
         """Close all places. What is open stays on disk, for the next start."""
@@ -193,7 +212,8 @@ class Invites:
     def guessed_wrong(self, invite: PairingInvite) -> None:
         """See `HostDesk`."""
         if invite.secret.guessable and not invite.ended:
-            self._end(invite, "ended")
+            # Its guest, if there was one, is stored: that nothing was would not be true.
+            self._end(invite, "unconfirmed" if invite.record.claimed_by else "ended")
 
     def claim(self, invite: PairingInvite, guest_key: bytes) -> None:
         """See `HostDesk`."""
@@ -211,7 +231,8 @@ class Invites:
 
     def in_doubt(self, invite: PairingInvite, peer: Peer) -> None:
         """See `HostDesk`."""
-        if not invite.ended and not self._closed:
+        if not invite.ended and not invite.doubted and not self._closed:
+            invite.doubted = True
             self._background.spawn(self._confirmed_by_link(invite, peer))
 
     # -- inside ------------------------------------------------------------------------------------------
@@ -221,6 +242,7 @@ class Invites:
         if key := invite.record.claimed_by:
             invite.code = "claimed"
             if (peer := self._registry.find_contact(peer_id_of(key))) is not None:
+                invite.stored = True
                 self.in_doubt(invite, peer)
 
     def _require_open(self) -> None:
@@ -251,6 +273,13 @@ class Invites:
             text = " ".join(english_words().choose(count, registry.entropy.token(2 * count)))
         invite_id = registry.entropy.token(8).hex()
         return OpenInvite(invite_id, kind, text, now_ms, expires_at_ms, name)
+
+    async def _invite_of(self, record: OpenInvite) -> PairingInvite:
+        # A wall clock that is set back, in this run or before it, lengthens no life.
+        clock = self._registry.clock
+        left_ms = record.expires_at_ms - max(clock.wall_ms(), record.created_ms)
+        secret, deadline = await self._secret(record), clock.monotonic() + left_ms / 1000
+        return PairingInvite(record, secret, deadline, self.cancel)
 
     async def _secret(self, record: OpenInvite) -> PairingSecret:
         if record.kind is InviteKind.LINK:
@@ -309,24 +338,22 @@ class Invites:
             if not self._invites:
                 self._some.clear()
                 await self._some.wait()
-            now_ms = self._registry.clock.wall_ms()
-            soonest = min(invite.expires_at_ms - now_ms for invite in self._invites.values()) / 1000
+            soonest = min(invite.seconds_left(self._registry.clock) for invite in self._invites.values())
             await asyncio.sleep(min(_TICK_SECONDS, max(soonest, 0.05)))
             for invite in self.list():
                 self._expire(invite)
             self._forget_used()
 
     def _expire(self, invite: PairingInvite) -> bool:
-        if self._registry.clock.wall_ms() < invite.expires_at_ms:
+        if invite.seconds_left(self._registry.clock) > 0:
             return False
         self._end(invite, "unconfirmed" if invite.record.claimed_by else "expired")
         return True
 
     def _forget_used(self) -> None:
         """The places of used invites stay until they would have expired: a second guest is told ``used``."""
-        now_ms = self._registry.clock.wall_ms()
         for invite in list(self._invites.values()):
-            if invite.ended and now_ms >= invite.expires_at_ms:
+            if invite.ended and invite.seconds_left(self._registry.clock) <= 0:
                 self._leave(invite)
                 self._past[invite.id] = invite
         while len(self._past) > limits.PAIRING_INVITES:

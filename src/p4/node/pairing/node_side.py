@@ -96,6 +96,12 @@ class NodePairing:
         )
         await self._desk.invites.start()
 
+    def contacts_changed(self) -> None:
+        """Contacts came or went, are blocked or not, or our key is another one."""
+        if self._desk is not None:
+            served = {each.peer_id for each in self._roster.contacts if not each.trust.blocked}
+            self._desk.invites.contacts_changed(served)
+
     async def close(self) -> None:
         """Close all places."""
         if self._desk is not None:

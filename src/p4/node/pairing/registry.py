@@ -11,6 +11,7 @@ from p4.core.gate import gate_public_key
 from p4.core.identity import Identity, PeerId
 from p4.core.invite import Invite
 from p4.core.pairing.card import Card, CardGate
+from p4.core.pairing.refusals import pairing_error
 from p4.errors import ContactError, InputError
 from p4.node.gate import GateKeeper
 from p4.node.key_ring import KeyRing
@@ -100,6 +101,12 @@ class Registry:
             own_key = self.gate.draw_key()
             gate = CardGate(gate_public_key(own_key), address)
         return Introduction(Card(self.own_invite(), str(self.name), gate, self.capabilities), own_key)
+
+    def require_true(self, ours: Introduction) -> None:
+        """Raises PairingError (``rotated``): our key was changed since. Who stored the former one after a
+        rotation would never be told of it."""
+        if ours.card.invite.public_key != self.identity.public_key:
+            raise pairing_error("rotated")
 
     async def open_gates(self, peer: Peer, card: Card, own_key: bytes) -> None:
         """Admit a new contact at our gate, and pass its own from now on; on disk when this returns.

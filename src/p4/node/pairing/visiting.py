@@ -23,7 +23,7 @@ __all__ = ["Meeting", "Visit"]
 
 _log = logging.getLogger(__name__)
 
-_FOR_ALL = frozenset({"impostor"})
+_FOR_ALL = frozenset({"impostor", "rotated"})
 """What no other place would change, wherever it was found out."""
 
 
@@ -133,6 +133,7 @@ class Visit:
             await stream.send_line(exchange.hello())
             exchange.take_pake(await _line(stream))
             card = await self._prove(stream, exchange)
+            registry.require_true(ours)
             peer = registry.admit(card, self.name)
             await registry.open_gates(peer, card, ours.gate_key)
             await _say_done(stream, exchange.done())

@@ -55,8 +55,7 @@ impl RendezvousAddress {
             Transport::Direct => is_host(&host),
         };
         if !valid {
-            let message =
-                format!("The address of the invite is not a valid {} address.", transport.as_str());
+            let message = format!("The address of the invite is not a valid {} address.", transport.as_str());
             return Err(Error::new(Code::BadAddress, message));
         }
         Ok(Self { transport, host, port })
@@ -148,6 +147,7 @@ fn is_name(host: &str) -> bool {
     };
     let name = host.strip_suffix('.').unwrap_or(host);
     // A last label of digits would be a mistyped IPv4 address, never a usable name.
-    let ends_in_digits = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    let ends_in_digits =
+        name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
     host.len() <= 253 && name.split('.').all(is_label) && !ends_in_digits
 }

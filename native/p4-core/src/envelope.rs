@@ -270,9 +270,7 @@ pub(crate) fn check_version(fields: &Object) -> Result<(), Error> {
         Some(PROTOCOL_VERSION) => Ok(()),
         Some(version) => Err(Error::new(
             Code::BadVersion,
-            format!(
-                "The envelope is of protocol version {version}; this program speaks {PROTOCOL_VERSION}."
-            ),
+            format!("The envelope is of protocol version {version}; this program speaks {PROTOCOL_VERSION}."),
         )),
         None => Err(bad_field(key)),
     }

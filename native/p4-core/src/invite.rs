@@ -88,7 +88,8 @@ impl Invite {
 }
 
 fn field<'fields>(fields: &'fields Object, key: &str) -> Result<&'fields Value, Error> {
-    let missing = || Error::new(Code::MissingField, format!("The invite has no {key}. It may be copied in part."));
+    let missing =
+        || Error::new(Code::MissingField, format!("The invite has no {key}. It may be copied in part."));
     fields.get(key).ok_or_else(missing)
 }
 

@@ -49,10 +49,7 @@ impl Argument<'_> {
         let value =
             self.value.ok_or_else(|| Failure::new("null-pointer", &format!("{name} is NULL.")))?.to_bytes();
         if value.len() > MAX_INPUT_BYTES {
-            return Err(Failure::new(
-                "too-long",
-                &format!("{name} is longer than {MAX_INPUT_BYTES} bytes."),
-            ));
+            return Err(Failure::new("too-long", &format!("{name} is longer than {MAX_INPUT_BYTES} bytes.")));
         }
         Ok(value)
     }

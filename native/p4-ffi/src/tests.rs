@@ -67,7 +67,9 @@ fn a_new_identity_signs_and_verifies() {
 #[test]
 fn the_payload_is_signed_in_canonical_form() {
     let envelope = sign(c" { \"b\" : 1.0 , \"a\" : \"\\u00e9\" } ", 7, c"n1").expect("an envelope");
-    assert!(envelope.to_str().expect("UTF-8").starts_with("{\"nonce\":\"n1\",\"payload\":{\"a\":\"é\",\"b\":1},"));
+    assert!(
+        envelope.to_str().expect("UTF-8").starts_with("{\"nonce\":\"n1\",\"payload\":{\"a\":\"é\",\"b\":1},")
+    );
     assert_eq!(verify(&envelope, 7, 0), 1);
     assert_eq!(last_error(), "");
 }

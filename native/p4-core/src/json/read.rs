@@ -21,8 +21,8 @@ pub fn parse_object(bytes: &[u8]) -> Result<Object, Error> {
 /// # Errors
 /// As [`parse_object`], without `not-object`.
 pub fn parse(bytes: &[u8]) -> Result<Value, Error> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| Error::new(Code::NotUtf8, "The text is not valid UTF-8."))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| Error::new(Code::NotUtf8, "The text is not valid UTF-8."))?;
     let mut reader = Reader { text, at: 0 };
     reader.skip_white_space();
     let value = reader.value(0)?;
@@ -166,7 +166,11 @@ impl Reader<'_> {
             };
         }
         let number = text.parse::<f64>().map_err(|_| bad_number())?;
-        if (-SAFE_FLOAT..=SAFE_FLOAT).contains(&number) { Ok(Value::Float(number)) } else { Err(bad_number()) }
+        if (-SAFE_FLOAT..=SAFE_FLOAT).contains(&number) {
+            Ok(Value::Float(number))
+        } else {
+            Err(bad_number())
+        }
     }
 
     fn string(&mut self) -> Result<String, Error> {

@@ -83,10 +83,7 @@ pub(crate) fn write_string(out: &mut String, text: &str) {
 
 pub(super) fn deeper(depth: usize) -> Result<usize, Error> {
     if depth == MAX_DEPTH {
-        return Err(Error::new(
-            Code::TooDeep,
-            format!("The JSON is nested deeper than {MAX_DEPTH} levels."),
-        ));
+        return Err(Error::new(Code::TooDeep, format!("The JSON is nested deeper than {MAX_DEPTH} levels.")));
     }
     Ok(depth + 1)
 }
@@ -109,34 +106,8 @@ fn write_float(out: &mut String, number: f64) -> Result<(), Error> {
     if !(-SAFE_FLOAT..=SAFE_FLOAT).contains(&number) {
         return Err(bad_number());
     }
-    if number == 0.0 {
-        out.push('0'); // minus zero as well
-        return Ok(());
-    }
-    if number < 0.0 {
-        out.push('-');
-    }
-    // The shortest digits that read back as the same number, in the form d.ddde-x.
-    let shortest = format!("{:e}", number.abs());
-    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    let point = exponent.parse::<i32>().map_err(|_| bad_number())? + 1; // of the decimal point, from the left
-    match usize::try_from(point) {
-        Ok(point @ 1..) if digits.len() <= point => {
-            // Never beyond 10^16, so ECMAScript's form with e+ does not occur.
-            push(out, format_args!("{digits:0<point$}"));
-        }
-        Ok(point @ 1..) => push(out, format_args!("{}.{}", &digits[..point], &digits[point..])),
-        _ if point > -6 => {
-            let zeros = usize::try_from(-point).unwrap_or(0);
-            push(out, format_args!("0.{:0<zeros$}{digits}", ""));
-        }
-        _ => {
-            let (first, rest) = digits.split_at(1);
-            let dot = if rest.is_empty() { "" } else { "." };
-            push(out, format_args!("{first}{dot}{rest}e{}", point - 1));
-        }
-    }
+    // Not Rust's own digits: of two that are equally near, RFC 8785 wants the even one.
+    out.push_str(ryu_js::Buffer::new().format_finite(number));
     Ok(())
 }
 

@@ -53,6 +53,8 @@ def event_line(event: DaemonEvent) -> str:
             return f"{text} ({progress} %)" if 0 < progress < 100 and "%" not in text else text
         case "node.warning":
             return str(data.get("text", ""))
+        case "contact.paired":
+            return f"{contact} is paired with this device"
         case "contact.added":
             return f"{contact} is a contact now"
         case "contact.removed":

@@ -137,7 +137,8 @@ def _pass_on(node: BaseNode, feed: EventFeed, event: NodeEvent) -> None:
                 {"reachable": reachable, "progress": status.progress, "text": status.text},
             )
         case Paired(peer_id, _, invite_id):
-            feed.publish("contact.paired", {"contact": _named(node, peer_id), "invite": invite_id or None})
+            data = {"contact": _named(node, peer_id), "invite": invite_id or None}
+            feed.publish("contact.paired", data, contact=peer_id)
         case InviteEnded(invite_id, code, text):
             feed.publish("invite.ended", {"invite": invite_id, "code": code, "text": text})
         case NodeWarning(text):

@@ -171,5 +171,5 @@ async def pair(
         pairing.cancel()
         leaving.cancel()
     if peer.peer_id not in known and wanted.invite.lstrip("\ufeff \t\r\n").startswith("{"):
-        feed.publish("contact.added", {"contact": ContactName.of(peer).model_dump()})
+        feed.publish("contact.added", {"contact": ContactName.of(peer).model_dump()}, contact=peer.peer_id)
     return await ContactModel.read(peer)

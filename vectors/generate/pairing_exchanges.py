@@ -165,6 +165,20 @@ def vectors() -> Iterator[Vector]:
             "bad-pake",
         ),
         (
+            "zero_with_sign",
+            "the neutral element, with the bit of a negative x",
+            good,
+            [line(pairing=1, pake=b64(b"\1" + bytes(30) + b"\x80"))],
+            "bad-pake",
+        ),
+        (
+            "zero_not_canonical",
+            "the neutral element, with y not below the field's prime",
+            good,
+            [line(pairing=1, pake=b64((2**255 - 18).to_bytes(32, "little")))],
+            "bad-pake",
+        ),
+        (
             "no_point",
             "the element is no point",
             good,

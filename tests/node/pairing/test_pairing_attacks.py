@@ -7,16 +7,21 @@ import json
 from functools import partial
 
 import pytest
+from spake2 import ed25519_basic
 from tests.node.pairing.visitor import Visitor, secret_of
 
 from p4.core import limits
+from p4.core.address import RendezvousAddress, Transport
+from p4.core.invite import Invite
 from p4.core.pairing import exchange as exchange_module
+from p4.core.pairing.card import Card
+from p4.core.pairing.exchange import GuestExchange, HostExchange, read_hello
 from p4.core.pairing.secrets import PairingSecret
 from p4.errors import PairingError, SignalingError
 from p4.node.events import InviteEnded
 from p4.node.pairing.parts import english_words
 from p4.ports.pairing import MeetingKind
-from p4.testing import SimulatedNetwork, SimulatedNode, simulate, start_node
+from p4.testing import SimulatedNetwork, SimulatedNode, simulate, simulated_identity, start_node
 
 GUESSES = 10_000
 
@@ -264,3 +269,24 @@ def test_whoever_is_in_between_and_changes_anything_pairs_nobody() -> None:
 
     for changed in range(1, 6):
         simulate(partial(scenario, changed=changed), seed=changed)
+
+
+def test_the_time_of_the_answer_says_nothing_about_the_words() -> None:
+    """Multiplying by the password takes a time that depends on it: it is done once, not for each visitor."""
+    secret = PairingSecret.of_words(("tiger", "wolf"))
+    eve = simulated_identity("eve")
+    card = Card(Invite(eve.public_key, RendezvousAddress(Transport.DIRECT, "192.0.2.1", 1)))
+    factors: list[int] = []
+    honest = ed25519_basic.Element.scalarmult
+
+    def counted(self: object, factor: int) -> object:
+        factors.append(factor)
+        return honest(self, factor)
+
+    hello = GuestExchange(secret, eve, card, bytes).hello()
+    HostExchange(secret, eve, card, read_hello(hello), bytes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ed25519_basic.Element, "scalarmult", counted)
+        HostExchange(secret, eve, card, read_hello(hello), lambda count: bytes([7]) * count)
+    assert len(factors) == 1, "of its own random number"
+    assert factors[0] == int.from_bytes(bytes([7]) * 64, "big") % ed25519_basic.L

@@ -19,7 +19,8 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -45,6 +46,7 @@ _SIGNATURE_BYTES: Final = 64
 _HOST, _GUEST = b"\0", b"\1"
 _UNKNOWN_KEY: Final = bytes(KEY_BYTES)
 _NONCE: Final = bytes(12)
+_FIELD: Final = 2**255 - 19
 
 Random = Callable[[int], bytes]
 """Gives so many unpredictable bytes."""
@@ -186,7 +188,7 @@ class HostExchange:
         self, secret: PairingSecret, identity: Identity, card: Card, hello: Hello, random: Random
     ) -> None:
         self._secret, self._identity, self._card, self._hello = secret, identity, card, hello
-        self._pake = SPAKE2_A(secret.password, *_names(secret), entropy_f=random)
+        self._pake = _HostPake(secret.password, *_names(secret), entropy_f=random)
         self._element: bytes = self._pake.start()[1:]
         self._keys: _Keys | None = None
         self._guest_key = _UNKNOWN_KEY
@@ -242,8 +244,28 @@ def _names(secret: PairingSecret) -> tuple[bytes, bytes]:
     return b"P4 pairing host 1\0" + secret.host_key, b"P4 pairing guest 1\0"
 
 
+class _HostPake(SPAKE2_A):  # type: ignore[misc] # it has no types
+    """The host's side. Its part takes a time that says nothing about the password (the library multiplies
+    faster by numbers with fewer ones): everybody near a place may ask for it often, before any guess."""
+
+    def compute_outbound_message(self) -> None:
+        """Called by the library, after its random number was drawn."""
+        self.outbound_message = self.xy_elem.add(_blinding(self.pw)).to_bytes()
+
+
+@lru_cache(maxsize=limits.PAIRING_INVITES)
+def _blinding(password: bytes) -> Any:
+    """What hides the host's part, computed once for an invite."""
+    pake = SPAKE2_A(password)
+    return pake.my_blinding().scalarmult(pake.pw_scalar)
+
+
 def _finish(pake: SPAKE2_A | SPAKE2_B, far_side: bytes, element: bytes) -> bytes:
     """The PAKE's result. The side is ours to say, so that a reflected element is only a wrong one."""
+    y = int.from_bytes(element, "little") & (1 << 255) - 1
+    if not 1 < y < _FIELD:
+        # The library knows the neutral element, y = 1, in one of its spellings only (RFC 8032 section 5.1.3).
+        raise SignalingError("The other side's part of the PAKE is not usable.", code="bad-pake")
     try:
         return bytes(pake.finish(far_side + element))
     except Exception as error:  # the library raises plain Exceptions of its own for points that are none

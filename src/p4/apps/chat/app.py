@@ -6,10 +6,10 @@ import asyncio
 import logging
 import sqlite3
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
+from p4.apps.background import Background
 from p4.apps.chat import history
 from p4.apps.chat.entry import ChatEntry, ChatEvent, Conversation, FileMention
 from p4.apps.chat.progress import Change, Progress
@@ -49,7 +49,7 @@ class ChatApp:
         self._clock = clock
         self._announce = announce
         self._node: BaseNode | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._progress: dict[PeerId, Progress] = {}
         self._turns: defaultdict[PeerId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._typed: dict[tuple[PeerId, bool], float] = {}
@@ -68,15 +68,13 @@ class ChatApp:
         for entry in waiting:
             if peer := known.get(PeerId(entry.peer_id)):
                 self._watch(peer, entry)
-        self._spawn(self._take_messages(node), "chat takes messages")
-        self._spawn(self._take_seen(node), "chat takes what was seen")
-        self._spawn(self._take_typing(node), "chat takes who is writing")
+        self._background.begin(self._take_messages(node), "chat takes messages")
+        self._background.begin(self._take_seen(node), "chat takes what was seen")
+        self._background.begin(self._take_typing(node), "chat takes who is writing")
 
     async def close(self) -> None:
         """End; what was said stays on disk."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
 
     # -- for people --------------------------------------------------------------------------------------
 
@@ -256,7 +254,7 @@ class ChatApp:
                 lambda changes: self._advance(peer.peer_id, changes), lambda: peer.protocol == 1
             )
             self._progress[peer.peer_id] = progress
-            self._spawn(self._run(peer, progress), f"chat watches {peer.contact.label}")
+            self._background.begin(self._run(peer, progress), f"chat watches {peer.contact.label}")
         progress.add(entry.position, receipt, entry.state)
 
     async def _run(self, peer: Peer, progress: Progress) -> None:
@@ -298,15 +296,3 @@ class ChatApp:
             return False
         self._typed[peer_id, mine] = now
         return True
-
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            if isinstance(error, LocalError) and error.code == "closed":
-                return  # the store has ended before us
-            _log.error("%s ended by a bug", task.get_name(), exc_info=error)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
 
+from p4.apps.background import Background
 from p4.apps.files.attempts import Attempts
 from p4.apps.files.jobs import Jobs
 from p4.apps.files.transfer import Direction, Transfer, TransferState
@@ -31,31 +30,23 @@ class Visitors:
         self._attempts = attempts
         self._jobs = jobs
         self._clock = clock
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._turns: dict[PeerId, asyncio.Semaphore] = {}
         self._closing = False
 
     def start(self, node: BaseNode, write: str, read: str) -> None:
         """Begin to take streams of these two services."""
-        self._spawn(self._take(node, write, Direction.RECEIVE))
-        self._spawn(self._take(node, read, Direction.SERVE))
+        self._background.begin(self._take(node, write, Direction.RECEIVE), "taking what contacts send")
+        self._background.begin(self._take(node, read, Direction.SERVE), "taking who fetches")
 
     async def close(self) -> None:
         """Stop; the contacts begin anew after the next start."""
         self._closing = True
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await self._background.close()
 
     async def _take(self, node: BaseNode, service: str, direction: Direction) -> None:
         async for stream in node.streams(service):
-            self._spawn(self._serve(stream, direction))
+            self._background.begin(self._serve(stream, direction), "a transfer of a contact")
 
     async def _serve(self, stream: Stream, direction: Direction) -> None:
         peer = stream.peer

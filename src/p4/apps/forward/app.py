@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from p4.apps.background import Background
 from p4.apps.forward.carrying import Sockets
 from p4.apps.forward.grants import give, may_use, take_back
 from p4.apps.forward.names import Endpoint, require_name
@@ -64,7 +65,7 @@ class ForwardApp:
         self._node: BaseNode | None = None
         self._tunnels: dict[str, Running] = {}
         self._told: dict[str, Figures] = {}
-        self._working: list[asyncio.Task[None]] = []
+        self._background = Background()
         self._changing = asyncio.Lock()
 
     # -- life --------------------------------------------------------------------------------------------
@@ -87,16 +88,12 @@ class ForwardApp:
                 await running.open()
             else:
                 await self._forget(tunnel)
-        self._working = [
-            asyncio.create_task(self._sweep(), name="tunnels are looked after"),
-            asyncio.create_task(self._tell_figures(), name="figures of tunnels"),
-        ]
+        self._background.begin(self._sweep(), "looking after tunnels")
+        self._background.begin(self._tell_figures(), "telling the figures of tunnels")
 
     async def close(self) -> None:
         """End all tunnels. Kept ones begin again with the next start, the others are over."""
-        for task in self._working:
-            task.cancel()
-        await asyncio.gather(*self._working, return_exceptions=True)
+        await self._background.close()
         if self._node is None:
             return
         for protocol in Protocol:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
+from p4.apps.background import Background
 from p4.apps.history import records
 from p4.apps.history.picture import Picture, Sample, draw
 from p4.apps.store import AppStore
@@ -38,7 +37,7 @@ class LinkHistory:
         self._run = 0
         self._new_link = asyncio.Event()
         self._unwritten: list[tuple[str, Sample]] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
 
     async def start(self, node: BaseNode) -> None:
         """Watch from now on. Raises StateError."""
@@ -46,14 +45,12 @@ class LinkHistory:
         self._run = await self._store.transaction(
             lambda database: records.begin_run(database, self._clock.wall_ms())
         )
-        self._spawn(self._follow(node), "link history follows links")
-        self._spawn(self._measure(node), "link history measures links")
+        self._background.begin(self._follow(node), "link history follows links")
+        self._background.begin(self._measure(node), "link history measures links")
 
     async def close(self) -> None:
         """End, with everything on disk."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
         if self._run:
             await self._write()
 
@@ -126,13 +123,3 @@ class LinkHistory:
             )
         except StateError as error:
             _log.warning("The history of links has a gap: %s", error.message)
-
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_report)
-        self._tasks.append(task)
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("%s ended by a bug", task.get_name(), exc_info=error)

@@ -34,7 +34,8 @@ class Receipt:
 
     def __init__(self, client: Client, contact: str, entry: Mapping[str, Any]) -> None:
         self._client = client
-        self._contact = contact
+        # By its id, where that was told: it may be called otherwise by the time somebody waits.
+        self._contact = str(entry["contact"]["id"]) if "contact" in entry else contact
         self.id = str(entry["id"])
         """Names the message for ever; the contact's application sees the same."""
         self.state = str(entry.get("state", "queued"))
@@ -47,8 +48,7 @@ class Receipt:
         """Wait until it is on the contact's disk.
 
         Raises:
-            DeliveryError: it never will be. LocalError: ``not-known``: the daemon has restarted since and
-                does
+            DeliveryError: it never will be. InputError ``unknown``: the daemon has restarted since and does
                 not remember; the message arrives all the same.
         """
         await self._wait("delivered")

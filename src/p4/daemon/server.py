@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from p4.apps.background import Background
 from p4.apps.store import AppStore
 from p4.core import limits
 from p4.daemon.access.failures import FailureLimit
@@ -105,11 +106,11 @@ class Daemon:
         apps = HostedApps(AppStore(self._directory.database_path), feed, self._directory.path / "uploads")
         tokens = TokenBook(self._directory.tokens_path)
         tokens.load()
-        following = asyncio.create_task(follow_node(self.node, feed), name="daemon follows its node")
-        held.callback(following.cancel)
+        background = Background()
+        held.push_async_callback(background.close)
+        background.begin(follow_node(self.node, feed), "following the node")
         link_counts = LinkCounts()
-        counting = asyncio.create_task(count_links(feed.read(), link_counts), name="daemon counts links")
-        held.callback(counting.cancel)
+        background.begin(count_links(feed.read(), link_counts), "counting links")
         await apps.start(self.node)
         held.push_async_callback(apps.close)
         leases = Leases()

@@ -55,8 +55,8 @@ def refuse_if_moved(directory: Path) -> None:
             f"The device in {directory} has moved away, into {moved.backup} on {day}. Nothing was started. "
             "If it ran here and there at the same time, both would give the same numbers to different "
             "messages: contacts would lose some of them, and nobody could tell which device they speak to. "
-            "Restore the backup on the other device. If it was never restored anywhere and never will be, take "
-            "the move back with: p4 backup --undo-move",
+            "Restore the backup on the other device. If it was never restored anywhere and never will be, "
+            "take the move back with: p4 backup --undo-move",
             path=str(directory),
             code="moved",
         )

@@ -53,11 +53,6 @@ class DaemonDirectory:
         return self.path / "apps.db"
 
     @property
-    def log_path(self) -> Path:
-        """What the daemon has to say when nobody looks."""
-        return self.path / "log"
-
-    @property
     def endpoint_path(self) -> Path:
         """Where a running daemon listens."""
         return self.path / "endpoint.json"

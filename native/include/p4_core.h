@@ -17,7 +17,8 @@
  * Threads: all functions may be called from any number of threads at the same time.
  *
  * JSON that is passed in: no key twice in one object, numbers of a magnitude up to 2^53-1, no half surrogate
- * pairs, at most 32 levels of objects and arrays (an envelope counts as one around its payload).
+ * pairs, at most 32 levels of objects and arrays in a payload. Current P4 nodes read 31, since to them the envelope
+ * is one more.
  */
 #ifndef P4_CORE_H
 #define P4_CORE_H

@@ -81,7 +81,8 @@ pub fn seal(
 ) -> Result<String, Error> {
     let (sender, recipient) = (identity.peer_id().to_string(), recipient.to_string());
     let nonce = nonce_text(nonce);
-    let fields = Fields { sender: &sender, recipient: &recipient, timestamp_ms, nonce: &nonce, payload };
+    let fields =
+        Fields { sender: &sender, recipient: &recipient, timestamp_ms, nonce: &nonce, payload, depth: 1 };
     let line = fields.sealed_by(identity)?;
     if line.len() >= LINE_BYTES {
         let message = format!("An envelope of {} bytes does not fit into a signaling line.", line.len());
@@ -135,6 +136,7 @@ impl Unverified {
             timestamp_ms: self.timestamp_ms,
             nonce: &nonce,
             payload: &self.payload,
+            depth: 1,
         };
         fields.check(key, &self.signature, now_ms, max_skew_ms)?;
         let Self { sender, timestamp_ms, nonce, payload, .. } = self;
@@ -193,6 +195,8 @@ pub(crate) struct Fields<'envelope> {
     pub(crate) timestamp_ms: u64,
     pub(crate) nonce: &'envelope str,
     pub(crate) payload: &'envelope Object,
+    /// How many levels around the payload count: the envelope itself, or none for version 1's programs.
+    pub(crate) depth: usize,
 }
 
 impl Fields<'_> {
@@ -233,7 +237,7 @@ impl Fields<'_> {
         out.push_str("{\"nonce\":");
         write_string(&mut out, self.nonce);
         out.push_str(",\"payload\":");
-        write_object(&mut out, self.payload, 1)?;
+        write_object(&mut out, self.payload, self.depth)?;
         // Writing to a String cannot fail.
         let _ = write!(out, ",\"protocol_version\":{PROTOCOL_VERSION},\"recipient_peer_id\":");
         write_string(&mut out, self.recipient);

@@ -152,7 +152,7 @@ impl Identity {
     /// # Errors
     /// `bad-key`
     pub fn from_base64(seed: &str) -> Result<Self, Error> {
-        Ok(Self::from_seed(&*Zeroizing::new(decode_key(seed)?)))
+        Ok(Self::from_seed(&Zeroizing::new(decode_key(seed)?)))
     }
 
     /// A new identity.

@@ -77,6 +77,7 @@ impl ReplayWindow {
     }
 
     /// Times and nonces of accepted envelopes above the floor, oldest first.
+    #[must_use]
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = &(u64, [u8; 16])> + ExactSizeIterator {
         self.entries.iter()
     }

@@ -1,12 +1,11 @@
 //! Envelopes for programs that were written against version 1's core: its rules where they are harmless.
 //!
-//! Its programs choose nonces such as `n1` and any text as the recipient, and their lines have no limit. Those
-//! freedoms stay, since signatures are as good with them. All else is as strict as [`envelope`](crate::envelope):
-//! the JSON profile and RFC 8785, the key, the time, the signature.
-//! New programs use [`envelope`](crate::envelope).
+//! Its programs choose nonces such as `n1` and any text as the recipient, their lines have no limit, and a payload
+//! may have 32 levels by itself. Those freedoms stay: signatures are as good with them. All else is as strict as in
+//! [`envelope`](crate::envelope), which new programs use: the JSON profile and RFC 8785, the key, the time.
 
 use crate::envelope::{Fields, check_version, payload, signature, string, timestamp, wrong_sender};
-use crate::json::parse_object;
+use crate::json::{MAX_DEPTH, parse_object, parse_object_within};
 use crate::{Error, Identity, PublicKey};
 
 /// Signs a payload, given as JSON text. The result is canonical JSON.
@@ -24,7 +23,7 @@ pub fn sign(
     nonce: &str,
 ) -> Result<String, Error> {
     let payload = &parse_object(payload)?;
-    Fields { sender, recipient, timestamp_ms, nonce, payload }.sealed_by(identity)
+    Fields { sender, recipient, timestamp_ms, nonce, payload, depth: 0 }.sealed_by(identity)
 }
 
 /// Proves that the owner of the key signed the envelope at about this time.
@@ -36,7 +35,7 @@ pub fn sign(
 /// In this order: a code of [`parse_object`]; `bad-version`, `missing-field` or `bad-field`; `wrong-sender`;
 /// `bad-time`; `bad-signature`.
 pub fn verify(envelope: &[u8], key: &PublicKey, now_ms: u64, max_skew_ms: u64) -> Result<(), Error> {
-    let mut fields = parse_object(envelope)?;
+    let mut fields = parse_object_within(envelope, MAX_DEPTH + 1)?;
     check_version(&fields)?;
     let payload = &payload(&mut fields)?;
     let sender = string(&fields, "sender_peer_id")?;
@@ -47,5 +46,10 @@ pub fn verify(envelope: &[u8], key: &PublicKey, now_ms: u64, max_skew_ms: u64) -
     if sender != key.peer_id().to_string() {
         return Err(wrong_sender());
     }
-    Fields { sender, recipient, timestamp_ms, nonce, payload }.check(key, &signature, now_ms, max_skew_ms)
+    Fields { sender, recipient, timestamp_ms, nonce, payload, depth: 0 }.check(
+        key,
+        &signature,
+        now_ms,
+        max_skew_ms,
+    )
 }

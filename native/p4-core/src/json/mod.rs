@@ -7,6 +7,7 @@ mod read;
 mod value;
 mod write;
 
+pub(crate) use read::parse_object_within;
 pub use read::{parse, parse_object};
 pub use value::{Object, Value};
 pub use write::canonical;

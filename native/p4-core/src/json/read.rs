@@ -1,7 +1,7 @@
 //! The strict reader.
 
 use super::write::{bad_number, deeper};
-use super::{Object, SAFE_FLOAT, SAFE_INTEGER, Value};
+use super::{MAX_DEPTH, Object, SAFE_FLOAT, SAFE_INTEGER, Value};
 use crate::{Code, Error};
 
 /// Reads exactly one JSON object. White space around it is allowed. The caller bounds the size.
@@ -10,7 +10,12 @@ use crate::{Code, Error};
 /// `not-utf8`; otherwise the first problem in reading order: `not-json`, `duplicate-key`, `bad-number` (not
 /// finite, or beyond 2^53-1 either way), `bad-string` (half of a surrogate pair), `too-deep`; or `not-object`.
 pub fn parse_object(bytes: &[u8]) -> Result<Object, Error> {
-    match parse(bytes)? {
+    parse_object_within(bytes, MAX_DEPTH)
+}
+
+/// As [`parse_object`], with another limit of levels.
+pub(crate) fn parse_object_within(bytes: &[u8], limit: usize) -> Result<Object, Error> {
+    match read(bytes, limit)? {
         Value::Object(object) => Ok(object),
         _ => Err(Error::new(Code::NotObject, "The outermost JSON value is not an object.")),
     }
@@ -21,9 +26,13 @@ pub fn parse_object(bytes: &[u8]) -> Result<Object, Error> {
 /// # Errors
 /// As [`parse_object`], without `not-object`.
 pub fn parse(bytes: &[u8]) -> Result<Value, Error> {
+    read(bytes, MAX_DEPTH)
+}
+
+fn read(bytes: &[u8], limit: usize) -> Result<Value, Error> {
     let text =
         std::str::from_utf8(bytes).map_err(|_| Error::new(Code::NotUtf8, "The text is not valid UTF-8."))?;
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, limit };
     reader.skip_white_space();
     let value = reader.value(0)?;
     reader.skip_white_space();
@@ -42,6 +51,7 @@ fn bad_string() -> Error {
 struct Reader<'text> {
     text: &'text str,
     at: usize,
+    limit: usize,
 }
 
 impl Reader<'_> {
@@ -79,7 +89,7 @@ impl Reader<'_> {
     }
 
     fn array(&mut self, depth: usize) -> Result<Value, Error> {
-        let depth = deeper(depth)?;
+        let depth = deeper(depth, self.limit)?;
         let mut items = Vec::new();
         self.at += 1;
         self.skip_white_space();
@@ -100,7 +110,7 @@ impl Reader<'_> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Value, Error> {
-        let depth = deeper(depth)?;
+        let depth = deeper(depth, self.limit)?;
         let mut members = Vec::new();
         self.at += 1;
         self.skip_white_space();

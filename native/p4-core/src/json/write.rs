@@ -15,7 +15,7 @@ pub fn canonical(value: &Value) -> Result<String, Error> {
     Ok(out)
 }
 
-/// `depth` is the number of objects and arrays around the value.
+/// `depth` is the number of objects and arrays around the value that count.
 fn write_value(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     match value {
         Value::Null => out.push_str("null"),
@@ -25,7 +25,7 @@ fn write_value(out: &mut String, value: &Value, depth: usize) -> Result<(), Erro
         Value::Float(number) => write_float(out, *number)?,
         Value::String(text) => write_string(out, text),
         Value::Array(items) => {
-            let depth = deeper(depth)?;
+            let depth = deeper(depth, MAX_DEPTH)?;
             out.push('[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
@@ -41,7 +41,7 @@ fn write_value(out: &mut String, value: &Value, depth: usize) -> Result<(), Erro
 }
 
 pub(crate) fn write_object(out: &mut String, object: &Object, depth: usize) -> Result<(), Error> {
-    let depth = deeper(depth)?;
+    let depth = deeper(depth, MAX_DEPTH)?;
     out.push('{');
     for (index, (key, value)) in object.iter().enumerate() {
         if index > 0 {
@@ -81,9 +81,9 @@ pub(crate) fn write_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-pub(super) fn deeper(depth: usize) -> Result<usize, Error> {
-    if depth == MAX_DEPTH {
-        return Err(Error::new(Code::TooDeep, format!("The JSON is nested deeper than {MAX_DEPTH} levels.")));
+pub(super) fn deeper(depth: usize, limit: usize) -> Result<usize, Error> {
+    if depth >= limit {
+        return Err(Error::new(Code::TooDeep, format!("The JSON is nested deeper than {limit} levels.")));
     }
     Ok(depth + 1)
 }
@@ -100,7 +100,7 @@ fn write_integer(out: &mut String, number: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// ECMAScript's Number::toString (ECMA-262 section 6.1.6.1.20), as RFC 8785 section 3.2.2.3 asks.
+/// ECMAScript's `Number::toString` (ECMA-262 section 6.1.6.1.20), as RFC 8785 section 3.2.2.3 asks.
 fn write_float(out: &mut String, number: f64) -> Result<(), Error> {
     // NaN fails the comparison too.
     if !(-SAFE_FLOAT..=SAFE_FLOAT).contains(&number) {

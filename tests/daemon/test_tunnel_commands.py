@@ -128,13 +128,16 @@ async def test_how_far_a_pipe_has_come_and_how_it_begins_anew(pair: Pair) -> Non
     told = await p4(laptop, "pipe", "phone", "--name", "log", "--status", "--json")
     assert json.loads(told.out) == {"written": 17, "confirmed": 0, "position": 0}, told.err
     assert json.loads((await p4(laptop, "pipe", "phone", "--name", "log", "--status", "--json")).out)
-    sent, received = await asyncio.gather(
-        p4(laptop, "pipe", "phone", "--name", "log", "--anew", stdin=b"new"),
-        p4(phone, "pipe", "--listen", "laptop", "--name", "log"),
-    )
-    if received.code:  # it had taken the old one already, and is told of its end
-        assert "begins the pipe anew" in received.err
+
+    async def listen() -> Ended:
         received = await p4(phone, "pipe", "--listen", "laptop", "--name", "log")
+        if received.code:  # it had taken the old one already, and is told of its end
+            assert "begins the pipe anew" in received.err
+            received = await p4(phone, "pipe", "--listen", "laptop", "--name", "log")
+        return received
+
+    anew = p4(laptop, "pipe", "phone", "--name", "log", "--anew", stdin=b"new")
+    sent, received = await asyncio.gather(anew, listen())
     assert (sent.code, received.out) == (0, "new"), (sent, received)
 
 

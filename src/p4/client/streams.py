@@ -51,6 +51,8 @@ class Stream:
         self._pieces: deque[bytes] = deque()
         self._changed = asyncio.Condition()
         self._ended = False
+        self._consumed = self.position
+        self._knows_end = False
         self._done = False
         self._flushes = 0
         self._error: P4Error | None = None
@@ -79,9 +81,17 @@ class Stream:
         while piece := await self.read():
             yield piece
 
-    async def consumed(self, offset: int | None = None) -> None:
-        """You have done with everything before this offset, by default with all that was read."""
-        await self._send({"type": "consumed", "offset": self.position if offset is None else offset})
+    async def consumed(self, offset: int | None = None, *, knows_end: bool = True) -> None:
+        """You have done with everything before this offset, by default with all that was read.
+
+        Args:
+            knows_end: whether that holds for the contact's end as well, if it has come. As long as it does
+                not, opening the stream again gives this one.
+        """
+        self._consumed = self.position if offset is None else offset
+        self._knows_end = knows_end and self._ended
+        word = {"type": "consumed", "offset": self._consumed}
+        await self._send(word if knows_end else word | {"knows_end": False})
 
     # -- writing -----------------------------------------------------------------------------------------
 
@@ -122,8 +132,15 @@ class Stream:
         await self._send({"type": "reset", "reason": reason})
         await self._wait(lambda: self._done)
 
+    async def wait_confirmed(self, through: int) -> None:
+        """Wait until the contact's application has consumed our bytes below an offset. Raises as `read`."""
+        await self._wait(lambda: self.confirmed >= through or self._done)
+
     async def wait_done(self) -> None:
         """Wait until both directions have ended and are consumed. Raises as `read`."""
+        await self._wait(lambda: self._ended or self._done)
+        if not self._knows_end and not self._done and not self._pieces and self._consumed == self.position:
+            await self.consumed()  # the last word was said before the end came
         await self._wait(lambda: self._done)
 
     # -- inside ------------------------------------------------------------------------------------------
@@ -192,19 +209,32 @@ def _lost() -> LocalError:
 
 
 @asynccontextmanager
-async def open_stream(client: Client, contact: str, service: str, name: str) -> AsyncIterator[Stream]:
-    """A stream to a service of a contact; leaving the context well closes it, an exception lets go of it."""
+async def open_stream(
+    client: Client, contact: str, service: str, name: str, *, again: str | None = None
+) -> AsyncIterator[Stream]:
+    """A stream to a service of a contact; leaving the context well closes it, an exception lets go of it.
+
+    Args:
+        again: `Stream.id` of the one that is meant; StreamError ``over`` if it is no more.
+    """
     path = f"/v1/contacts/{quoted(contact)}/streams/{quoted(service)}"
-    async with _attached(client, path, {"name": name}) as stream:
+    async with _attached(client, path, {"name": name, "id": again}) as stream:
         yield stream
         if not stream.writing_ended:
             await stream.close_writing()
 
 
 @asynccontextmanager
-async def incoming_stream(client: Client, service: str, contact: str | None) -> AsyncIterator[Stream]:
-    """The next stream that a contact opens to a service, or opened before a restart."""
-    async with _attached(client, f"/v1/streams/{quoted(service)}", {"contact": contact}) as stream:
+async def incoming_stream(
+    client: Client, service: str, contact: str | None, *, again: str | None = None
+) -> AsyncIterator[Stream]:
+    """The next stream that a contact opens to a service, or opened before a restart.
+
+    Args:
+        again: `Stream.id` of the one that is meant; StreamError ``over`` if it is no more.
+    """
+    parameters = {"contact": contact, "id": again}
+    async with _attached(client, f"/v1/streams/{quoted(service)}", parameters) as stream:
         yield stream
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from p4.core.identity import PeerId
 from p4.daemon.held_stream import HeldStream
-from p4.errors import LocalError
+from p4.errors import LocalError, StreamError
 from p4.node.node import BaseNode
 from p4.node.peer import Peer
 from p4.node.streams import Stream
@@ -40,10 +40,32 @@ class StreamDesk:
         self._held: dict[tuple[PeerId, int], HeldStream] = {}
         self._many = _SWEEP_AT
         self._services: dict[str, _Service] = {}
+        self._asked_for: set[tuple[PeerId, int]] = set()
+        """Incoming ones that a program asked for by their id before their turn came."""
 
     async def open(self, peer: Peer, service: str, name: str) -> HeldStream:
         """The stream to a contact's service; see `Peer.stream` for what it raises."""
         return self._hold(await peer.stream(service, name))
+
+    def again(self, peer: Peer, service: str, stream_id: str, *, opened_here: bool) -> HeldStream:
+        """A stream that a program has used before, whoever uses it now.
+
+        Args:
+            stream_id: 16 hexadecimal digits.
+
+        Raises:
+            StreamError: ``over``: it has ended, or never was.
+        """
+        for stream in peer.unfinished(service):
+            if (f"{stream.id:016x}", stream.service, stream.opened_here) == (stream_id, service, opened_here):
+                key = peer.peer_id, stream.id
+                if not opened_here and key not in self._held:
+                    self._asked_for.add(key)
+                held = self._hold(stream)
+                if (state := self._services.get(service)) is not None and held in state.waiting:
+                    state.waiting.remove(held)
+                return held
+        raise StreamError("This stream has ended, on both sides. No other was opened.", code="over")
 
     async def accept(self, service: str, matches: _Matches) -> HeldStream:
         """The next stream that a contact opens, or one whose program is gone.
@@ -84,7 +106,9 @@ class StreamDesk:
 
     def forget(self, held: HeldStream) -> None:
         """The stream has ended, or the program has left it."""
-        self._held.pop((held.stream.peer.peer_id, held.stream.id), None)
+        key = held.stream.peer.peer_id, held.stream.id
+        self._held.pop(key, None)
+        self._asked_for.discard(key)
 
     def askers(self) -> dict[str, int]:
         """How many programs wait for a stream of each service."""
@@ -130,7 +154,11 @@ class StreamDesk:
                     if not found.done():
                         found.set_exception(ending)
                 break
-            self._offer(state, self._hold(stream))
+            key = stream.peer.peer_id, stream.id
+            if key in self._asked_for:
+                self._asked_for.discard(key)
+            else:
+                self._offer(state, self._hold(stream))
         state.taking = None
 
 

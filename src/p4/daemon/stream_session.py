@@ -181,7 +181,7 @@ class StreamSession:
         match word:
             case {"type": "consumed", "offset": int(offset)}:
                 self._held.forget(offset)
-                self._knows_end = self._told_end
+                self._knows_end = self._told_end and word.get("knows_end") is not False
                 self._consumed.set()
             case {"type": "flush"}:
                 await stream.flush()

@@ -25,7 +25,7 @@ async def sender(network: SimulatedNetwork, output: MemoryOutput) -> None:
     node = await start_node(network, "phone", "laptop")
 
     @asynccontextmanager
-    async def stream() -> AsyncIterator[PipeStream]:
+    async def stream(_: object) -> AsyncIterator[PipeStream]:
         yield NodeStream(await node.peer("laptop").stream("pipe.film"))
 
     await Pipe(stream, FileInput(FILM), output).run()
@@ -36,7 +36,7 @@ async def listener(network: SimulatedNetwork, output: MemoryOutput) -> None:
     await node.peer("phone").grant("pipe.film")
 
     @asynccontextmanager
-    async def stream() -> AsyncIterator[PipeStream]:
+    async def stream(_: object) -> AsyncIterator[PipeStream]:
         yield NodeStream(await anext(node.streams("pipe.film")))
 
     await Pipe(stream, FileInput(ANSWER, pause=0.02), output).run()
@@ -96,7 +96,7 @@ def test_a_mutant_that_acknowledges_before_the_output_is_safe_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def hasty(pipe: Pipe, stream: PipeStream) -> int:
-        await stream.consumed()
+        await stream.consumed(knows_end=False)
         await pipe._sink.flush()
         return 0
 
@@ -121,7 +121,7 @@ def test_it_ends_only_when_the_other_side_has_consumed_everything() -> None:
         await laptop.peer("phone").grant("pipe.film")
 
         @asynccontextmanager
-        async def opened() -> AsyncIterator[PipeStream]:
+        async def opened(_: object) -> AsyncIterator[PipeStream]:
             yield NodeStream(await phone.peer("laptop").stream("pipe.film"))
 
         sending = asyncio.ensure_future(Pipe(opened, FileInput(b"bytes"), MemoryOutput()).run())
@@ -144,7 +144,7 @@ def test_a_stream_that_is_reset_ends_the_pipe() -> None:
         await laptop.peer("phone").grant("pipe.film")
 
         @asynccontextmanager
-        async def opened() -> AsyncIterator[PipeStream]:
+        async def opened(_: object) -> AsyncIterator[PipeStream]:
             yield NodeStream(await phone.peer("laptop").stream("pipe.film"))
 
         sending = asyncio.ensure_future(Pipe(opened, FileInput(FILM), MemoryOutput()).run())
@@ -164,11 +164,11 @@ def test_nothing_is_sent_without_a_source() -> None:
         await laptop.peer("phone").grant("pipe.film")
 
         @asynccontextmanager
-        async def opened() -> AsyncIterator[PipeStream]:
+        async def opened(_: object) -> AsyncIterator[PipeStream]:
             yield NodeStream(await phone.peer("laptop").stream("pipe.film"))
 
         @asynccontextmanager
-        async def accepted() -> AsyncIterator[PipeStream]:
+        async def accepted(_: object) -> AsyncIterator[PipeStream]:
             yield NodeStream(await anext(laptop.streams("pipe.film")))
 
         output = MemoryOutput()

@@ -59,13 +59,17 @@ class NodeStream:
         self._ended = not data
         return data
 
-    async def consumed(self) -> None:
+    async def consumed(self, *, knows_end: bool = True) -> None:
         """See `Stream.consumed`."""
-        await self._stream.consumed(knows_end=self._ended)
+        await self._stream.consumed(knows_end=knows_end and self._ended)
 
     async def reset(self, reason: str = "") -> None:
         """See `Stream.reset`."""
         await self._stream.reset(reason)
+
+    async def wait_confirmed(self, through: int) -> None:
+        """See `Stream.wait_confirmed`."""
+        await self._stream.wait_confirmed(through)
 
     async def wait_done(self) -> None:
         """See `Stream.wait_done`."""

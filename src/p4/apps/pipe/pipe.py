@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from p4.apps.pipe.sink import Sink
 from p4.apps.pipe.source import Source
 from p4.core import limits
-from p4.errors import LocalError
+from p4.errors import LocalError, StreamError
 
 __all__ = ["Pipe", "PipeStream"]
 
@@ -52,14 +52,15 @@ class PipeStream(Protocol):
     async def read(self) -> bytes:
         """The next bytes; none at the end."""
 
-    async def consumed(self) -> None:
-        """What was read does not have to come again; after the empty `read`: nor does the end."""
+    async def consumed(self, *, knows_end: bool = True) -> None:
+        """What was read does not have to come again; with ``knows_end`` after the empty `read`: nor does the
+        end."""
+
+    async def wait_confirmed(self, through: int) -> None:
+        """Wait until `confirmed` is so much."""
 
     async def wait_done(self) -> None:
         """Wait until both directions have ended and everything is consumed at both ends."""
-
-    async def reset(self, reason: str = "") -> None:
-        """End both directions at once."""
 
 
 class Pipe:
@@ -70,12 +71,16 @@ class Pipe:
     the next one goes on at `written` and `position`: see `Source.begin` and `Sink.begin`.
 
     Args:
-        open_stream: gives the stream, the same one each time. Leaving its context lets go of it and ends
-            nothing.
+        open_stream: gives the stream. It gets the `PipeStream.id` of the one that this pipe has used, None
+            before that, and raises StreamError ``over`` if that one is no more. Leaving the context lets go
+            of the stream and ends nothing.
     """
 
     def __init__(
-        self, open_stream: Callable[[], AbstractAsyncContextManager[PipeStream]], source: Source, sink: Sink
+        self,
+        open_stream: Callable[[object], AbstractAsyncContextManager[PipeStream]],
+        source: Source,
+        sink: Sink,
     ) -> None:
         self._open = open_stream
         self._source = source
@@ -88,7 +93,8 @@ class Pipe:
         self._source_ended = False
         self._delivered = 0
         """Offset after the last byte that the output got."""
-        self._all_received = False
+        self._complete = False
+        """Whether the output has everything, and the other side has everything of ours."""
 
     async def run(self) -> None:
         """Carry everything both ways; returns when both sides have ended and consumed it all.
@@ -100,15 +106,23 @@ class Pipe:
         """
         while True:
             try:
-                async with self._open() as stream:
+                async with self._open(self._id) as stream:
                     await self._run(stream)
                     return
             except LocalError as error:
                 if error.code != "connection-lost":
                     raise
-                if self._all_received and self._source_ended and not self._kept_from:
-                    return  # we sent nothing, and have everything: nothing is left to wait for
                 # The client waits for the daemon when the stream is opened again.
+            except StreamError as error:
+                if error.code != "over":
+                    raise
+                if self._complete:
+                    return
+                raise LocalError(
+                    "The stream ended while the daemon was restarted. Everything arrived, unless the other "
+                    "side says otherwise; run the command again only if it does.",
+                    code="ended-meanwhile",
+                ) from None
 
     async def _run(self, stream: PipeStream) -> None:
         if self._id is None:
@@ -118,17 +132,10 @@ class Pipe:
                 await self._source.begin(stream.written)
             await self._sink.begin(stream.position)
             self._id = stream.id
-        elif self._id != stream.id:
-            await stream.reset()
-            raise LocalError(
-                "The stream ended while the daemon was restarted. Everything arrived, unless the other side "
-                "says otherwise; run the command again only if it does.",
-                code="ended-meanwhile",
-            )
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._send(stream))
-                tasks.create_task(self._receive(stream))
+                sending = tasks.create_task(self._send(stream))
+                tasks.create_task(self._receive(stream, sending))
         except BaseExceptionGroup as group:
             # One of the two failed first; the other was cancelled for it.
             raise group.exceptions[0] from None
@@ -172,7 +179,7 @@ class Pipe:
 
     # -- in ----------------------------------------------------------------------------------------------
 
-    async def _receive(self, stream: PipeStream) -> None:
+    async def _receive(self, stream: PipeStream, sent: Awaitable[None]) -> None:
         reading: asyncio.Future[bytes] | None = None
         unsafe = 0
         try:
@@ -194,10 +201,11 @@ class Pipe:
                 await self._acknowledge(stream)
             # Who knows both ends has done with the stream. Run again, it would begin another one, although
             # the other side may not have everything yet.
-            while not (stream.writing_ended and stream.confirmed >= stream.written):  # noqa: ASYNC110
-                await asyncio.sleep(limits.PIPE_PAUSE_SECONDS)
-            await self._acknowledge(stream)
-            self._all_received = True
+            await sent
+            await stream.wait_confirmed(stream.written)
+            await self._sink.flush()
+            self._complete = True
+            await stream.consumed()
         finally:
             if reading is not None:
                 reading.cancel()
@@ -211,5 +219,5 @@ class Pipe:
 
     async def _acknowledge(self, stream: PipeStream) -> int:
         await self._sink.flush()
-        await stream.consumed()
+        await stream.consumed(knows_end=False)
         return 0

@@ -40,10 +40,15 @@ async def pipe(
     hint = f"p4 pipe --listen CONTACT{'' if name == 'default' else f' --name {name}'}"
 
     @asynccontextmanager
-    async def stream() -> AsyncIterator[PipeStream]:
+    async def stream(used: object) -> AsyncIterator[PipeStream]:
+        again = None if used is None else str(used)
         async with AsyncExitStack() as stack:
             if listen:
-                yield await stack.enter_async_context(incoming_stream(client, _service(name), known["id"]))
+                incoming = incoming_stream(client, _service(name), known["id"], again=again)
+                yield await stack.enter_async_context(incoming)
+            elif again is not None:
+                opened = open_stream(client, known["id"], _service(name), "", again=again)
+                yield await stack.enter_async_context(opened)
             else:
                 yield await _open(
                     stack, client, known["id"], name, f"{label} does not listen yet. Begin it there: {hint}"

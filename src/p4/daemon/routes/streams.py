@@ -19,6 +19,9 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["streams"])
 
+_Id = Annotated[str, Query(alias="id", pattern="^[0-9a-f]{16}$")]
+"""Of a stream, as ``open`` told it."""
+
 
 @router.websocket("/contacts/{contact}/streams/{service}")
 async def open_stream(
@@ -28,10 +31,14 @@ async def open_stream(
     context: Context,
     access: Access,
     name: Annotated[str, Query(max_length=1024)] = "",
+    again: _Id = "",
 ) -> None:
-    """Open a stream to a contact, or go on with the one of this name."""
+    """Open a stream to a contact, or go on with the one of this name or id."""
     access.require(service=service)
-    held = await context.streams.open(peer, require_service_name(service), name)
+    if again:
+        held = context.streams.again(peer, service, again, opened_here=True)
+    else:
+        held = await context.streams.open(peer, require_service_name(service), name)
     await websocket.accept()
     await StreamSession(websocket, held, context.streams).run()
 
@@ -43,14 +50,20 @@ async def accept_stream(
     context: Context,
     access: Access,
     contact: Annotated[str, Query(max_length=256)] = "",
+    again: _Id = "",
 ) -> None:
     """Wait for a stream that a contact opens, and use it."""
     access.require(service=require_service_name(service))
     refuse_own_streams(service)
-    only = find_contact(context.node, access, contact).peer_id if contact else None
+    only = find_contact(context.node, access, contact) if contact or again else None
+    if only is not None and again:
+        held = context.streams.again(only, service, again, opened_here=False)
+        await websocket.accept()
+        await StreamSession(websocket, held, context.streams).run()
+        return
 
     def matches(peer: Peer) -> bool:
-        return access.may_reach(peer) and only in {None, peer.peer_id}
+        return access.may_reach(peer) and (only is None or only.peer_id == peer.peer_id)
 
     await websocket.accept()
     accepting = asyncio.create_task(context.streams.accept(service, matches))

@@ -7,10 +7,10 @@ must hold of the value. Another parser joins by another entry of ``TARGETS``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from tests.fuzz.pairing_targets import PAIRING_TARGETS
+from tests.fuzz.target import Target
 from vectors.generate.common import ALICE, BOB, NOW_MS
 from vectors.generate.envelope import fields, signed
 from vectors.generate.invite import invite
@@ -75,21 +75,6 @@ from p4.errors import (
     RemoteError,
     SignalingError,
 )
-
-
-@dataclass(frozen=True)
-class Target:
-    """One parser.
-
-    Args:
-        run: parses, and asserts what must hold of the value.
-        errors: what it may raise.
-        seeds: valid inputs, to be mutated.
-    """
-
-    run: Callable[[bytes], None]
-    errors: tuple[type[Exception], ...]
-    seeds: tuple[bytes, ...]
 
 
 def canonical(data: bytes) -> None:
@@ -340,6 +325,7 @@ TARGETS = {
         (ValueError,),
         (b"\0\x01\0\x10!\x12\xa4B" + bytes(12) + b"\0\x24\0\x04abcd\0\x06\0\x03a:b\0",),
     ),
+    **PAIRING_TARGETS,
     "rotation": Target(rotation, (RemoteError,), (ROTATION.encoded,)),
     "key": Target(key, (ValueError,), (ALICE.public_key_b64.encode(),)),
 }

@@ -38,15 +38,19 @@ class HostedApps:
         store: for what must survive.
         feed: for what others should hear of at once.
         uploads: private folder for files that a web page sends.
+        private: where this device's keys are.
     """
 
-    def __init__(self, store: AppStore, feed: EventFeed, uploads: Path | None = None) -> None:
+    def __init__(
+        self, store: AppStore, feed: EventFeed, uploads: Path | None = None, *, private: Path | None = None
+    ) -> None:
         self.store = store
         self.feed = feed
         # A new app is made here under a name of its own, and added to `_all`.
         clock = SystemClock()
         self.chat = ChatApp(store, clock, announce_on(feed))
-        self.files = FilesApp(store, clock, announce_transfers(feed, lambda: self.files), spool=uploads)
+        announce_transfer = announce_transfers(feed, lambda: self.files)
+        self.files = FilesApp(store, clock, announce_transfer, spool=uploads, private=private)
         self.history = LinkHistory(store, clock)
         self.forwards = ForwardApp(store, self._announce_forward)
         self._started = AsyncExitStack()

@@ -103,7 +103,12 @@ class Daemon:
 
     async def _make_context(self, held: AsyncExitStack) -> DaemonContext:
         feed = EventFeed()
-        apps = HostedApps(AppStore(self._directory.database_path), feed, self._directory.path / "uploads")
+        apps = HostedApps(
+            AppStore(self._directory.database_path),
+            feed,
+            self._directory.path / "uploads",
+            private=self._state_directory,
+        )
         tokens = TokenBook(self._directory.tokens_path)
         tokens.load()
         background = Background()

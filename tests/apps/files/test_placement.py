@@ -71,6 +71,16 @@ def test_what_may_be_shared(tmp_path: Path) -> None:
         assert refused.value.code == "bad-folder"
 
 
+@pytest.mark.parametrize("shared", ["keys", "keys/below", ".", "link"])
+def test_the_keys_of_the_device_are_not_shared(tmp_path: Path, shared: str) -> None:
+    keys = tmp_path / "keys"
+    (keys / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(keys)
+    with pytest.raises(InputError, match="keys of this device"):
+        Share.chosen(tmp_path / shared, read_only=True, private=keys)
+    assert Share.chosen(tmp_path / "films", read_only=True, private=keys).path == tmp_path / "films"
+
+
 def test_what_is_above_the_home_folder_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The keys of this device are below."""
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "people" / "anna")

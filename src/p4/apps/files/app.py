@@ -43,6 +43,7 @@ class FilesApp:
         announce: called in the loop when a transfer has changed; about four times a second while it runs.
         share: the folder that is shared unless another was chosen.
         spool: private folder for what is to be sent and has no file of its own.
+        private: where this device's keys are, which is never shared.
         run: runs what blocks.
     """
 
@@ -54,12 +55,14 @@ class FilesApp:
         *,
         share: Path | None = None,
         spool: Path | None = None,
+        private: Path | None = None,
         run: Run = asyncio.to_thread,
     ) -> None:
         self._records = Records(store)
         self._clock = clock
         self._run = run
         self._share = Share(share or default_share())
+        self._private = private
         self._partials = Partials()
         self._attempts = Attempts(run, self._partials, lambda: self._share, self._keep_partials)
         self._jobs = Jobs(self._records, clock, announce, run, self._attempt, self._name)
@@ -209,7 +212,7 @@ class FilesApp:
 
     async def set_share(self, path: str | Path, *, read_only: bool = False) -> Share:
         """Share another folder from now on. Raises InputError ``bad-folder``, StateError."""
-        share = Share.chosen(path, read_only=read_only)
+        share = Share.chosen(path, read_only=read_only, private=self._private)
         await self._records.choose(share=str(share.path), read_only="yes" if read_only else "no")
         self._share = share
         return share

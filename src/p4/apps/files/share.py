@@ -26,12 +26,23 @@ class Share:
     read_only: bool = False
 
     @classmethod
-    def chosen(cls, path: str | Path, *, read_only: bool) -> Share:
-        """A folder that a person names. Raises InputError ``bad-folder``."""
+    def chosen(cls, path: str | Path, *, read_only: bool, private: Path | None = None) -> Share:
+        """A folder that a person names. Raises InputError ``bad-folder``.
+
+        Args:
+            private: where this device's keys are: neither that, nor what is in it or above it, is shared.
+        """
         folder = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - a link may stand for it
         if Path.home().is_relative_to(folder):  # also what is above it: the keys of this device are below
             raise InputError(
                 f"{folder} holds more than should be shared. Choose a folder below it. Nothing was changed.",
+                code="bad-folder",
+            )
+        real, secret = folder.resolve(), private.resolve() if private is not None else None
+        if secret is not None and (secret.is_relative_to(real) or real.is_relative_to(secret)):
+            raise InputError(
+                f"The keys of this device are in {private}: {folder} cannot be shared. Choose another folder. "
+                "Nothing was changed.",
                 code="bad-folder",
             )
         if folder.exists() and not folder.is_dir():

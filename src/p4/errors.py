@@ -181,8 +181,8 @@ class PairingError(P4Error):
     (a wrong guess ended the code), ``unknown``, ``version``, ``not-possible`` (the other side could not take
     us), ``impostor`` (the key is not the one in the link), ``not-found`` (nobody was met), ``broken-off``
     (the host fell silent after words were proved to it), ``unconfirmed`` (the guest proved itself and fell
-    silent), ``rotated`` (our key was changed meanwhile), ``too-many`` (invites), ``no-place`` (this node has none to
-    offer), ``closed`` (our node ends).
+    silent), ``rotated`` (our key was changed meanwhile), ``too-many`` (invites), ``no-place`` (this node has
+    none to offer), ``closed`` (our node ends).
     """
 
 

@@ -41,8 +41,8 @@ class Share:
         real, secret = folder.resolve(), private.resolve() if private is not None else None
         if secret is not None and (secret.is_relative_to(real) or real.is_relative_to(secret)):
             raise InputError(
-                f"The keys of this device are in {private}: {folder} cannot be shared. Choose another folder. "
-                "Nothing was changed.",
+                f"The keys of this device are in {private}: {folder} cannot be shared. "
+                "Choose another folder. Nothing was changed.",
                 code="bad-folder",
             )
         if folder.exists() and not folder.is_dir():

@@ -7,7 +7,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help demo test check soak bench tor-wheel docs lock format clean
+.PHONY: help demo test check soak bench native tor-wheel docs lock format clean
 
 PYTHON ?=
 VENV ?= .venv
@@ -47,6 +47,10 @@ soak: ## The tests with large counts: hours.
 bench: ## Our node beside each raw library, TCP and TLS; its recovery over a private Tor network; its relation in figures.
 	@scripts/setup check
 	@$(BIN)/python -m bench $(ARGS)
+
+native: ## Builds and tests the core in Rust and its C library, native/; needs cargo.
+	@scripts/setup check
+	@scripts/native $(ARGS)
 
 tor-wheel: ## Builds the minimal Tor client and its wheel from the distribution's source package.
 	@packaging/tor/build $(ARGS)

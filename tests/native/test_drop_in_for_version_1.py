@@ -19,7 +19,7 @@ from tests import test_oracle as oracle
 from tests.test_vectors import load
 
 from p4.core import envelope
-from p4.core.canonical import canonical_bytes
+from p4.core.canonical import canonical_bytes, parse_object
 from p4.core.identity import encode_key
 from p4.core.limits import SAFE_INTEGER
 from p4.errors import RemoteError
@@ -103,7 +103,7 @@ def test_the_example_of_the_published_package_runs() -> None:
 
 
 def test_errors_have_a_code_and_are_gone_after_success(native_core: Any) -> None:
-    with pytest.raises(oracle.p4_core.P4CoreError, match="^bad-key: "):
+    with pytest.raises(oracle.p4_core.P4CoreError, match=r"^bad-key: "):
         native_core.peer_id_from_public_key_b64("?")
     native_core.generate_identity()
     assert native_core.last_error() == ""
@@ -136,8 +136,12 @@ def test_both_cores_seal_the_same_bytes(payload: dict[str, object]) -> None:
 
 
 PIECES = st.sampled_from(
-    '{"a": {"b": {} [] [ ] } , : " \\ \\ud83d \\ude00 \\u0000 \\x 1 -1 -0 01 1. .5 1e5 1E-7 1e400 2.5 9007199254740991 '
-    '9007199254740992 9007199254740991.5 NaN -Infinity null true "a":1 "b":2 é \ufb33'.split(" ")
+    [
+        *('{"a":', '{"b":', "{}", "[]", "[", "]", "}", ",", ":", " ", '"', '"a":1', '"b":2', "null", "true"),
+        *("\\", "\\ud83d", "\\ude00", "\\u0000", "\\x", '"\\ud83d\\ude00"', "é", "\ufb33"),
+        *("1", "-1", "-0", "01", "1.", ".5", "1e5", "1E-7", "1e400", "2.5", "NaN", "-Infinity"),
+        *("9007199254740991", "9007199254740992", "9007199254740991.5"),
+    ]
 )
 
 
@@ -146,7 +150,7 @@ PIECES = st.sampled_from(
 def test_both_cores_refuse_the_same_texts(middle: str, whole: bool) -> None:
     text = (middle if whole else f'{{"a":[{middle}]}}').encode()
     try:
-        ours: bytes | None = canonical_bytes(oracle.parse_object(text))
+        ours: bytes | None = canonical_bytes(parse_object(text))
     except RemoteError:
         ours = None
     theirs = native_seal(text)

@@ -110,8 +110,8 @@ fn bytes(input: &Map<String, Value>, key: &str) -> Vec<u8> {
 }
 
 /// Our value through our writer and the other reader.
-fn other(value: P4Value) -> Value {
-    let text = json::canonical(&value).expect("a canonical form");
+fn other(value: &P4Value) -> Value {
+    let text = json::canonical(value).expect("a canonical form");
     serde_json::from_str(&text).expect("JSON")
 }
 
@@ -185,7 +185,7 @@ fn envelopes() {
                     "sender": verified.sender().to_string(),
                     "timestamp_ms": verified.timestamp_ms(),
                     "nonce_hex": format!("{:032x}", u128::from_be_bytes(*verified.nonce())),
-                    "payload": other(verified.into_payload().into()),
+                    "payload": other(&verified.into_payload().into()),
                 }),
             ),
             Err(error) => refused("trust", &error),

@@ -78,7 +78,9 @@ pub(crate) fn guard<T>(failed: T, call: impl FnOnce() -> Result<T, Failure>) -> 
         Ok(Err(Failure(reason))) => (failed, reason),
         Err(panic) => {
             // Dropping what somebody panicked with could panic again.
-            std::mem::forget(panic);
+            if let Err(worse) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+                std::mem::forget(worse);
+            }
             let report = "The library has a defect; nothing was done. Please report it.";
             (failed, Failure::new("internal-error", report).0)
         }

@@ -161,7 +161,9 @@ fn many_threads_at_once() {
         }
     };
     let threads: Vec<_> = (0..8).map(|index| std::thread::spawn(move || work(index))).collect();
-    threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    for thread in threads {
+        thread.join().expect("no panic");
+    }
 }
 
 #[test]

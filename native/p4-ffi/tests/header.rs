@@ -2,10 +2,8 @@
 //! linked with the library and run.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 const NATIVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -99,62 +97,70 @@ fn the_readme_shows_the_example_that_is_tested() {
     assert!(read("README.md").contains(code), "copy p4-ffi/examples/hello.c into README.md");
 }
 
-/// Builds the library in its own profile directory and returns where it lies.
-fn library_directory() -> PathBuf {
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--locked", "--offline", "-p", "p4-ffi"]).current_dir(NATIVE);
-    if !cfg!(debug_assertions) {
-        build.arg("--release");
+/// Elsewhere compilers are called differently.
+#[cfg(unix)]
+mod programs {
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+    use std::{env, fs};
+
+    use super::NATIVE;
+
+    /// Builds the library in its own profile directory and returns where it lies.
+    fn library_directory() -> PathBuf {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--locked", "--offline", "-p", "p4-ffi"]).current_dir(NATIVE);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo runs").success());
+        let test = env::current_exe().expect("a path"); // PROFILE/deps/header-…
+        test.parent().and_then(Path::parent).expect("two levels").to_owned()
     }
-    assert!(build.status().expect("cargo runs").success());
-    let test = env::current_exe().expect("a path"); // PROFILE/deps/header-…
-    test.parent().and_then(Path::parent).expect("two levels").to_owned()
-}
 
-#[cfg(unix)]
-fn compile_and_run(compiler: &str, language: &[&str], source: &str, link: &[String]) {
-    let (name, _) = Path::new(source).file_stem().and_then(|stem| stem.to_str()).expect("a name").split_at(5);
-    let kind = if link.len() > 2 { "static" } else { "shared" };
-    let program = env::temp_dir().join(format!("p4-{name}-{compiler}-{kind}-{}", std::process::id()));
-    let output = Command::new(compiler)
-        .args(language)
-        .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Iinclude", source, "-o"])
-        .arg(&program)
-        .args(link)
-        .current_dir(NATIVE)
-        .output();
-    let Ok(output) = output else {
-        assert!(env::var_os("CI").is_none(), "no {compiler} here");
-        println!("skipped: there is no {compiler} here");
-        return;
-    };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let run = Command::new(&program).output().expect("the program starts");
-    fs::remove_file(&program).expect("it was there");
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    assert_eq!(String::from_utf8_lossy(&run.stdout), "ok\n");
-}
+    fn compile_and_run(compiler: &str, language: &[&str], source: &str, link: &[String]) {
+        let (name, _) =
+            Path::new(source).file_stem().and_then(|stem| stem.to_str()).expect("a name").split_at(5);
+        let kind = if link.len() > 2 { "static" } else { "shared" };
+        let program = env::temp_dir().join(format!("p4-{name}-{compiler}-{kind}-{}", std::process::id()));
+        let output = Command::new(compiler)
+            .args(language)
+            .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Iinclude", source, "-o"])
+            .arg(&program)
+            .args(link)
+            .current_dir(NATIVE)
+            .output();
+        let Ok(output) = output else {
+            assert!(env::var_os("CI").is_none(), "no {compiler} here");
+            println!("skipped: there is no {compiler} here");
+            return;
+        };
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let run = Command::new(&program).output().expect("the program starts");
+        fs::remove_file(&program).expect("it was there");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        assert_eq!(String::from_utf8_lossy(&run.stdout), "ok\n");
+    }
 
-#[cfg(unix)]
-#[test]
-fn c_and_cplusplus_programs_compile_link_and_run() {
-    let directory = library_directory();
-    let directory = directory.to_str().expect("a plain path");
-    let extension = if cfg!(target_os = "macos") { "dylib" } else { "so" };
-    let shared = [format!("{directory}/libp4_core.{extension}"), format!("-Wl,-rpath,{directory}")];
-    let fixed = [format!("{directory}/libp4_core.a"), "-lpthread".into(), "-ldl".into(), "-lm".into()];
-    for source in ["p4-ffi/examples/hello.c", "p4-ffi/tests/types.c"] {
-        for link in [&shared[..], &fixed[..]] {
-            compile_and_run("cc", &["-std=c11"], source, link);
-            compile_and_run("c++", &["-x", "c++", "-std=c++17"], source, &after_source(link));
+    #[test]
+    fn c_and_cplusplus_programs_compile_link_and_run() {
+        let directory = library_directory();
+        let directory = directory.to_str().expect("a plain path");
+        let extension = if cfg!(target_os = "macos") { "dylib" } else { "so" };
+        let shared = [format!("{directory}/libp4_core.{extension}"), format!("-Wl,-rpath,{directory}")];
+        let fixed = [format!("{directory}/libp4_core.a"), "-lpthread".into(), "-ldl".into(), "-lm".into()];
+        for source in ["p4-ffi/examples/hello.c", "p4-ffi/tests/types.c"] {
+            for link in [&shared[..], &fixed[..]] {
+                compile_and_run("cc", &["-std=c11"], source, link);
+                compile_and_run("c++", &["-x", "c++", "-std=c++17"], source, &after_source(link));
+            }
         }
     }
-}
 
-/// `-x c++` holds for all that follows, libraries included, until it is taken back.
-#[cfg(unix)]
-fn after_source(link: &[String]) -> Vec<String> {
-    let mut arguments = vec!["-x".to_owned(), "none".to_owned()];
-    arguments.extend_from_slice(link);
-    arguments
+    /// `-x c++` holds for all that follows, libraries included, until it is taken back.
+    fn after_source(link: &[String]) -> Vec<String> {
+        let mut arguments = vec!["-x".to_owned(), "none".to_owned()];
+        arguments.extend_from_slice(link);
+        arguments
+    }
 }

@@ -30,8 +30,8 @@ def open_initialised(path: Path) -> tuple[StateDirectory, Identity]:
         identity = state.load_identity()
     if identity is None:
         raise StateError(
-            f"{path} holds no identity yet. `p4 invite`, `p4 add` and `p4 up` make one when they begin, and so "
-            f'does: p4 init --state-dir "{path}"',
+            f"{path} holds no identity yet. `p4 invite`, `p4 add` and `p4 up` make one when they begin, "
+            f'and so does: p4 init --state-dir "{path}"',
             path=str(path),
             code="not-initialised",
         )

@@ -306,6 +306,15 @@ def test_what_the_contact_has_lost_is_told_once_each_time() -> None:
     assert lost == [Notice(NoticeKind.PEER_LOST, 1)] * 2
 
 
+def test_the_same_loss_is_told_again_when_the_same_backup_comes_back_again() -> None:
+    desk = Desk().link().submit(draft("a"), draft("b"), draft("c")).hear(Ack(3))
+    desk.effects.clear()
+    desk.feed(LinkDown()).link(in_next=3).submit(draft("d")).hear(Ack(4))
+    desk.feed(LinkDown()).link(in_next=3)
+    lost = [e for e in desk.effects if isinstance(e, Notice)]
+    assert lost == [Notice(NoticeKind.PEER_LOST, 1), Notice(NoticeKind.PEER_LOST, 2)]
+
+
 def test_dropping_the_oldest_does_not_look_like_a_loss() -> None:
     desk = Desk().submit(draft("a", key="k"), draft("b", key="k"))
     again = Desk(desk.disk)

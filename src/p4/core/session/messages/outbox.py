@@ -173,6 +173,9 @@ class Outbox:
             messages -= len(confirmed)
             self._forgotten -= confirmed
         self.first = through + 1
+        self._loss_told = (
+            0  # it has got over that; should it expect the same again, its backup came back again
+        )
         self.waiting = max(0, min(self.waiting - messages, self.next - self.first))
         self._desk.effects.append(Delivered(self.epoch, through))
 

@@ -174,7 +174,7 @@ class Outbox:
             self._forgotten -= confirmed
         self.first = through + 1
         self._loss_told = (
-            0  # it has got over that; should it expect the same again, its backup came back again
+            0  # it got over that; if it expects the same once more, its backup came back
         )
         self.waiting = max(0, min(self.waiting - messages, self.next - self.first))
         self._desk.effects.append(Delivered(self.epoch, through))

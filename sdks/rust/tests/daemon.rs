@@ -17,9 +17,9 @@ async fn contacts_grants_and_the_device() {
     assert_eq!(status.contacts.len(), 1);
     assert_eq!(status.contacts[0].id, identity.id);
     let contact = bob.contact(&identity.id[..8]).unwrap();
-    assert_eq!(contact.grant(&["home.light"]).await.unwrap(), ["chat", "home.light", "notes"]);
+    assert!(contact.grant(&["home.light"]).await.unwrap().contains(&"home.light".to_owned()));
     contact.revoke("home.light").await.unwrap();
-    assert_eq!(contact.grants().await.unwrap(), ["chat", "notes"]);
+    assert!(!contact.grants().await.unwrap().contains(&"home.light".to_owned()));
     assert_eq!(contact.rename("Änna").await.unwrap().label(), "Änna");
     assert_eq!(bob.contact("änna").unwrap().status().await.unwrap().id, identity.id);
     let words = contact.verification().await.unwrap();

@@ -52,10 +52,10 @@ pub(super) async fn drive(
     connection: Arc<Connection>,
     path: String,
     shared: Arc<Shared>,
-    (mut sender, mut receiver, mut opened): Opened,
+    (mut sender, mut receiver, _): Opened,
 ) {
     loop {
-        match carry(&shared, &mut sender, &mut receiver, &opened).await {
+        match carry(&shared, &mut sender, &mut receiver).await {
             Ok(End::Lost) => {}
             Ok(End::Done) => {
                 sender.close().await;
@@ -66,6 +66,7 @@ pub(super) async fn drive(
         sleep(limits::FIRST_PAUSE).await;
         match open_patiently(&connection, &path).await {
             Ok(next) => {
+                let opened;
                 (sender, receiver, opened) = next;
                 if let Err(error) = shared.change(|state| state.adopt(&opened, false)) {
                     return shared.change(|state| state.error = Some(error));
@@ -88,15 +89,14 @@ fn over(state: &mut State) {
     }
 }
 
-async fn carry(shared: &Shared, sender: &mut Sender, receiver: &mut Receiver, opened: &Json) -> Result<End> {
+async fn carry(shared: &Shared, sender: &mut Sender, receiver: &mut Receiver) -> Result<End> {
     let reading = async {
-        let mut offset = opened["position"].as_u64().unwrap_or_default();
         loop {
             match receiver.next().await? {
                 Arrived::Bytes(data) => {
-                    let length = data.len() as u64;
-                    shared.change(|state| state.take_bytes(offset, data));
-                    offset += length;
+                    shared.change(|state| state.take_bytes(data));
+                    // More may be said of what is consumed.
+                    shared.wanted.notify_one();
                 }
                 Arrived::Json(word) => {
                     shared.change(|state| {
@@ -104,10 +104,11 @@ async fn carry(shared: &Shared, sender: &mut Sender, receiver: &mut Receiver, op
                         state.take_stored(word["written"].as_u64().unwrap_or_default());
                         match word["type"].as_str() {
                             Some("flushed") => state.synced(),
-                            Some("end") => state.ended = true,
+                            Some("end") => (state.ended, state.told.end_arrived) = (true, true),
                             _ => {}
                         }
                     });
+                    shared.wanted.notify_one();
                     if word["type"] == "done" {
                         return Ok(End::Done);
                     }

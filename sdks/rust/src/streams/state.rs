@@ -47,13 +47,17 @@ pub(super) struct State {
     pub(super) error: Option<Error>,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
-    /// What this socket has been told.
+    /// What this socket has been told, and has told.
     pub(super) told: Told,
 }
 
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) sent: u64,
+    /// Offset of the next byte that this socket brings, and whether it has brought the end: what is consumed
+    /// beyond that is said when it has come again.
+    arrived: u64,
+    pub(super) end_arrived: bool,
     consumed: u64,
     knows_end: bool,
     pub(super) end: bool,
@@ -83,7 +87,7 @@ impl State {
         }
         self.take_stored(written);
         self.confirmed = self.confirmed.max(number("confirmed"));
-        self.told = Told { sent: written, consumed: position, ..Told::default() };
+        self.told = Told { sent: written, arrived: position, consumed: position, ..Told::default() };
         self.told.end = opened["writing_ended"] == true;
         self.told.syncs = self.syncs_done;
         Ok(())
@@ -96,9 +100,10 @@ impl State {
         self.stored += more;
     }
 
-    /// Bytes of the contact from an offset on; what was there before is passed over.
-    pub(super) fn take_bytes(&mut self, offset: u64, mut data: Bytes) {
-        let known = self.received.saturating_sub(offset);
+    /// Bytes of the contact; what came over an earlier socket is passed over.
+    pub(super) fn take_bytes(&mut self, mut data: Bytes) {
+        let known = self.received.saturating_sub(self.told.arrived);
+        self.told.arrived += data.len() as u64;
         if let Ok(known) = usize::try_from(known) {
             if known < data.len() {
                 self.received += (data.len() - known) as u64;
@@ -116,10 +121,12 @@ impl State {
             self.told.leaving = true;
             return Some(Word::Json(word.clone()));
         }
-        if self.consumed > self.told.consumed || self.knows_end && !self.told.knows_end {
-            (self.told.consumed, self.told.knows_end) = (self.consumed, self.knows_end);
+        let consumed = self.consumed.min(self.told.arrived);
+        let knows_end = self.knows_end && self.told.end_arrived;
+        if consumed > self.told.consumed || knows_end && !self.told.knows_end {
+            (self.told.consumed, self.told.knows_end) = (consumed, knows_end);
             return Some(Word::Json(serde_json::json!({
-                "type": "consumed", "offset": self.consumed, "knows_end": self.knows_end,
+                "type": "consumed", "offset": consumed, "knows_end": knows_end,
             })));
         }
         let start = usize::try_from(self.told.sent.saturating_sub(self.stored)).unwrap_or(usize::MAX);
@@ -231,12 +238,17 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_again_is_passed_over() {
+    fn what_comes_again_is_passed_over_and_its_consumption_said_again() {
         let mut state = State::default();
         state.adopt(&json!({"written": 0, "position": 5}), true).unwrap();
-        state.take_bytes(5, Bytes::from_static(b"abc"));
-        state.take_bytes(5, Bytes::from_static(b"ab"));
-        state.take_bytes(7, Bytes::from_static(b"cde"));
+        state.take_bytes(Bytes::from_static(b"abc"));
+        state.consumed = 8;
+        state.adopt(&json!({"written": 0, "position": 5}), false).unwrap();
+        assert!(state.next_word().is_none(), "this socket has brought nothing yet");
+        state.take_bytes(Bytes::from_static(b"ab"));
+        assert!(matches!(state.next_word(), Some(Word::Json(word)) if word["offset"] == 7));
+        state.take_bytes(Bytes::from_static(b"cde"));
+        assert!(matches!(state.next_word(), Some(Word::Json(word)) if word["offset"] == 8));
         assert_eq!(state.incoming.iter().flatten().copied().collect::<Vec<_>>(), b"abcde");
         assert_eq!(state.received, 10);
     }

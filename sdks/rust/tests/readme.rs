@@ -1,0 +1,63 @@
+//! The first example of the README is `examples/hello.rs`, and it runs; so does the chat.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use common::{pair, root, within};
+
+/// A program of `examples/`, which `cargo test` has built beside this one.
+fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let built = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
+    let built = built.with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(built.exists(), "{} was not built", built.display());
+    built
+}
+
+#[test]
+fn the_readme_begins_with_the_example() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("```rust,no_run\n").expect("an example");
+    let shown = rest.split_once("```").unwrap().0;
+    assert_eq!(shown, std::fs::read_to_string(root().join("examples/hello.rs")).unwrap());
+}
+
+#[tokio::test]
+async fn the_example_runs() {
+    let (devices, anna, bob) = pair("notes").await;
+    anna.contact("bob").unwrap().rename("phone").await.unwrap();
+    let program = devices.anna.command(example("hello")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut notes = bob.messages("notes").unwrap();
+    let message = within(notes.next()).await.unwrap().unwrap();
+    assert_eq!(message.value().unwrap().as_str(), Some("hello"));
+    bob.contact("anna").unwrap().send_many("notes", ["hi", "bye"]).await.unwrap();
+    let ended = tokio::task::spawn_blocking(|| program.wait_with_output().unwrap());
+    let ended = within(ended).await.unwrap();
+    assert!(ended.status.success());
+    let printed = String::from_utf8(ended.stdout).unwrap();
+    assert!(printed.starts_with("delivered to phone\n"), "{printed}");
+    assert!(printed.contains("phone says") && printed.contains("bye"), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_people_chat() {
+    let (devices, _anna, bob) = pair("notes").await;
+    bob.contact("anna").unwrap().say("are you there?").await.unwrap();
+    let mut command = devices.anna.command(example("chat"));
+    let mut program = command.arg("bob").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(program.stdout.take().unwrap()).lines();
+    let mut line = || tokio::task::block_in_place(|| output.next().unwrap().unwrap());
+    assert_eq!(line(), "Chat with bob; Ctrl-D ends it.");
+    assert_eq!(line(), "< are you there?");
+    let mut input = program.stdin.take().unwrap();
+    writeln!(input, "yes").unwrap();
+    let mut printed = vec![line(), line()];
+    printed.sort();
+    assert_eq!(printed, ["  ✓ yes", "> yes"]);
+    drop(input);
+    assert!(program.wait().unwrap().success());
+    assert_eq!(bob.chat().page("anna", None, 9).await.unwrap().entries.last().unwrap().text, "yes");
+}

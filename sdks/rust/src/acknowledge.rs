@@ -187,9 +187,15 @@ impl Ledger {
                             books.remember_unknown((contact.into(), id.into()));
                         }
                     }
-                    keys.iter().for_each(|key| books.settle(key));
+                    for key in &keys {
+                        books.settle(key);
+                    }
                 }
-                Err(error) => keys.iter().for_each(|key| books.fail(key, &error)),
+                Err(error) => {
+                    for key in &keys {
+                        books.fail(key, &error);
+                    }
+                }
             }
         }
     }

@@ -114,7 +114,7 @@ impl Drop for Datagrams {
 async fn carry(
     (mut sender, mut receiver): (Sender, Receiver),
     shared: &Shared,
-    waiting: &mut mpsc::Receiver<Json>,
+    queue: &mut mpsc::Receiver<Json>,
 ) -> Result<()> {
     // One after the other inside each direction; neither waits for the other.
     let reading = async {
@@ -138,7 +138,7 @@ async fn carry(
         }
     };
     let writing = async {
-        while let Some(datagram) = waiting.recv().await {
+        while let Some(datagram) = queue.recv().await {
             if sender.json(&datagram).await.is_err() {
                 break;
             }

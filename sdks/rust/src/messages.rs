@@ -48,7 +48,6 @@ impl Message {
     ///
     /// Await what this gives to know that the daemon has noted it; nobody need. Many messages are noted
     /// together, so say `done` for each as soon as it is.
-    #[expect(clippy::must_use_candidate, reason = "whoever does not wait for the daemon's word is right")]
     pub fn done(&self) -> Done {
         Done(self.ledger.done(self.contact.id.clone(), self.id.clone()))
     }

@@ -122,13 +122,13 @@ where
                 Arrived::Json(word) if word["type"] == "call" => {
                     let (id, call) = read(word)?;
                     let handler = Arc::clone(handler);
-                    let named = id.clone();
+                    let call_id = id.clone();
                     let handle = calls.spawn(async move {
                         let result = match call {
                             Ok(call) => handler(call).await.map(Into::into),
                             Err(error) => Err(Error::call_failed("bad-body", error.message(), Json::Null)),
                         };
-                        (named, result)
+                        (call_id, result)
                     });
                     names.insert(handle.id(), id.clone());
                     cancels.insert(id, handle);

@@ -26,7 +26,9 @@ async fn contacts_grants_and_the_device() {
     assert_eq!(words.words, anna.contact("bob").unwrap().verification().await.unwrap().words);
     assert_eq!(contact.verify(&words.public_key, true).await.unwrap().verification, "verified");
     assert!(within(contact.ping()).await.unwrap() > Duration::ZERO);
-    assert!(anna.services().await.unwrap().iter().any(|service| service.service == "chat"));
+    let _serving = anna.serve("notes", |call| async move { Ok(call.argument) }).await.unwrap();
+    let services = anna.services().await.unwrap();
+    assert!(services.iter().any(|service| service.service == "notes" && service.serves_calls));
     assert_eq!(anna.request("GET", "/v1/transfers", None).await.unwrap(), json!({"transfers": []}));
 
     let error = anna.contact("nobody").unwrap().send("notes", 1).await.unwrap_err();

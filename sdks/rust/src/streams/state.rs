@@ -13,6 +13,7 @@ use crate::limits;
 
 /// One stream, whatever socket carries it at the moment. Offsets count bytes from the stream's beginning.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(super) struct State {
     /// Arrived, and not read by the program yet: up to `received`.
     pub(super) incoming: VecDeque<Bytes>,
@@ -52,6 +53,7 @@ pub(super) struct State {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(super) struct Told {
     pub(super) sent: u64,
     /// Offset of the next byte that this socket brings, and whether it has brought the end: what is consumed

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use p4_client::{Client, Options};
+use p4_client::{Client, InviteKind, Options};
 use tempfile::TempDir;
 
 /// Long enough for a busy machine; nothing waits that long when it works.
@@ -118,7 +118,7 @@ pub fn strangers() -> Pair {
 pub async fn pair(service: &str) -> (Pair, Client, Client) {
     let devices = strangers();
     let (anna, bob) = (devices.anna.client().await, devices.bob.client().await);
-    let invite = anna.pairing().invite_with(Default::default(), LONG, "bob").await.unwrap();
+    let invite = anna.pairing().invite_with(InviteKind::Link, LONG, "bob").await.unwrap();
     anna.pairing().findable(&invite.id).await.unwrap();
     bob.pairing().add(&invite.text, "anna").await.unwrap();
     within(anna.pairing().paired(&invite.id)).await.unwrap();

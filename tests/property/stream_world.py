@@ -124,7 +124,6 @@ class World:
             machine = side.machine
             if machine is not None and not machine.over and not side.script and not machine.record.final:
                 yield f"finish {index}", partial(World.feed, index=index, event=Finish())
-
         yield from stream_lanes.reports(self)
         for index in (0, 1) if self.plan.late else ():
             if self._may_read(index):
@@ -316,7 +315,8 @@ class World:
                     self._check(index, frame)
                     if self.linked:
                         self.ordered[1 - index].append(frame)
-                case Ended(reason):
+                case Ended(reason, _, by_contact):
+                    assert by_contact or not side.disk or side.disk.reset >= 0, "told too early"
                     side.ended.append(reason)
                     assert reason is not ResetReason.LOST or "loss" in self.happened or self._cancelled
                 case Finished():

@@ -12,7 +12,7 @@ from tests.property.test_stream_state_machine import StreamHistories, short
 from tests.property.test_stream_worlds import explore
 
 from p4.core import limits
-from p4.core.session.stream_frames import Credit, StreamFrame
+from p4.core.session.stream_frames import Credit, ResetReason, StreamFrame
 from p4.core.session.streams.announcements import Announcements
 from p4.core.session.streams.events import Save
 from p4.core.session.streams.machine import StreamMachine
@@ -147,6 +147,17 @@ def tells_of_the_end_before_the_disk_knows(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(StreamMachine, "_forget", mutant)
 
 
+def tells_of_its_own_reset_before_the_disk_knows(patch: pytest.MonkeyPatch) -> None:
+    reset = StreamMachine._reset
+
+    def mutant(self: StreamMachine, reason: ResetReason, text: str, now: float) -> Any:
+        effects = reset(self, reason, text, now)
+        early, self._verdict = self._verdict, []
+        return [*early, *effects]
+
+    patch.setattr(StreamMachine, "_reset", mutant)
+
+
 def forgets_what_was_under_way_on_a_lane(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Writer, "lost", lambda self, begin, end: None)
 
@@ -183,6 +194,7 @@ EXPLORED: list[tuple[Patch, Plan]] = [
     (says_done_too_early, Plan(writes=((1,), (1,)))),
     (ends_without_telling_the_application, Plan(writes=((1,), ()))),
     (tells_of_the_end_before_the_disk_knows, Plan(writes=((1,), ()), late=True)),
+    (tells_of_its_own_reset_before_the_disk_knows, Plan(writes=((1,), ()), cancels=1)),
     (ends_for_the_contacts_done_alone, Plan(writes=((1,), ()), late=True)),
     (forgets_that_the_contact_has_said_done, Plan(writes=((1,), ()), late=True, flaps=1)),
     (forgets_what_was_under_way_on_a_lane, LANE),

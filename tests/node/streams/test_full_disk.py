@@ -84,3 +84,45 @@ def test_nothing_is_confirmed_before_the_disk_takes_it() -> None:
         await pair.stop()
 
     run(scenario())
+
+
+def test_a_reset_is_told_and_answered_though_the_disk_refuses_it() -> None:
+    async def scenario() -> None:
+        pair = await Pair.start()
+        mine, theirs = await pair.connected()
+        reading = asyncio.create_task(mine.read())
+        await asyncio.sleep(0.1)
+        pair.cut()
+        pair.left.disk.failure = FULL
+        await mine.reset("changed my mind")
+        with pytest.raises(StreamError) as caught:
+            await reading
+        assert (caught.value.code, caught.value.by_contact) == ("cancelled", False)
+        pair.link()
+        with pytest.raises(StreamError) as caught:
+            await theirs.read()
+        assert (caught.value.code, caught.value.by_contact) == ("cancelled", True)
+        pair.left.disk.failure = None
+        await pair.stop()
+
+    run(scenario())
+
+
+def test_a_reset_that_the_disk_refused_is_tried_again_after_a_while() -> None:
+    async def scenario() -> None:
+        pair = await Pair.start()
+        mine, _ = await pair.connected()
+        await asyncio.sleep(0.1)
+        pair.cut()
+        pair.left.disk.failure = FULL
+        await mine.reset()
+        pair.left.disk.failure = None
+        await asyncio.sleep(limits.DISK_RETRY_SECONDS / 2)
+        (record,) = pair.left.disk.streams[pair.left.contact].values()
+        assert record.reset < 0, "it is not tried again and again without a pause"
+        await asyncio.sleep(limits.DISK_RETRY_SECONDS)
+        (record,) = pair.left.disk.streams[pair.left.contact].values()
+        assert record.reset >= 0
+        await pair.stop()
+
+    run(scenario())

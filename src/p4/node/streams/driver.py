@@ -223,7 +223,7 @@ class StreamDriver:
             room = limits.STREAM_SPOOL_BYTES - (machine.writer.written - machine.writer.confirmed)
             if not machine.may_write:
                 self.feed(WillWrite())
-            if room > 0 and machine.may_write:
+            if room > 0 and machine.may_write and not machine.over:
                 return room
             await self.changed()
 

@@ -236,7 +236,7 @@ class Stream:
                 if machine.reader.asks():
                     driver.feed(Took())
                 return data
-            if machine.reader.at_end or driver.finished:
+            if driver.finished or (machine.reader.at_end and machine.record.reset < 0):
                 self._told_end()
                 return b""
             if machine.reader.asks():
@@ -285,6 +285,9 @@ class Stream:
 
     async def reset(self, text: str = "") -> None:
         """End both directions at once. What was not consumed is discarded on both sides.
+
+        When this returns, and when `read` or `write` tell of it with a StreamError, that is on our disk: the
+        stream does not come again after a restart.
 
         Args:
             text: for a person at the other side; up to 1 KiB.

@@ -108,7 +108,7 @@ class Consume:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """End both directions at once and tell the contact why."""
+    """End both directions at once and tell the contact why. `Ended` follows when the disk knows."""
 
     reason: ResetReason
     text: str
@@ -206,7 +206,11 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The stream ended before its end."""
+    """The stream ended before its end, and will not come again after a restart.
+
+    If it ended here, its record says so already, unless the disk refused that. If the contact ended it, the
+    contact repeats it until it was answered.
+    """
 
     reason: ResetReason
     text: str

@@ -228,7 +228,7 @@ class StreamMachine:
             case Gone():
                 lost = Ended(ResetReason.LOST, "The contact does not know it.", by_contact=True)
                 return self._forget(None, lost)
-            case Done():
+            case Done() if self._wanted.reset < 0:
                 return self._done(frame)
             case Open(_, service, name):
                 mine = self._wanted
@@ -273,8 +273,6 @@ class StreamMachine:
 
     def _done(self, frame: Done) -> list[StreamEffect]:
         """The contact has everything, and knows that we have: whatever of that was lost with a link."""
-        if self._wanted.reset >= 0:
-            return []
         reader = self.reader
         if self._wanted.done:
             return self._forget(None if self._said.said_farewell else frame, Finished())
@@ -294,7 +292,10 @@ class StreamMachine:
         self._over = True
         self._wanted = replace(self._wanted, reset=int(reason), reset_text=text)
         self.reader.release()
-        return [Ended(reason, text, by_contact=False), *self._go_on(now)]
+        # Told once it is on disk: whoever was told counts on it that the stream does not come again.
+        self._verdict = [Ended(reason, text, by_contact=False)]
+        self._retry_at = None
+        return self._go_on(now)
 
     def _forget(self, farewell: StreamFrame | None, outcome: StreamEffect) -> list[StreamEffect]:
         # Whoever knows that everything was consumed on both sides lost nothing by what happens now.
@@ -318,7 +319,8 @@ class StreamMachine:
         if self._forgetting:
             return [*effects, Forget()]
         if record.reset >= 0:
-            effects.append(Discard(self.writer.written))
+            effects += [*self._verdict, Discard(self.writer.written)]
+            self._verdict = []
         if record.done and not (before and before.done):
             self._over = True
             effects.append(Finished())
@@ -336,22 +338,20 @@ class StreamMachine:
             farewell = None if self._wanted.opened_here else Reset(self._wanted.id, ResetReason.DISK, "")
             return self._forget(farewell, Ended(ResetReason.DISK, text, by_contact=False))
         if self._wanted.reset >= 0:
-            # The contact shall know it all the same; at the worst it is told of a lost stream later.
+            # Everybody shall know it all the same; at the worst the contact is told of a lost stream later.
             self._stored = replace(self._stored, reset=self._wanted.reset, reset_text=self._wanted.reset_text)
-        else:
-            self._retry_at = now + limits.DISK_RETRY_SECONDS
-        return self._go_on(now)
+        self._retry_at = now + limits.DISK_RETRY_SECONDS
+        told, self._verdict = self._verdict, []
+        return [*told, Progress(), *self._go_on(now)]
 
     def _consume(self, through: int, now: float, *, at_once: bool) -> None:
-        reader = self.reader
         if self._over:
             return
         self._commit.at_once |= at_once
-        through = min(through, reader.position)
-        if through <= reader.consumed:
-            return
-        reader.consumed = through
-        self._commit.consumed(now)
+        through = min(through, self.reader.position)
+        if through > self.reader.consumed:
+            self.reader.consumed = through
+            self._commit.consumed(now)
 
     def _skipped(self, now: float) -> list[StreamEffect]:
         self.reader.asks()

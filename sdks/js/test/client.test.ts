@@ -50,8 +50,8 @@ describe("two devices", { timeout: 240_000 }, () => {
   test("messages arrive in order, with their values, and receipts say so", async () => {
     const values: Value[] = ["é😀", { a: [1, null, true], snake_case: 1 }, new Uint8Array([0, 255]), null];
     const phone = two.laptop.contact("phone");
-    const receipts = await phone.sendMany(values.slice(0, 2), { service: "notes" });
-    for (const value of values.slice(2)) receipts.concat(await phone.send(value, { service: "notes" }));
+    const receipts = [...(await phone.sendMany(values.slice(0, 2), { service: "notes" }))];
+    for (const value of values.slice(2)) receipts.push(await phone.send(value, { service: "notes" }));
     const arrived: Value[] = [];
     for await (const message of two.phone.messages("notes")) {
       assert.equal(message.contact.name, "laptop");

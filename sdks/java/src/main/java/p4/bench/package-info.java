@@ -1,0 +1,2 @@
+/** Figures of this library on this machine. */
+package p4.bench;

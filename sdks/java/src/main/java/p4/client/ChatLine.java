@@ -1,0 +1,19 @@
+package p4.client;
+
+/**
+ * One message of a history (spec/daemon-api, "Chat"). Its text is a stranger's.
+ *
+ * @param id its place in this history, rising
+ * @param messageId the same on both devices
+ * @param mine whether this device sent it
+ * @param kind {@code text}, {@code file}, {@code data} or {@code unreadable}
+ * @param text what was said
+ * @param sentMs Unix milliseconds, by its sender's clock
+ * @param keptMs Unix milliseconds, when it came into this history
+ * @param state {@code sending}, {@code queued}, {@code delivered}, {@code consumed}, {@code seen} or {@code failed};
+ *     for theirs {@code received}
+ * @param reason why it failed
+ */
+public record ChatLine(
+        String id, String messageId, boolean mine, String kind, String text, long sentMs, long keptMs, String state,
+        String reason) {}

@@ -137,7 +137,10 @@ describe("two devices", { timeout: 240_000 }, () => {
     assert.equal(await phone.call("home"), null);
     await assert.rejects(phone.call("home.fail"), (error: unknown) => {
       assert.ok(error instanceof CallFailed && error instanceof P4Error);
-      assert.deepEqual([error.code, error.message, error.data["data"]], ["too-hot", "It burns.", { degrees: 99 }]);
+      assert.deepEqual(
+        [error.code, error.message, error.data["data"]],
+        ["too-hot", "It burns.", { degrees: 99 }],
+      );
       return true;
     });
     const log = console.error;
@@ -151,7 +154,10 @@ describe("two devices", { timeout: 240_000 }, () => {
     }, 200);
     await assert.rejects(slow, /enough/);
     await gone;
-    await assert.rejects(two.phone.serve("home", () => null), { code: "already-served" });
+    await assert.rejects(
+      two.phone.serve("home", () => null),
+      { code: "already-served" },
+    );
     await serving.close();
     await serving.ended;
     await assert.rejects(phone.call("home.light", 1), (error: P4Error) => error.type.startsWith("Call"));

@@ -1,12 +1,15 @@
 // Real daemons in direct mode, in temporary directories: `P4_COMMAND up`.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Client, connect, P4Error } from "../src/index.js";
 
 const COMMAND = process.env["P4_COMMAND"] ?? "p4";
-const OPTIONS = "--mode direct --no-lan --no-direct-signaling --retry-seconds 1 --plain --stun-server".split(" ");
+const OPTIONS = "--mode direct --no-lan --no-direct-signaling --retry-seconds 1 --plain --stun-server".split(
+  " ",
+);
 const START_MS = 60_000;
 
 export class TestDaemon {
@@ -15,10 +18,14 @@ export class TestDaemon {
   readonly #clients: Client[] = [];
   #process: ChildProcess | undefined;
   #said = "";
+  #port: number | undefined;
 
   /** Resolves when it answers. */
   async start(): Promise<this> {
-    const child = spawn(COMMAND, ["up", ...OPTIONS, "", "--state-dir", this.stateDir], {
+    // The same after each restart: when both have moved, neither finds the other.
+    this.#port ??= await freePort();
+    const own = ["--signal-port", String(this.#port), "--state-dir", this.stateDir];
+    const child = spawn(COMMAND, ["up", ...OPTIONS, "", ...own], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, HOME: this.home },
     });
@@ -115,9 +122,18 @@ export async function pair(): Promise<Pair> {
   }
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no TCP port");
+  return address.port;
+}
+
 /** Wait until a contact is connected, and knows what was granted before. */
 export async function connected(client: Client, contact: string): Promise<void> {
-  for (const until = Date.now() + START_MS; ; ) {
+  for (const until = Date.now() + START_MS; ;) {
     try {
       await client.contact(contact).ping();
       return;

@@ -44,10 +44,11 @@ describe("with two devices", { timeout: 120_000 }, () => {
     assert.equal((await run(process.execPath, args)).stdout, "phone\n");
   });
 
-  test("the example chats", async () => {
+  test("the example chats", { timeout: 30_000 }, async () => {
     const chat = join(PACKAGE, "build", "examples", "chat", "chat.js");
     const child = spawn(process.execPath, [chat, "phone", two.laptopDaemon.stateDir]);
     let shown = "";
+    after(() => child.kill());
     const until = (text: string): Promise<void> =>
       new Promise((resolve) => {
         const look = (): void => {
@@ -76,7 +77,9 @@ test("everything that is offered is documented", () => {
   });
   const checker = program.getTypeChecker();
   let count = 0;
-  for (const file of program.getSourceFiles().filter((one) => /src\/(index|browser)\.ts$/.test(one.fileName))) {
+  for (const file of program
+    .getSourceFiles()
+    .filter((one) => /src\/(index|browser)\.ts$/.test(one.fileName))) {
     const entry = checker.getSymbolAtLocation(file);
     assert.ok(entry);
     for (const found of checker.getExportsOfModule(entry)) {
@@ -85,7 +88,8 @@ test("everything that is offered is documented", () => {
       assert.notEqual(symbol.getDocumentationComment(checker).length, 0, `${symbol.name} has no description`);
       for (const [name, method] of symbol.members ?? []) {
         if (!(method.flags & ts.SymbolFlags.Method) || /^(_|#|next$)/.test(String(name))) continue;
-        if (method.declarations?.some((one) => ts.getCombinedModifierFlags(one) & 24)) continue; // not public
+        const hidden = ts.ModifierFlags.NonPublicAccessibilityModifier;
+        if (method.declarations?.some((one) => ts.getCombinedModifierFlags(one) & hidden)) continue;
         const described = method.getDocumentationComment(checker).length > 0;
         assert.ok(described, `${symbol.name}.${String(name)} has no description`);
       }

@@ -46,7 +46,7 @@ describe("restarts", { timeout: 300_000 }, () => {
     await two.laptop.contact("phone").send("after", { service: "notes" });
     const { value: next } = await two.phone.messages("notes").next();
     assert.equal(next?.value, "after");
-    await next?.done();
+    await next.done();
   });
 
   test("a service goes on, and the followers of events are told", async () => {
@@ -79,7 +79,8 @@ describe("restarts", { timeout: 300_000 }, () => {
       let out = await two.laptop.contact("phone").stream("films", "long");
       for (;;) {
         try {
-          while (out.written < data.length) await out.write(data.subarray(out.written, out.written + 100_000));
+          while (out.written < data.length)
+            await out.write(data.subarray(out.written, out.written + 100_000));
           if (!out.writingEnded) await out.closeWriting();
           await out.waitConfirmed(data.length); // what was written is safe only when that is known
           return out;

@@ -19,7 +19,9 @@ import { REPOSITORY } from "./places.js";
 const ROOT = join(REPOSITORY, "vectors");
 /** Kinds of other parts of the project. A kind that is in neither list is a failure. */
 const ELSEWHERE =
-  "binding chat files frame lan pairing punch rotation sealed session signaling veiled verification x25519".split(" ");
+  "binding chat files frame lan pairing punch rotation sealed session signaling veiled verification x25519".split(
+    " ",
+  );
 const JSON_CODES = "not-utf8 not-json not-object duplicate-key bad-number bad-string too-deep".split(" ");
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- vectors are data; a wrong form fails the test */
@@ -65,7 +67,11 @@ const RUN: Record<string, { keys: string; run: (given: Given) => Outcome }> = {
   "identity verify": {
     keys: "public_key_b64 message_hex signature_b64",
     run({ public_key_b64, message_hex, signature_b64 }) {
-      const good = verifySignature(decodeKey(public_key_b64), fromBase64(signature_b64), fromHex(message_hex));
+      const good = verifySignature(
+        decodeKey(public_key_b64),
+        fromBase64(signature_b64),
+        fromHex(message_hex),
+      );
       return good ? ["identity", "ok", {}] : ["identity", "bad-signature"];
     },
   },
@@ -139,7 +145,10 @@ interface Vector {
 function check(path: string, kind: string): void {
   const vector = JSON.parse(readFileSync(join(ROOT, path), "utf8")) as Vector;
   const known = ["kind", "operation", "comment", "input", "expect", "v1_deviates", "v1_looser"];
-  assert.deepEqual(Object.keys(vector).filter((key) => !known.includes(key)), []);
+  assert.deepEqual(
+    Object.keys(vector).filter((key) => !known.includes(key)),
+    [],
+  );
   assert.equal(vector.kind, kind);
   const operation = RUN[`${kind} ${vector.operation}`];
   assert.ok(operation, `unknown operation ${vector.operation}`);
@@ -194,7 +203,9 @@ test("what is sealed verifies, with either cryptography", () => {
       assert.deepEqual(verified.payload, payload);
       assert.equal(toHex(fromHex(verified.nonceHex)), verified.nonceHex);
       const other = line.replace("1.5", "2.5");
-      assert.throws(() => Envelope.parse(other).verify(identity.publicKey, { me }), { code: "bad-signature" });
+      assert.throws(() => Envelope.parse(other).verify(identity.publicKey, { me }), {
+        code: "bad-signature",
+      });
     }
   }
 });

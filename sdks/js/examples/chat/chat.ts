@@ -31,7 +31,8 @@ async function main(contact: string): Promise<void> {
     let shown = 0n;
     // Whenever events begin anew some may have been missed, so the history is asked. It has each line once.
     for await (const event of me.events([FEED_OPENED, "chat.message"], { signal: leaving.signal })) {
-      if (event.kind !== FEED_OPENED && event.data["contact"] !== id) continue;
+      const about = event.data["contact"] as { id: string } | undefined;
+      if (event.kind !== FEED_OPENED && about?.id !== id) continue;
       const { entries } = await me.chat.page(id, { limit: 20 });
       for (const line of entries) {
         if (BigInt(line.id) > shown) console.log(shownLine(line, name));

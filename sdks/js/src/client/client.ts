@@ -1,4 +1,10 @@
-import { Connection, FEED_OPENED, JsonSocket, type ListenOptions, type RequestOptions } from "./connection.js";
+import {
+  Connection,
+  FEED_OPENED,
+  JsonSocket,
+  type ListenOptions,
+  type RequestOptions,
+} from "./connection.js";
 import { Chat } from "./chat.js";
 import { Contact } from "./contact.js";
 import { type Datagrams, openDatagrams } from "./datagrams.js";
@@ -169,7 +175,10 @@ export class Client {
    * @param kinds - only these, such as `link.up`; none for all. `feed.missed` comes in any case, and
    *   {@link FEED_OPENED}, if it is named, whenever events come from then on: look at how things are.
    */
-  async *events(kinds: readonly string[] = [], options: EventsOptions = {}): AsyncGenerator<DaemonEvent, void> {
+  async *events(
+    kinds: readonly string[] = [],
+    options: EventsOptions = {},
+  ): AsyncGenerator<DaemonEvent, void> {
     const subjects = [...new Set(kinds.map((kind) => kind.split(".")[0] ?? ""))].sort().join(",");
     const listening = this.listen("/v1/events", {
       parameters: { types: subjects || null },
@@ -205,7 +214,9 @@ export class Client {
     },
   ): Promise<NewToken> {
     const { services, contacts = null, expiresInSeconds = null } = limits;
-    return this.ask("POST", "/v1/tokens", { body: { app, services, contacts, expires_in: expiresInSeconds } });
+    return this.ask("POST", "/v1/tokens", {
+      body: { app, services, contacts, expires_in: expiresInSeconds },
+    });
   }
 
   /** End a token, and what is under way with it. Throws `unknown`. */

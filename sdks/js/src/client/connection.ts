@@ -177,6 +177,7 @@ export class Connection {
           }
           absent = error;
         } else if (error instanceof NotSent || error instanceof ConnectionBroken) {
+          // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it was closed meanwhile
           if (this.#closed) throw closed();
           if (error instanceof ConnectionBroken && !repeatable) throw lost(error);
           absent = noDaemon(this.#endpoint?.unix ?? this.#endpoint?.url ?? "this address", error);

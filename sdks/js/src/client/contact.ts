@@ -115,7 +115,8 @@ export class Contact {
 
   async #grants(method: string, which: string, body?: unknown): Promise<readonly string[]> {
     const options = { body, repeatable: method !== "DELETE" };
-    return (await this.#client.ask<{ grants: string[] }>(method, `${this.#path}/grants${which}`, options)).grants;
+    return (await this.#client.ask<{ grants: string[] }>(method, `${this.#path}/grants${which}`, options))
+      .grants;
   }
 
   // -- messages ------------------------------------------------------------------------------------------
@@ -136,7 +137,12 @@ export class Contact {
       const line = await this.#client.ask<ChatLine>("POST", path, { body: { text: value } });
       return new ChatReceipt(this.#client, this.reference, line);
     }
-    const body = { service, ...encoded(value), ...part("ttl", ttlSeconds), ...part("latest", latest || undefined) };
+    const body = {
+      service,
+      ...encoded(value),
+      ...part("ttl", ttlSeconds),
+      ...part("latest", latest || undefined),
+    };
     return this.#receipt(await this.#client.request("POST", `${this.#path}/messages`, { body }));
   }
 

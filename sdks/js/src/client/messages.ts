@@ -132,7 +132,10 @@ export class Messages implements AsyncIterableIterator<Message> {
         this.#tell(); // the daemon restarted before it had noted it
       } else if (!this.#handedOut.has(key)) {
         this.#handedOut.add(key);
-        return { done: false, value: new Message(entry, this.#service, () => this.#acknowledge(contact, id)) };
+        return {
+          done: false,
+          value: new Message(entry, this.#service, () => this.#acknowledge(contact, id)),
+        };
       } // otherwise the application has it, and will say when it is done
     }
   }

@@ -23,7 +23,11 @@ export class Receipt {
   readonly #contact: string;
 
   /** @internal */
-  constructor(client: Client, contact: string, entry: { id: string; state: string; contact?: { id: string } }) {
+  constructor(
+    client: Client,
+    contact: string,
+    entry: { id: string; state: string; contact?: { id: string } },
+  ) {
     this.client = client;
     // By its id, where that was told: it may be called otherwise by the time somebody waits.
     this.#contact = entry.contact?.id ?? contact;
@@ -51,6 +55,7 @@ export class Receipt {
     return PROGRESS.indexOf(this.state) >= PROGRESS.indexOf(wanted);
   }
 
+  /** Wait until it has come so far. */
   protected async wait(wanted: string, options: WaitOptions): Promise<void> {
     const path = `/v1/contacts/${quoted(this.#contact)}/receipts/${quoted(this.id)}`;
     while (!this.hasCome(wanted)) {
@@ -77,6 +82,7 @@ export class ChatReceipt extends Receipt {
     this.#history = `/v1/chat/${quoted(contact)}`;
   }
 
+  /** Wait until it has come so far. */
   protected override async wait(wanted: string, options: WaitOptions): Promise<void> {
     if (this.hasCome(wanted)) return;
     for await (const event of this.client.events([FEED_OPENED, "chat.receipt"], options)) {

@@ -156,7 +156,7 @@ export class Stream implements AsyncIterable<Uint8Array> {
     return (this.#writable ??= new WritableStream<Uint8Array>({
       write: (piece) => this.write(piece),
       close: () => this.closeWriting(),
-      abort: (reason: unknown) => this.reset(reason === undefined ? "" : String(reason)),
+      abort: (reason: unknown) => this.reset(reason instanceof Error ? reason.message : ""),
     }));
   }
 

@@ -21,7 +21,10 @@ export function decoded(entry: Readonly<Record<string, unknown>>): Value {
   if ("value" in entry && (entry["base64"] ?? null) === null) return entry["value"] as Json;
   if (typeof entry["base64"] === "string") return fromBase64(entry["base64"]);
   const problem = typeof entry["problem"] === "string" ? entry["problem"] : "";
-  throw new P4Error(problem || "It has neither a JSON value nor bytes.", { code: "bad-body", type: "FrameError" });
+  throw new P4Error(problem || "It has neither a JSON value nor bytes.", {
+    code: "bad-body",
+    type: "FrameError",
+  });
 }
 
 /**
@@ -32,7 +35,9 @@ export function decoded(entry: Readonly<Record<string, unknown>>): Value {
 export function quoted(part: string): string {
   if (["", ".", ".."].includes(part)) throw badName(`"${part}" names nothing. Nothing was done.`);
   if (part.includes("/")) {
-    throw badName(`"${part}" has a slash in it. Nothing was done. Use the beginning of the contact's id instead.`);
+    throw badName(
+      `"${part}" has a slash in it. Nothing was done. Use the beginning of the contact's id instead.`,
+    );
   }
   return encodeURIComponent(part);
 }

@@ -105,7 +105,10 @@ export class Envelope {
     }
     const nowMs = expected.nowMs ?? Date.now();
     if (Math.abs(nowMs - this.timestampMs) > (expected.maxSkewMs ?? MAX_SKEW_MS)) {
-      throw refusal("The sender's clock and ours differ too much. Correct the clock that is wrong.", "bad-time");
+      throw refusal(
+        "The sender's clock and ours differ too much. Correct the clock that is wrong.",
+        "bad-time",
+      );
     }
     const { sender, recipient, timestampMs, nonceHex, payload } = this;
     const signed = canonicalText(signedFields(sender, recipient, timestampMs, nonceHex, payload));
@@ -144,7 +147,8 @@ export function seal(
   const end = signed.lastIndexOf(',"timestamp_ms":');
   const line = `${signed.slice(0, end)},"signature_b64":"${signature}"${signed.slice(end)}`;
   const bytes = utf8(line).length;
-  if (bytes >= LINE_BYTES) throw new RangeError(`an envelope of ${String(bytes)} bytes does not fit into a line`);
+  if (bytes >= LINE_BYTES)
+    throw new RangeError(`an envelope of ${String(bytes)} bytes does not fit into a line`);
   return line;
 }
 

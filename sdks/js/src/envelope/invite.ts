@@ -35,10 +35,14 @@ export class Invite {
     readonly publicKey: Uint8Array,
     readonly rendezvous: Rendezvous,
   ) {
-    if (!isUsableKey(publicKey)) throw refusal("The key of the invite is not a safe Ed25519 public key.", "bad-key");
+    if (!isUsableKey(publicKey))
+      throw refusal("The key of the invite is not a safe Ed25519 public key.", "bad-key");
     const { transport, address, port } = rendezvous;
     if (!["onion", "direct"].includes(transport)) {
-      throw refusal("The invite names a transport that this program does not know. Update it.", "bad-transport");
+      throw refusal(
+        "The invite names a transport that this program does not know. Update it.",
+        "bad-transport",
+      );
     }
     if (!Number.isInteger(port) || port < 1 || port > 65535) {
       throw refusal("The port of the invite is not between 1 and 65535.", "bad-port");
@@ -70,7 +74,8 @@ export class Invite {
     const peerId = textOf(fields, "peer_id");
     const encoded = textOf(fields, "public_key_b64");
     const rendezvous = valueOf(fields, "rendezvous");
-    if (!isJsonObject(rendezvous)) throw refusal("The rendezvous of the invite is not an object.", "bad-field");
+    if (!isJsonObject(rendezvous))
+      throw refusal("The rendezvous of the invite is not an object.", "bad-field");
     let publicKey: Uint8Array;
     try {
       publicKey = decodeKey(encoded);
@@ -81,7 +86,8 @@ export class Invite {
         cause: error,
       });
     }
-    if (!isUsableKey(publicKey)) throw refusal("The key of the invite is not a safe Ed25519 public key.", "bad-key");
+    if (!isUsableKey(publicKey))
+      throw refusal("The key of the invite is not a safe Ed25519 public key.", "bad-key");
     if (peerId !== peerIdOf(publicKey)) {
       throw refusal(
         "The peer id of the invite does not belong to its key. Somebody changed it on the way, or it was copied in " +

@@ -23,7 +23,13 @@ export class BrowserTransport implements Transport {
     if (endpoint.token !== undefined) headers["Authorization"] = `Bearer ${endpoint.token}`;
     let answer: Response;
     try {
-      answer = await fetch(endpoint.url + path, { method, headers, signal, body: body ?? null, cache: "no-store" });
+      answer = await fetch(endpoint.url + path, {
+        method,
+        headers,
+        signal,
+        body: body ?? null,
+        cache: "no-store",
+      });
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       // A page is not told whether there was a connection, so it may have been done.
@@ -38,7 +44,7 @@ export class BrowserTransport implements Transport {
 
   open(endpoint: Endpoint, path: string, signal: AbortSignal): Promise<TransportSocket> {
     return new Promise((resolve, reject) => {
-      const base = new URL(endpoint.url === "" ? "/" : endpoint.url, globalThis.location?.href);
+      const base = new URL(endpoint.url === "" ? globalThis.location.href : endpoint.url);
       const address = base.origin.replace(/^http/, "ws") + path;
       const socket = new WebSocket(address);
       socket.binaryType = "arraybuffer";
@@ -83,7 +89,9 @@ class BrowserSocket implements TransportSocket {
   async send(data: string | Uint8Array): Promise<void> {
     if (this.#socket.readyState !== WebSocket.OPEN) throw new ConnectionBroken("The WebSocket has ended.");
     this.#socket.send(typeof data === "string" ? data : Uint8Array.from(data));
-    while (this.#socket.bufferedAmount > WAITING_BYTES && this.#socket.readyState === WebSocket.OPEN) {
+    // What waits in a socket that has ended goes nowhere, and is not waited for.
+    for (const socket: WebSocket = this.#socket; socket.bufferedAmount > WAITING_BYTES;) {
+      if (socket.readyState !== socket.OPEN) return;
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     }
   }

@@ -17,7 +17,14 @@ import {
 const MESSAGE_BYTES = 64 * 1024 * 1024;
 /** Most idle connections that are kept; more are opened as they are needed. */
 const IDLE_CONNECTIONS = 16;
-const NEVER_CONNECTED = new Set(["ECONNREFUSED", "ENOENT", "EACCES", "ENOTSOCK", "EHOSTUNREACH", "ENOTFOUND"]);
+const NEVER_CONNECTED = new Set([
+  "ECONNREFUSED",
+  "ENOENT",
+  "EACCES",
+  "ENOTSOCK",
+  "EHOSTUNREACH",
+  "ENOTFOUND",
+]);
 
 /** HTTP over TCP or a unix socket, and WebSockets, through Node and `ws`. */
 export class NodeTransport implements Transport {

@@ -108,7 +108,13 @@ final class DaemonConnection implements AutoCloseable {
                 return false;
             }
             endpoint = null;
-            if (find.get().equals(last)) {
+            boolean same;
+            try {
+                same = find.get().equals(last);
+            } catch (P4Exception error) {
+                same = true; // a daemon that starts replaces the file in a moment
+            }
+            if (same) {
                 if (!reached || ++refused >= REFUSED_TOKENS) {
                     return false;
                 }

@@ -29,8 +29,9 @@ public final class MessageSubscription implements AutoCloseable {
     private static final int REMEMBERED = 32 * 256;
     private static final long CLOSE_SECONDS = 10;
     private static final long RETRY_SECONDS = 20;
-    /** What a daemon says that is not ready yet, or that is another one than a moment ago. */
-    private static final Set<String> STARTING = Set.of("not-running", "overloaded", "bad-token", "in-use");
+    /** Codes of a daemon that is not ready yet, or is another one than a moment ago. */
+    private static final Set<String> STARTING = Set.of(
+            "not-running", "overloaded", "bad-token", "in-use", "no-daemon", "no-answer", "connection-lost");
     private static final System.Logger LOG = System.getLogger(MessageSubscription.class.getName());
 
     private record Key(String contact, String id) {}

@@ -173,9 +173,7 @@ class Outbox:
             messages -= len(confirmed)
             self._forgotten -= confirmed
         self.first = through + 1
-        self._loss_told = (
-            0  # it got over that; if it expects the same once more, its backup came back
-        )
+        self._loss_told = 0  # it got over that; if it expects the same once more, its backup came back
         self.waiting = max(0, min(self.waiting - messages, self.next - self.first))
         self._desk.effects.append(Delivered(self.epoch, through))
 

@@ -56,6 +56,11 @@ public final class MessageSubscription implements AutoCloseable {
         }
     };
     private CompletableFuture<Void> telling = CompletableFuture.completedFuture(null);
+    /**
+     * Came again while the daemon was being told. It may have been told before it handed the message out, and then has
+     * not noted anything.
+     */
+    private final Set<Key> again = new HashSet<>();
     /** Somebody wants all to be told once more. */
     private boolean more;
 
@@ -111,6 +116,7 @@ public final class MessageSubscription implements AutoCloseable {
             done.put(key, new CompletableFuture<>());
         }
         if (done.containsKey(key)) {
+            again.add(key);
             tell(); // the daemon restarted before it had noted it
             return false;
         }
@@ -160,6 +166,9 @@ public final class MessageSubscription implements AutoCloseable {
                 }
             }
             told.addAll(keys);
+            synchronized (this) {
+                keys.forEach(again::remove); // what is told from now on was handed out before
+            }
             tell(keys);
         }
     }
@@ -196,7 +205,9 @@ public final class MessageSubscription implements AutoCloseable {
         synchronized (this) {
             for (Key key : keys) {
                 CompletableFuture<Void> future = done.get(key);
-                if (problem == null) {
+                if (problem == null && again.remove(key)) {
+                    more = true; // it stays among those that are done
+                } else if (problem == null) {
                     done.remove(key);
                     handedOut.remove(key);
                     settled.put(key, true);

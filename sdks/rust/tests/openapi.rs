@@ -1,4 +1,4 @@
-//! The records are those of the daemon's OpenAPI document.
+//! The records are those of the daemon's openapi.json.
 
 mod common;
 

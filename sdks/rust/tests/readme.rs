@@ -13,7 +13,7 @@ fn example(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let built = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
     let built = built.with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(built.exists(), "{} was not built", built.display());
+    assert!(built.exists(), "{} was not built: cargo build --examples", built.display());
     built
 }
 

@@ -9,8 +9,8 @@ use common::{pair, within};
 use p4_client::{ErrorKind, Options, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// kill -9 and up again, in a thread of its own.
-async fn restart(device: &common::Device) {
+/// kill -9 and up again, while the other tasks of the test go on.
+fn restart(device: &common::Device) {
     tokio::task::block_in_place(|| {
         device.kill();
         device.up();
@@ -35,7 +35,7 @@ async fn messages_come_once_while_the_daemon_is_killed_at_every_point() {
                 _ => waiting.push(message),
             }
         }
-        restart(&devices.bob).await;
+        restart(&devices.bob);
         waiting.drain(..).for_each(|message| drop(message.done()));
         for place in 20..40 {
             let message = within(notes.next()).await.unwrap().unwrap();
@@ -88,11 +88,11 @@ async fn a_stream_goes_on_while_both_daemons_are_killed() {
     assert_eq!(incoming.name(), "film.mkv");
     let mut arrived = vec![0; size / 3];
     within(incoming.read_exact(&mut arrived)).await.unwrap();
-    restart(&devices.bob).await;
+    restart(&devices.bob);
     let mut more = vec![0; size / 3];
     within(incoming.read_exact(&mut more)).await.unwrap();
     arrived.append(&mut more);
-    restart(&devices.anna).await;
+    restart(&devices.anna);
     within(incoming.read_to_end(&mut arrived)).await.unwrap();
     assert!(arrived == film, "{} of {size} bytes, or others", arrived.len());
     within(incoming.shutdown()).await.unwrap();

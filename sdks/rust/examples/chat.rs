@@ -40,7 +40,7 @@ async fn main() -> Result<()> {
 
 /// Shows what is new, each entry once: places in the history only rise.
 async fn show(me: &Client, contact: &str, event: &Event, shown: &mut u64) -> Result<()> {
-    if event.kind != FEED_OPENED && event.kind != "feed.missed" && event.data["contact"] != contact {
+    if event.kind != FEED_OPENED && event.kind != "feed.missed" && event.data["contact"]["id"] != contact {
         return Ok(());
     }
     if event.kind == "chat.receipt" {

@@ -2,11 +2,12 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 
 use common::{pair, root, within};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::ChildStdout;
 
 /// A program of `examples/`, which `cargo test` has built beside this one.
 fn example(name: &str) -> PathBuf {
@@ -42,22 +43,26 @@ async fn the_example_runs() {
     assert!(printed.contains("phone says") && printed.contains("bye"), "{printed}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn two_people_chat() {
     let (devices, _anna, bob) = pair("notes").await;
     bob.contact("anna").unwrap().say("are you there?").await.unwrap();
-    let mut command = devices.anna.command(example("chat"));
-    let mut program = command.arg("bob").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = tokio::process::Command::from(devices.anna.command(example("chat")));
+    command.arg("bob").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut program = command.spawn().unwrap();
     let mut output = BufReader::new(program.stdout.take().unwrap()).lines();
-    let mut line = || tokio::task::block_in_place(|| output.next().unwrap().unwrap());
-    assert_eq!(line(), "Chat with bob; Ctrl-D ends it.");
-    assert_eq!(line(), "< are you there?");
+    assert_eq!(line(&mut output).await, "Chat with bob; Ctrl-D ends it.");
+    assert_eq!(line(&mut output).await, "< are you there?");
     let mut input = program.stdin.take().unwrap();
-    writeln!(input, "yes").unwrap();
-    let mut printed = vec![line(), line()];
+    input.write_all(b"yes\n").await.unwrap();
+    let mut printed = vec![line(&mut output).await, line(&mut output).await];
     printed.sort();
     assert_eq!(printed, ["  ✓ yes", "> yes"]);
     drop(input);
-    assert!(program.wait().unwrap().success());
+    assert!(within(program.wait()).await.unwrap().success());
     assert_eq!(bob.chat().page("anna", None, 9).await.unwrap().entries.last().unwrap().text, "yes");
+}
+
+async fn line(output: &mut Lines<BufReader<ChildStdout>>) -> String {
+    within(output.next_line()).await.unwrap().expect("it goes on")
 }

@@ -14,7 +14,7 @@ use p4_client::{Client, InviteKind, Options};
 use tempfile::TempDir;
 
 /// Long enough for a busy machine; nothing waits that long when it works.
-pub const LONG: Duration = Duration::from_secs(90);
+pub const LONG: Duration = Duration::from_secs(60);
 
 pub struct Device {
     home: PathBuf,

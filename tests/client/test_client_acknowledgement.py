@@ -32,6 +32,7 @@ class ForgetfulDaemon:
         self.waiting = [str(number) for number in range(count)]
         self.handed_out: set[str] = set()
         self.away = False
+        self.slow = False
         self._changed = asyncio.Event()
         self._restarted = False
 
@@ -66,6 +67,9 @@ class ForgetfulDaemon:
                 self.waiting.remove(entry["id"])
             else:
                 unknown.append(entry)
+        if self.slow:
+            for _turn in range(10):  # what is handed out meanwhile overtakes the answer
+                await asyncio.sleep(0)
         return {"done": len(body["messages"]) - len(unknown), "unknown": unknown}
 
 
@@ -100,7 +104,7 @@ class Reader:
         await self.subscription.aclose()
 
 
-async def play(steps: list[str], count: int = 5) -> tuple[list[int], list[str]]:
+async def play(steps: list[str], count: int = 5, *, last_restart: bool = True) -> tuple[list[int], list[str]]:
     """What a reader saw, and what the daemon still has, after these steps and a quiet end."""
     daemon = ForgetfulDaemon(count)
     reader = Reader(daemon)
@@ -109,6 +113,8 @@ async def play(steps: list[str], count: int = 5) -> tuple[list[int], list[str]]:
         "restart": daemon.restart,
         "away": lambda: setattr(daemon, "away", True),
         "back": lambda: setattr(daemon, "away", False),
+        "slow": lambda: setattr(daemon, "slow", True),
+        "quick": lambda: setattr(daemon, "slow", False),
         "": lambda: None,
     }
     await settle()
@@ -121,20 +127,28 @@ async def play(steps: list[str], count: int = 5) -> tuple[list[int], list[str]]:
     while reader.open:
         reader.done()
     await settle()
-    daemon.restart()
-    await settle()
+    if last_restart:
+        daemon.restart()
+        await settle()
     await reader.close()
     return reader.seen, daemon.waiting
 
 
 BEFORE_IT_IS_HANDED_OUT_AGAIN = ["restart", "done", ""]
 """The daemon is told before it has handed the message out again, and does not know it."""
+OVERTAKEN = ["slow", "restart", "done", ""]
+"""It is told that early, and has handed the message out again before its answer arrives."""
 AWAY = ["away", "done", "", "restart", "back", ""]
 
 
-@given(st.lists(st.sampled_from(["done", "restart", "away", "back", "", ""]), max_size=40))
-async def test_whatever_happens_each_message_is_seen_once_and_none_is_left(steps: list[str]) -> None:
-    seen, left = await play(steps)
+STEPS = ["done", "restart", "away", "back", "slow", "quick", "", ""]
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=40), st.booleans())
+async def test_whatever_happens_each_message_is_seen_once_and_none_is_left(
+    steps: list[str], last_restart: bool
+) -> None:
+    seen, left = await play([*steps, "back", ""] if last_restart else steps, last_restart=last_restart)
     assert seen == [0, 1, 2, 3, 4]
     assert left == []
 
@@ -142,6 +156,10 @@ async def test_whatever_happens_each_message_is_seen_once_and_none_is_left(steps
 @pytest.mark.parametrize("steps", [BEFORE_IT_IS_HANDED_OUT_AGAIN, AWAY], ids=["early", "away"])
 async def test_the_known_traps(steps: list[str]) -> None:
     assert await play(steps, count=2) == ([0, 1], [])
+
+
+async def test_what_comes_again_before_the_answer_is_told_once_more() -> None:
+    assert await play(OVERTAKEN, count=1, last_restart=False) == ([0], [])
 
 
 async def test_mutant_one_that_trusts_unknown_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,3 +192,23 @@ async def test_done_says_that_it_could_not_be_noted() -> None:
         assert daemon.waiting == []
         with contextlib.suppress(StopAsyncIteration):
             await message.done()  # once more does no harm
+
+
+class Deaf(set[tuple[str, str]]):
+    """Takes nothing in."""
+
+    def add(self, _: tuple[str, str]) -> None:
+        """Not even this."""
+
+
+async def test_mutant_one_that_trusts_an_answer_that_was_overtaken_leaves_it_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = MessageSubscription.__init__
+
+    def deaf(self: MessageSubscription, *arguments: Any) -> None:
+        begin(self, *arguments)
+        self._again = Deaf()
+
+    monkeypatch.setattr(MessageSubscription, "__init__", deaf)
+    assert await play(OVERTAKEN, count=1, last_restart=False) == ([0], ["0"])

@@ -153,6 +153,9 @@ class MessageSubscription:
         self._unknown: OrderedDict[_Key, None] = OrderedDict()
         """Done by the application, and not known to the daemon when it was told: it had either noted that
         before, or has restarted and not handed them out again yet."""
+        self._again: set[_Key] = set()
+        """Came again while the daemon was told that they are done: it may have been told before that, and
+        then has noted nothing."""
         self._telling: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -187,6 +190,7 @@ class MessageSubscription:
                 self.acknowledge(key)
                 continue
             if key in self._done:
+                self._again.add(key)
                 self._tell()  # the daemon restarted before it had noted it
                 continue
             if key in self._handed_out:
@@ -224,6 +228,7 @@ class MessageSubscription:
     async def _tell_all(self) -> None:
         told: set[_Key] = set()
         while keys := [key for key in self._done if key not in told][: limits.CLIENT_ACKNOWLEDGED]:
+            self._again.difference_update(keys)  # what is told from now on was handed out before
             try:
                 answer = await self._client.request(
                     "POST",
@@ -237,11 +242,13 @@ class MessageSubscription:
                 told.update(keys)
             else:
                 for entry in answer["unknown"]:
-                    self._unknown[entry["contact"], entry["id"]] = None
+                    if (key := (entry["contact"], entry["id"])) not in self._again:
+                        self._unknown[key] = None
                 while len(self._unknown) > limits.CLIENT_UNKNOWN_MESSAGES:
                     self._unknown.popitem(last=False)
                 for key in keys:
-                    self._settle(key, None)
+                    if key not in self._again:
+                        self._settle(key, None)
 
     def _settle(self, key: _Key, error: P4Error | None) -> None:
         future = self._done[key]

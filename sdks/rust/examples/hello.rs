@@ -1,3 +1,5 @@
+//! Sends a message to a contact, and reads what contacts send.
+
 use p4_client::Value;
 
 #[tokio::main]

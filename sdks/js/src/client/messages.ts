@@ -98,6 +98,9 @@ export class Messages implements AsyncIterableIterator<Message> {
   /** Done by the application, and not known to the daemon when it was told: it had either noted that before, or has
    * restarted and not handed them out again yet. */
   readonly #unknown = new Set<string>();
+  /** Came again while the daemon was told that they are done: it may have been told before that, and then has noted
+   * nothing. */
+  readonly #again = new Set<string>();
   #telling: Promise<void> | undefined;
 
   /** @internal */
@@ -129,6 +132,7 @@ export class Messages implements AsyncIterableIterator<Message> {
         this.#handedOut.add(key);
         this.#acknowledge(contact, id).catch(() => undefined);
       } else if (this.#done.has(key)) {
+        this.#again.add(key);
         this.#tell(); // the daemon restarted before it had noted it
       } else if (!this.#handedOut.has(key)) {
         this.#handedOut.add(key);
@@ -177,15 +181,20 @@ export class Messages implements AsyncIterableIterator<Message> {
       await Promise.resolve(); // what is done in the same moment goes in the same request
       const pendings = [...this.#done.values()].filter((one) => !told.has(one)).slice(0, ACKNOWLEDGED);
       if (pendings.length === 0) return;
+      for (const { contact, id } of pendings) this.#again.delete(`${contact} ${id}`); // told from now on
       const messages = pendings.map(({ contact, id }) => ({ contact, id }));
       try {
         const answer = (await this.#client.request("POST", `${this.#path}/done`, {
           body: { messages },
           repeatable: true,
         })) as { unknown: { contact: string; id: string }[] };
-        for (const { contact, id } of answer.unknown) this.#remember(`${contact} ${id}`);
+        for (const { contact, id } of answer.unknown) {
+          const key = `${contact} ${id}`;
+          if (!this.#again.has(key)) this.#remember(key);
+        }
         for (const pending of pendings) {
           const key = `${pending.contact} ${pending.id}`;
+          if (this.#again.has(key)) continue; // it is told once more
           this.#done.delete(key);
           this.#handedOut.delete(key);
           pending.resolve();

@@ -34,7 +34,7 @@ check: ## Style, types, import contracts and the quick tests: about 1.5 minutes 
 	@scripts/static-checks
 	@$(PYTEST) -n auto --dist=worksteal -m "not slow and not soak" $(ARGS)
 
-test: ## Everything that every change must pass, real Tor, browser and TURN included: about half an hour on two cores.
+test: ## Everything that every change must pass, real Tor, browser and TURN included: about 50 minutes on two cores.
 	@scripts/setup test
 	@scripts/static-checks
 	@$(PYTEST) -n auto --dist=worksteal -m "not soak" $(addprefix --ignore=,$(REAL)) $(ARGS) || $(NOTHING)

@@ -29,7 +29,7 @@ demo: ## Two nodes find each other through Tor, talk, lose the link and get it b
 	@scripts/setup run
 	@$(BIN)/p4 demo $(ARGS)
 
-check: ## Style, types, import contracts and the quick tests: about 1.5 minutes on two cores.
+check: ## Style, types, import contracts and the quick tests: a few minutes on two cores.
 	@scripts/setup check
 	@scripts/static-checks
 	@$(PYTEST) -n auto --dist=worksteal -m "not slow and not soak" $(ARGS)

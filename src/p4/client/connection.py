@@ -34,6 +34,9 @@ _NOT_SENT = (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionRefusedE
 _BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError)
 """There was a connection and it ended: the daemon may have done what was asked."""
 
+_HANDSHAKES = 3
+"""Attempts at a WebSocket that is refused, and a moment later would not have been."""
+
 
 class DaemonConnection:
     """Speaks HTTP with a daemon, wherever it is at the moment.
@@ -199,13 +202,7 @@ class DaemonConnection:
         """
         async for session, endpoint in self._attempts():
             try:
-                socket = await session.ws_connect(
-                    endpoint.url + path,
-                    params=_query(parameters),
-                    max_msg_size=limits.CLIENT_ANSWER_BYTES,
-                )
-            except aiohttp.WSServerHandshakeError as error:
-                raise await _refusal(session, endpoint.url + path, parameters, error.status) from error
+                socket = await _handshake(session, endpoint.url + path, parameters)
             except (*_NOT_SENT, *_BROKEN):
                 continue
             self._reached = True
@@ -274,19 +271,40 @@ def _query(parameters: Parameters | None) -> dict[str, str]:
     }
 
 
+async def _handshake(
+    session: aiohttp.ClientSession, url: str, parameters: Parameters | None
+) -> aiohttp.ClientWebSocketResponse:
+    """Open a WebSocket. Raises P4Error: what the daemon says against it."""
+    refused: aiohttp.WSServerHandshakeError | None = None
+    for _ in range(_HANDSHAKES):
+        try:
+            return await session.ws_connect(
+                url, params=_query(parameters), max_msg_size=limits.CLIENT_ANSWER_BYTES
+            )
+        except aiohttp.WSServerHandshakeError as error:
+            refused = error
+            if (refusal := await _refusal(session, url, parameters, error.status)) is not None:
+                raise refusal from error
+    assert refused is not None  # noqa: S101 - or it would have returned
+    raise error_from_answer(refused.status, b"") from refused
+
+
 async def _refusal(
     session: aiohttp.ClientSession, url: str, parameters: Parameters | None, status: int
-) -> P4Error:
+) -> P4Error | None:
     """Why a handshake was refused: aiohttp's error leaves out the body that says it, so it is asked once
-    more."""
+    more.
+
+    Returns:
+        None if it is accepted now: what was against it, a grant that was on its way, has just changed.
+    """
     key = base64.b64encode(secrets.token_bytes(16)).decode()
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     try:
         async with session.get(
             url, params=_query(parameters), headers=upgrade | {"Sec-WebSocket-Key": key}
         ) as answer:
-            body = await answer.read() if answer.status >= 400 else b""
-            return error_from_answer(answer.status if body else status, body)
+            return error_from_answer(answer.status, await answer.read()) if answer.status >= 400 else None
     except _BROKEN:
         return error_from_answer(status, b"")
 

@@ -173,7 +173,7 @@ async def test_a_stream_goes_on_where_it_was(clients: Clients) -> None:
 
 async def test_a_refused_stream_says_why(clients: Clients) -> None:
     with pytest.raises(StreamError) as refused:
-        async with clients[0].contact("phone").stream("films"):
+        async with clients[0].contact("phone").stream("never.granted"):
             pass
     assert refused.value.code == "not-granted"
 

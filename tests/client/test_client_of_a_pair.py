@@ -173,8 +173,8 @@ async def test_a_stream_goes_on_where_it_was(clients: Clients) -> None:
 
 async def test_a_refused_stream_says_why(clients: Clients) -> None:
     with pytest.raises(StreamError) as refused:
-        async with clients[0].contact("phone").stream("never.granted"):
-            pass
+        async with clients[0].contact("phone").stream("never.granted") as stream:
+            await stream.read()  # between two links it is opened, and refused by the next one
     assert refused.value.code == "not-granted"
 
 

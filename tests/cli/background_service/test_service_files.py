@@ -44,7 +44,7 @@ def test_systemd_itself_takes_the_unit(tmp_path: Path) -> None:
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
     )
     if "Failed to initialize manager" in done.stderr:
-        pytest.skip(done.stderr)
+        pytest.skip(f"systemd cannot check units here: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr
     assert "p4.service" not in done.stderr
 

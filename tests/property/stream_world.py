@@ -210,10 +210,9 @@ class World:
         side, machine = self.sides[index], self.sides[index].machine
         assert machine is not None
         offset, size = machine.take_to_send(self.plan.piece)
-        assert size
         assert side.start <= offset, "bytes are to be sent that the spool has given up"
         data = bytes(side.history[offset : offset + size])
-        assert len(data) == size, "bytes are to be sent that were never written"
+        assert len(data) == size > 0, "bytes are to be sent that were never written"
         self.bulk[1 - index].append(Data(ID, offset, data))
 
     def pass_time(self, index: int) -> None:
@@ -255,7 +254,8 @@ class World:
                 side.ended.append(ResetReason.CANCELLED)  # it was never opened, as far as anybody knows
                 self.happened.add("cancel")
             return
-        side.synced = min(side.synced, len(side.history))
+        if side.disk.reset >= 0 and not side.ended:
+            side.ended.append(ResetReason(side.disk.reset))  # nobody was told, but it does not come again
         side.finished = side.disk.done
         assert side.told_end or not side.finished, "it has ended on disk, and the application does not know"
         side.delivered = side.delivered[: side.disk.consumed]

@@ -83,6 +83,16 @@ class StreamHistories(RuleBasedStateMachine):
             self._patch.undo()
 
 
+def test_a_process_that_dies_between_a_loss_on_disk_and_telling_it_starts_without_the_stream() -> None:
+    histories = StreamHistories()
+    histories.begin(ours=(9, 40), theirs=(1, 1), piece=16, flaps=1, crashes=1, powers=2, cancels=0, lanes=1)
+    for step in (-11, 41, -9, -20, 127, -15, 19, 1, -7, 34):
+        histories.go_on(-step) if step < 0 else histories.surprise(step)
+    assert "loss" in histories.world.happened
+    assert all(side.disk is not None and side.disk.reset >= 0 for side in histories.world.sides)
+    histories.teardown()
+
+
 def short(*, max_examples: int, shrink: bool = True) -> settings:
     """Settings of a search."""
     return settings(

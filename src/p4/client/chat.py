@@ -29,6 +29,8 @@ class ChatLine:
     reason: str
     """Why it failed."""
     file: Mapping[str, Any] | None = None
+    message_id: str = ""
+    """Names it for ever; the same on both devices."""
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> ChatLine:
@@ -42,6 +44,7 @@ class ChatLine:
             state=answer["state"],
             reason=answer["reason"],
             file=answer["file"],
+            message_id=answer.get("message_id", ""),
         )
 
 

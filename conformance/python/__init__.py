@@ -1,0 +1,1 @@
+"""The command of Python: `p4.core` and `p4.client` by the protocol of ../README.md."""

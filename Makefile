@@ -15,7 +15,7 @@ ARGS ?=
 export PYTHON VENV
 
 BIN := $(VENV)/bin
-# Whole programs and their networks are tested one after the other: several at once would measure the machine.
+# Whole programs and their networks: they wait more than they work. tests/side_by_side.py says what goes together.
 REAL = tests/integration tests/packaging tests/cli
 # Status 5: ARGS chose no test of this part.
 NOTHING = [ $$? -eq 5 ]
@@ -38,7 +38,7 @@ test: ## Everything that every change must pass, real Tor, browser and TURN incl
 	@scripts/setup test
 	@scripts/static-checks
 	@$(PYTEST) -n auto --dist=worksteal -m "not soak" $(addprefix --ignore=,$(REAL)) $(ARGS) || $(NOTHING)
-	@$(PYTEST) -m "not soak" $(REAL) $(ARGS) || $(NOTHING)
+	@$(PYTEST) -n auto --dist=loadgroup --no-loadscope-reorder -m "not soak" $(REAL) $(ARGS) || $(NOTHING)
 
 soak: ## The tests with large counts: hours.
 	@scripts/setup test

@@ -18,8 +18,16 @@ thread_local! {
 pub(crate) struct Failure(String);
 
 impl Failure {
-    fn new(code: &str, message: &str) -> Self {
+    pub(crate) fn new(code: &str, message: &str) -> Self {
         Self(format!("{code}: {message}"))
+    }
+
+    pub(crate) fn null(name: &str) -> Self {
+        Self::new("null-pointer", &format!("{name} is NULL."))
+    }
+
+    pub(crate) fn too_long(name: &str) -> Self {
+        Self::new("too-long", &format!("{name} is longer than {MAX_INPUT_BYTES} bytes."))
     }
 }
 
@@ -46,10 +54,9 @@ impl Argument<'_> {
 
     pub(crate) fn bytes(&self) -> Result<&[u8], Failure> {
         let name = self.name;
-        let value =
-            self.value.ok_or_else(|| Failure::new("null-pointer", &format!("{name} is NULL.")))?.to_bytes();
+        let value = self.value.ok_or_else(|| Failure::null(name))?.to_bytes();
         if value.len() > MAX_INPUT_BYTES {
-            return Err(Failure::new("too-long", &format!("{name} is longer than {MAX_INPUT_BYTES} bytes.")));
+            return Err(Failure::too_long(name));
         }
         Ok(value)
     }

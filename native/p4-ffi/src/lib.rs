@@ -1,9 +1,15 @@
-//! The C library: `include/p4_core.h` over `p4-core`. What callers may rely on is written in the header.
+//! The C library: `include/p4_core.h` and `include/p4_native.h` over `p4-core`. What callers may rely on is written in
+//! the headers.
 //!
-//! This is the only crate with unsafe code. It is kept to three acts, each in one place: reading a caller's
-//! string ([`Argument`]), handing a string out ([`hand_out`]), and taking it back ([`p4_free_string`]).
+//! This is the only crate with unsafe code. For strings it is kept to three acts, each in one place: reading a caller's
+//! string ([`Argument`]), handing a string out ([`hand_out`]), and taking it back ([`p4_free_string`]); for bytes and
+//! handles see [`memory`].
 
 mod boundary;
+mod memory;
+pub mod native;
+#[cfg(test)]
+mod native_tests;
 #[cfg(test)]
 mod tests;
 

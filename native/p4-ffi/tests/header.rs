@@ -90,6 +90,25 @@ fn header_and_code_declare_the_same_functions() {
     assert_eq!(declared.len(), 6, "the interface of version 1 has six functions: {declared:#?}");
 }
 
+/// Its types are checked by the programs that include it; here, that neither side has more than the other.
+#[test]
+fn the_second_header_names_what_the_code_exports() {
+    let names = |text: &str, before: &str| -> BTreeSet<String> {
+        let named = |part: &str| part.split('(').next().unwrap_or_default().trim().to_owned();
+        text.split(before).skip(1).map(named).collect()
+    };
+    let header = read("include/p4_native.h");
+    let code = header.split("*/").filter_map(|part| part.split("/*").next()).collect::<String>();
+    let declared: BTreeSet<_> = code
+        .split(';')
+        .filter_map(|part| part.split_once('('))
+        .filter_map(|(before, _)| before.rsplit([' ', '*']).next())
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(declared, names(&read("p4-ffi/src/native.rs"), "extern \"C\" fn "));
+    assert!(declared.len() >= 20, "{declared:#?}");
+}
+
 #[test]
 fn the_readme_shows_the_example_that_is_tested() {
     let example = read("p4-ffi/examples/hello.c");

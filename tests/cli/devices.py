@@ -94,7 +94,7 @@ class Device:
         pid = self.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 40
         while _lives(pid):
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -50,7 +50,7 @@ class RunningNode:
         with self._changed:
             self._changed.notify_all()
 
-    def expect(self, pattern: str, *, after: int = 0, timeout: float = 30, errors: bool = False) -> int:
+    def expect(self, pattern: str, *, after: int = 0, timeout: float = 60, errors: bool = False) -> int:
         """Wait for a line that matches; gives the index after it, for the next ``after``."""
         lines = self.errors if errors else self.lines
         deadline = time.monotonic() + timeout
@@ -76,10 +76,10 @@ class RunningNode:
         """Send a signal; gives the exit code and the seconds it took."""
         began = time.monotonic()
         self.process.send_signal(number)
-        code = self.process.wait(timeout=10)
+        code = self.process.wait(timeout=40)
         taken = time.monotonic() - began
         for reader in self._readers:
-            reader.join(timeout=5)
+            reader.join(timeout=20)
         return code, taken
 
     def stop(self) -> None:
@@ -88,7 +88,7 @@ class RunningNode:
             self.process.kill()
         self.process.wait()
         for reader in self._readers:
-            reader.join(timeout=5)
+            reader.join(timeout=20)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):

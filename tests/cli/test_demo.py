@@ -18,6 +18,7 @@ import psutil
 import pytest
 from rich.console import Console
 from tests.cli.conftest import ALONE, environment
+from tests.patience import patience
 from tests.requirements import require_program
 
 from p4.cli.commands import demo
@@ -68,9 +69,10 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_the_whole_story_without_tor(short: Path) -> None:
     process = start(short, "--direct")
-    out, err = process.communicate(timeout=110)
+    out, err = process.communicate(timeout=220)
     assert process.returncode == 0, out + err
     assert err == ""
     results = rows(out)
@@ -108,7 +110,12 @@ def test_the_whole_story_over_a_private_tor_network(short: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
-    ["Its relays introduce themselves", "prints its invite", "waiting for the link", "phone has .* MB"],
+    [
+        "Its relays introduce themselves",
+        pytest.param("prints its invite", marks=pytest.mark.soak),
+        "waiting for the link",
+        pytest.param("phone has .* MB", marks=pytest.mark.soak),
+    ],
 )
 def test_ctrl_c_leaves_nothing_of_the_private_network(short: Path, moment: str) -> None:
     require_program("tor")
@@ -137,7 +144,7 @@ def interrupted_at(directory: Path, moment: str, *arguments: str) -> None:
     while not re.search(moment, line := process.stdout.readline()):
         assert line, "it ended before that"
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=15)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == ""
     assert left_over(directory) == []
@@ -169,9 +176,10 @@ def test_too_little_disk_is_said_before_anything_begins(short: Path, monkeypatch
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_everything_is_kept_on_request(short: Path) -> None:
     process = start(short, "--direct", "--keep", str(short / "kept"))
-    out, _ = process.communicate(timeout=110)
+    out, _ = process.communicate(timeout=220)
     assert process.returncode == 0
     (kept,) = (short / "kept").iterdir()
     assert str(kept) in out
@@ -288,7 +296,7 @@ async def test_a_node_that_ends_is_noticed_at_once(tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(Exception, match="ended by itself"):
         await device.wait_for("Data channel OPEN", since=0)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < patience(10)
     assert "p4 init" in (tmp_path / "a.log").read_text()
     await device.clean_up()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import ALONE, Run, complaint, environment, fingerprint
 from tests.cli.node_process import RunningNode
+from tests.patience import patience
 
 from p4.adapters.store.state_dir import StateDirectory
 from p4.core.address import RendezvousAddress, Transport
@@ -111,13 +112,13 @@ def test_a_message_to_a_killed_node_waits_and_arrives_once(nodes: Start, pair: t
     phone.type(f"/send {a.peer_id} back")
     laptop.expect(f"^{b.peer_id}> back$")
     phone.end(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
-    mark = laptop.expect(f"{STAMP}Data channel CLOSED with {b.peer_id}$", timeout=10)
+    mark = laptop.expect(f"{STAMP}Data channel CLOSED with {b.peer_id}$", timeout=patience(10))
     laptop.type('/send "my phone" are you there?')
     mark = laptop.expect(f"^Peer {b.peer_id} is not connected; message 2 is saved", after=mark)
 
     # The sender restarts as well: the message is on its disk.
     laptop.type("/quit")
-    assert laptop.process.wait(timeout=5) == 0
+    assert laptop.process.wait(timeout=40) == 0
     laptop, phone = meet(nodes, pair)
     phone.expect(f"^{a.peer_id}> are you there\\?$")
     laptop.type('/send "my phone" second')
@@ -157,7 +158,7 @@ def test_contacts_are_changed_at_the_prompt(
     node.type("/send the-phone hi")
     node.expect("^p4: ", errors=True)
     node.type("/quit")
-    assert node.process.wait(timeout=5) == 0
+    assert node.process.wait(timeout=40) == 0
     assert "the phone" not in (laptop.directory / "contacts.json").read_text()
 
 
@@ -226,10 +227,10 @@ def test_signals_end_it_in_time_while_connected(
     phone.expect("Data channel OPEN")
     ended, seconds = laptop.end(number)
     assert ended == code
-    assert seconds < 2
+    assert seconds < patience(2)
     assert laptop.errors == []
     # It said goodbye: the other does not have to find out by silence.
-    phone.expect("Data channel CLOSED", timeout=1)
+    phone.expect("Data channel CLOSED", timeout=patience(1))
     assert not (pair[0].directory / "p4.pid").exists()
 
 
@@ -238,7 +239,7 @@ def test_ctrl_c_during_the_start_ends_it(nodes: Start, pair: tuple[Device, Devic
     node.expect("Starting")
     ended, seconds = node.end(signal.SIGINT)
     assert ended == 130
-    assert seconds < 2
+    assert seconds < patience(2)
 
 
 def test_the_end_of_its_input_ends_it_after_the_commands(
@@ -259,7 +260,7 @@ def test_a_null_device_as_input_ends_it_unless_asked_otherwise(
     nodes: Start, pair: tuple[Device, Device]
 ) -> None:
     node = nodes(*pair[0].options, stdin=subprocess.DEVNULL)
-    assert node.process.wait(timeout=15) == 0
+    assert node.process.wait(timeout=40) == 0
     node = nodes(*pair[0].options, "--no-stdin", stdin=subprocess.DEVNULL)
     node.expect("Share this invite")
     time.sleep(0.5)  # long enough for an end of input to have ended it

@@ -2,7 +2,8 @@
 
 The first SIGINT, SIGTERM, SIGHUP or (Windows) SIGBREAK cancels the command's task, which then cleans up.
 If it has not ended `GRACE_SECONDS` later, or a second signal comes, the process ends at once: everything
-accepted is on disk already, and Tor ends with the process that owns it.
+accepted is on disk already, and Tor ends with the process that owns it. ``P4_END_SECONDS`` in the environment
+gives a slow or busy machine more time.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ __all__ = ["GRACE_SECONDS", "Outcome", "exit_code_after", "run_until_signalled"]
 
 GRACE_SECONDS = 1.8
 """An orderly end has this long; a person waits at most 2 s."""
+
+_MORE_SECONDS = "P4_END_SECONDS"
 
 Value = TypeVar("Value")
 
@@ -50,7 +53,8 @@ def run_until_signalled(
 
     Args:
         work: makes the coroutine. It is cancelled by a signal and may clean up.
-        grace_seconds: after a signal the process is ended by force when this has passed.
+        grace_seconds: after a signal the process is ended by force when this has passed, or
+            ``P4_END_SECONDS`` if that is longer.
 
     Raises:
         Exception: what the coroutine raised, unless a signal came first.
@@ -78,7 +82,10 @@ def _ending_signals(end: Callable[[], object], grace_seconds: float) -> Iterator
     # SimpleQueue.put is reentrant, so a signal handler may use it; a thread cannot be started there.
     alarm: queue.SimpleQueue[int] = queue.SimpleQueue()
     threading.Thread(
-        target=_force_end, args=(alarm, grace_seconds), name="p4-end-by-force", daemon=True
+        target=_force_end,
+        args=(alarm, max(grace_seconds, _more_seconds())),
+        name="p4-end-by-force",
+        daemon=True,
     ).start()
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -105,6 +112,14 @@ def _numbers() -> list[signal.Signals]:
         # nohup's wish is respected: a hang-up that is ignored stays ignored.
         if hasattr(signal, name) and signal.getsignal(signal.Signals[name]) is not signal.SIG_IGN
     ]
+
+
+def _more_seconds() -> float:
+    """What the environment grants; 0 where it says nothing that can be used."""
+    try:
+        return min(float(os.environ.get(_MORE_SECONDS, "0")), threading.TIMEOUT_MAX)
+    except ValueError:
+        return 0.0
 
 
 def _force_end(alarm: queue.SimpleQueue[int], grace_seconds: float) -> None:

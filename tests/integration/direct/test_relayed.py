@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.integration.direct.impostor import Contact, known_identity
 from tests.integration.direct.node_program import direct
+from tests.patience import patience
 
 import p4
 from p4.core.signaling import Answer, Offer
@@ -70,7 +71,7 @@ async def test_a_contact_cannot_pass_another_off_as_itself(
         stream, offer = await asyncio.wait_for(first_offer(mallory, one), SECONDS)
         if swapped:
             offer = replace(offer, sdp=FINGERPRINT.sub(r"\g<1>" + ":".join(["AB"] * 32), offer.sdp))
-        towards_two = await mallory.rendezvous.dial(two.invite().rendezvous, timeout=5)
+        towards_two = await mallory.rendezvous.dial(two.invite().rendezvous, timeout=patience(5))
         await towards_two.send_line(mallory.seal(two, offer))
         answer = await asyncio.wait_for(answer_of(mallory, two, towards_two), SECONDS)
         await stream.send_line(mallory.seal(one, answer))

@@ -253,7 +253,7 @@ class Meeting:
         for node in (self.one, self.other):
             before = len(node.said)
             node.tell(status=self.peer_of(node).name)
-            found[node.name] = await node.says("status", after=before, seconds=5)
+            found[node.name] = await node.says("status", after=before, seconds=30)
         return found
 
     def _first(self, node: NodeProcess, at: float, *events: str) -> float | None:

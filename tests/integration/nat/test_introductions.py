@@ -9,12 +9,13 @@ import statistics
 
 import pytest
 from tests.integration.nat.world import World
+from tests.patience import patience
 
 pytestmark = pytest.mark.timeout(600)
 
 LOOSE_SECONDS = 60.0
 MEDIAN_SECONDS = 1.5
-"""The aim is 1.0 s, which two idle cores keep; busy ones must not fail the test."""
+"""The aim is 1.0 s, which two idle cores keep."""
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,6 @@ async def test_two_behind_routers_find_each_other_through_a_common_contact(world
             print(await meeting.recovered("both roam at once", at, seconds=LOOSE_SECONDS))
             tally = await meeting.finish()
             assert tally.clean, tally
-            assert statistics.median(seconds) < MEDIAN_SECONDS
+            assert statistics.median(seconds) < patience(MEDIAN_SECONDS)
     finally:
         await carol.stop()

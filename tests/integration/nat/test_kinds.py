@@ -21,6 +21,7 @@ from tests.integration.nat.probe import (
     round_trip_seconds,
 )
 from tests.integration.nat.rules import Ipv6, NatKind
+from tests.patience import patience
 
 EXPECTED = {
     NatKind.NONE: Behaviour(Mapping.NONE, Filtering.INDEPENDENT),
@@ -56,18 +57,18 @@ def test_each_kind_maps_and_filters_as_its_name_says(
 def test_a_round_trip_takes_40_ms_until_the_line_is_switched(laboratory: Laboratory, at: Reflector) -> None:
     home = laboratory.network("home", ipv6=Ipv6.FIREWALL)
     laptop = laboratory.host("laptop", home)
-    assert 0.04 <= min(round_trip_seconds(laptop, at[0, 0])) < 0.06
+    assert 0.04 <= min(round_trip_seconds(laptop, at[0, 0])) < patience(0.06)
     server = laboratory.hosts[0].attachment()
     with laboratory.hosts[0].call(partial(socket.socket, socket.AF_INET6, socket.SOCK_DGRAM)) as six:
         six.bind(("::", 6009))
         with laptop.call(partial(socket.socket, socket.AF_INET6, socket.SOCK_DGRAM)) as asking:
             begun = time.monotonic()
             asking.sendto(b"hello", (str(server.six), 6009))
-            six.settimeout(1)
+            six.settimeout(patience(1))
             six.recv(100)
-            assert 0.02 <= time.monotonic() - begun < 0.05
+            assert 0.02 <= time.monotonic() - begun < patience(0.05)
     home.shape(Conditions(delay_ms=100))
-    assert 0.22 <= min(round_trip_seconds(laptop, at[0, 0])) < 0.25
+    assert 0.22 <= min(round_trip_seconds(laptop, at[0, 0])) < patience(0.25)
     home.shape(Conditions(delay_ms=0, loss=1.0))
     assert not round_trip_seconds(laptop, at[0, 0], 1)
 
@@ -80,7 +81,7 @@ def test_only_443_lets_tcp_to_443_out_and_nothing_else(laboratory: Laboratory) -
         server.call(partial(socket.create_server, ("", 443))),
         server.call(partial(socket.create_server, ("", 80))),
     ):
-        laptop.call(partial(socket.create_connection, (place, 443), timeout=2)).close()
+        laptop.call(partial(socket.create_connection, (place, 443), timeout=patience(2))).close()
         with pytest.raises(TimeoutError):
             laptop.call(partial(socket.create_connection, (place, 80), timeout=0.5))
 
@@ -109,10 +110,10 @@ def punch(one: Host, one_place: tuple[str, int], other: Host, other_place: tuple
         for _ in range(3):
             first.sendto(b"hello", other_place)
             second.sendto(b"hello", one_place)
-            time.sleep(0.08)
+            time.sleep(patience(0.08))
         heard = []
         for each in (first, second):
-            each.settimeout(0.01)
+            each.settimeout(patience(0.05))
             try:
                 heard.append(each.recv(100) == b"hello")
             except TimeoutError:
@@ -134,7 +135,7 @@ def test_two_homes_behind_one_carrier_meet_at_its_address_only_with_hairpin(
             ann.sendto(b"hello", (str(carrier.external), 5002))
             bob.sendto(b"hello", (str(carrier.external), 5001))
             time.sleep(0.05)
-        ann.settimeout(0.1)
+        ann.settimeout(patience(0.1))
         try:
             heard = ann.recv(100) == b"hello"
         except TimeoutError:
@@ -188,7 +189,7 @@ def test_ipv6_firewalls_let_in_what_was_asked_for(laboratory: Laboratory) -> Non
         with pytest.raises(TimeoutError):
             bob.recv(100)
         bob.sendto(b"open", places[0])
-        ann.settimeout(1)
+        ann.settimeout(patience(1))
         assert ann.recv(100) == b"open"
         ann.sendto(b"hello", places[1])
         assert bob.recv(100) == b"hello"
@@ -200,7 +201,7 @@ def test_a_forwarded_port_leads_to_its_host(laboratory: Laboratory) -> None:
     eve = laboratory.server("eve")
     home.forward_port(9000, ann, inner_port=9001)
     with ann.call(partial(socket.create_server, ("", 9001))) as listening:
-        eve.call(partial(socket.create_connection, (str(home.external), 9000), timeout=2)).close()
+        eve.call(partial(socket.create_connection, (str(home.external), 9000), timeout=patience(2))).close()
         listening.accept()[0].close()
 
 
@@ -209,7 +210,7 @@ def test_an_unused_mapping_ends(laboratory: Laboratory, at: Reflector) -> None:
     ann, server = laboratory.host("ann", home), laboratory.hosts[0]
     heard = []
     with ann.call(partial(bound, 5000)) as own, server.call(partial(bound, 5005)) as remote:
-        own.settimeout(0.3)
+        own.settimeout(patience(0.3))
         for wait in (0.1, 1.6):
             own.sendto(b"open", (str(server.address), 5005))
             place = remote.recvfrom(100)[1]

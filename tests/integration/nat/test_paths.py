@@ -20,6 +20,7 @@ from tests.integration.nat.node_process import NodeProcess
 from tests.integration.nat.rules import NatKind
 from tests.integration.nat.turn import Turn
 from tests.integration.nat.world import World
+from tests.patience import patience
 
 from p4.core import limits
 
@@ -73,7 +74,7 @@ async def path_of(meeting: Meeting, node: NodeProcess) -> str:
     """The way that this node sees its link go; empty without one."""
     before = len(node.said)
     node.tell(status=meeting.peer_of(node).name)
-    return str((await node.says("status", after=before, seconds=5))["path"])
+    return str((await node.says("status", after=before, seconds=patience(5)))["path"])
 
 
 async def paths(meeting: Meeting) -> set[str]:
@@ -205,6 +206,6 @@ async def test_where_udp_is_blocked_turn_over_tcp_opens_soon(
             took.append(await meeting.connected(SECONDS))
             assert await paths(meeting) == {"relay"}
     print(f"UDP blocked ({blocked}), TURN {way}: {', '.join(f'{each:.2f}' for each in took)} s")
-    assert sorted(took)[RUNS // 2] <= 2.0, (
+    assert sorted(took)[RUNS // 2] <= patience(2.0), (
         "also the first offer, which carries all candidates, waits for no silence"
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.integration.tor.onion_node import OFFLINE, OnionNode
+from tests.patience import patience
 from tests.requirements import require_program
 
 from p4.adapters.tor.control import ControlConnection
@@ -51,7 +52,7 @@ async def test_it_starts_tells_its_address_and_leaves_nothing(tmp_path: Path) ->
     assert node.address.port == 80
     begun = time.monotonic()
     await node.rendezvous.close()
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < patience(1.5)
     assert not tor.is_running()
     assert not children_on(directory)
     assert node.rendezvous.status.phase is RendezvousPhase.STOPPED
@@ -179,7 +180,7 @@ async def test_tor_that_is_killed_comes_back_with_the_same_address(tmp_path: Pat
         await node.reach(RendezvousPhase.FAILED)
         assert "SIGKILL" in node.rendezvous.status.text
         with pytest.raises(RendezvousError) as caught:
-            await node.rendezvous.dial(node.address, timeout=5)
+            await node.rendezvous.dial(node.address, timeout=patience(5))
         assert caught.value.code == "tor-down"
         await node.reach(RendezvousPhase.STARTING)
         assert node.tor().pid != first.pid
@@ -206,7 +207,7 @@ async def test_a_frozen_tor_does_not_hold_up_closing(tmp_path: Path) -> None:
     node.tor().suspend()
     begun = time.monotonic()
     await node.rendezvous.close()
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < patience(1.5)
     assert not children_on(tmp_path)
 
 
@@ -250,7 +251,7 @@ async def killed_owner(directory: Path, *options: str) -> psutil.Process:
 
 async def test_tor_ends_with_its_killed_node(tmp_path: Path) -> None:
     tor = await killed_owner(tmp_path)
-    await asyncio.to_thread(psutil.wait_procs, [tor], 5)
+    await asyncio.to_thread(psutil.wait_procs, [tor], patience(5))
     assert not tor.is_running()
 
 
@@ -261,7 +262,7 @@ async def test_an_orphan_never_blocks_the_next_start(tmp_path: Path, options: tu
         assert orphan.is_running()
         begun = time.monotonic()
         async with OnionNode(tmp_path, OFFLINE) as node:
-            assert time.monotonic() - begun < 3
+            assert time.monotonic() - begun < patience(3)
             assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
             assert node.tor().pid != orphan.pid
     finally:

@@ -18,6 +18,7 @@ from tests.integration.v1.meeting import (
     meeting,
     write_v1_state,
 )
+from tests.patience import patience
 from tests.v1.dialling import Connection, dial_direct
 from tests.v1.peer import V1Peer
 from tests.v1.process import V1Process
@@ -91,7 +92,7 @@ async def test_texts_that_arrived_just_before_it_left_are_kept(tmp_path: Path, r
         await acknowledged(v1, us.node.peer_id)
         v1.drop(us.node.peer_id)
         await connected(us, v1, 2)
-        assert await us.heard(100, timeout=2) == sent
+        assert await us.heard(100, timeout=patience(2)) == sent
 
 
 async def test_many_texts_keep_their_order(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
     python -m bench.daemon [--messages 500] [--json FILE]
 
-Two daemons in direct mode, with a link, all in one process. In turns one message is sent by the node itself,
-through the API over its unix socket, and by the client that the command line uses; and one request is made
-that touches no disk.
+Two daemons in direct mode, with a link, and a program, each in a process of its own as on a person's devices.
+In turns one message is sent by the node itself, by the program through the API over the unix socket, and by
+the client that the command line uses; and one request is made that touches no disk.
 Target: median of the API at most 2 ms.
 """
 
@@ -14,12 +14,14 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import p4
 from p4.client import connect
@@ -59,32 +61,24 @@ class BareClient:
         return int(answer.split(b" ", 2)[1])
 
 
-async def _measure(count: int) -> dict[str, list[float]]:
-    taken: dict[str, list[float]] = defaultdict(list)
-    async with AsyncExitStack() as held:
-        root = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="p4-bench-")))
-        laptop, phone = [
-            await held.enter_async_context(Daemon(p4.Node(root / name, _options()), root / name))
-            for name in ("laptop", "phone")
-        ]
-        laptop.node.add_contact(phone.node.invite(), "phone")
-        phone.node.add_contact(laptop.node.invite(), "laptop")
+async def _phone(directory: Path) -> None:
+    """The other device: prints its invite, reads the laptop's."""
+    async with Daemon(p4.Node(directory, _options()), directory) as phone:
+        print(json.dumps({"invite": phone.node.invite().to_text()}), flush=True)
+        phone.node.add_contact(p4.Invite.parse(await asyncio.to_thread(sys.stdin.readline)), "laptop")
         await phone.node.peer("laptop").grant("notes")
-        async with asyncio.timeout(20):
-            await laptop.node.peer("phone").wait_connected()
-        unix_path = laptop.endpoint.unix_path
-        if unix_path is None:
-            raise SystemExit("There are no unix sockets here.")
-        bare = BareClient(*await asyncio.open_unix_connection(unix_path))
-        client = await held.enter_async_context(connect(root / "laptop"))
+        print("{}", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+
+
+async def _program(directory: Path) -> None:
+    """A program that uses the laptop's daemon: for each line one measurement of each kind."""
+    bare = BareClient(*await asyncio.open_unix_connection(str(directory / "daemon" / "api.sock")))
+    async with connect(directory) as client:
         contact = client.contact("phone")
-        peer = laptop.node.peer("phone")
 
         async def by_api() -> None:
             assert await bare.request("POST", "/v1/contacts/phone/messages", BODY) == 201
-
-        async def by_node() -> None:
-            await peer.send(BODY["value"], service="notes")
 
         async def by_client() -> None:
             await contact.send(BODY["value"], service="notes")
@@ -92,18 +86,58 @@ async def _measure(count: int) -> dict[str, list[float]]:
         async def no_disk() -> None:
             assert await bare.request("GET", "/v1/identity") == 200
 
-        ways: dict[str, Callable[[], Awaitable[None]]] = {
-            "node, send": by_node,
-            "API, send": by_api,
-            "client, send": by_client,
-            "API, identity": no_disk,
-        }
+        ways = {"API, send": by_api, "client, send": by_client, "API, identity": no_disk}
+        while await asyncio.to_thread(sys.stdin.readline):
+            print(json.dumps({name: await _timed(way) for name, way in ways.items()}), flush=True)
+
+
+async def _timed(way: Callable[[], Awaitable[object]]) -> float:
+    began = time.perf_counter()
+    await way()
+    return (time.perf_counter() - began) * 1000
+
+
+@asynccontextmanager
+async def _process(part: str, directory: Path) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
+    """Another process of this bench; gives the way to tell it something and to have its answer."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.daemon", "--part", part, str(directory)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    stdin, stdout = child.stdin, child.stdout
+
+    async def ask(line: str) -> Any:
+        if line:
+            stdin.write(f"{line}\n".encode())
+        return json.loads(await stdout.readline())
+
+    try:
+        yield ask
+    finally:
+        stdin.close()
+        await child.wait()
+
+
+async def _measure(count: int) -> dict[str, list[float]]:
+    taken: dict[str, list[float]] = defaultdict(list)
+    async with AsyncExitStack() as held:
+        root = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="p4-bench-")))
+        tell_phone = await held.enter_async_context(_process("phone", root / "phone"))
+        laptop = await held.enter_async_context(Daemon(p4.Node(root / "laptop", _options()), root / "laptop"))
+        laptop.node.add_contact(p4.Invite.parse((await tell_phone(""))["invite"]), "phone")
+        await tell_phone(json.dumps(json.loads(laptop.node.invite().to_text())))
+        peer = laptop.node.peer("phone")
+        async with asyncio.timeout(20):
+            await peer.wait_connected()
+        ask_program = await held.enter_async_context(_process("program", root / "laptop"))
         for turn in range(count + 20):
-            for name, way in ways.items():
-                began = time.perf_counter()
-                await way()
-                if turn >= 20:
-                    taken[name].append((time.perf_counter() - began) * 1000)
+            by_node = await _timed(lambda: peer.send(BODY["value"], service="notes"))
+            times = {"node, send": by_node, **await ask_program("go")}
+            for name, value in times.items() if turn >= 20 else ():
+                taken[name].append(value)
     return taken
 
 
@@ -114,7 +148,12 @@ def main() -> int:
     )
     parser.add_argument("--messages", type=int, default=500, metavar="N", help="of each kind (default: 500)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the values there too")
+    parser.add_argument("--part", nargs=2, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.part:
+        part, directory = chosen.part
+        asyncio.run({"phone": _phone, "program": _program}[part](Path(directory)))
+        return 0
     taken = asyncio.run(_measure(chosen.messages))
     base = statistics.median(taken["node, send"])
     print("| | median, ms | p95, ms | x node |\n|---|---|---|---|")

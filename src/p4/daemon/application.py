@@ -31,6 +31,7 @@ from p4.daemon.routes import (
     tokens,
     transfers,
 )
+from p4.daemon.routing import add_routes
 
 __all__ = ["API_VERSION", "create_application"]
 
@@ -39,6 +40,8 @@ API_VERSION = "1.0.0"
 that worked may not work any more."""
 
 _ROUTERS: tuple[APIRouter, ...] = (
+    messages.router,  # first, because the first match counts and nothing is asked for as often
+    inbox.router,
     calls.router,
     chat.router,
     contacts.router,
@@ -47,11 +50,9 @@ _ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     forwards.router,
     identity.router,
-    inbox.router,
     invite_codes.router,
     lifecycle.router,
     link_history.router,
-    messages.router,
     metrics.router,
     pairing.router,
     status.router,
@@ -59,7 +60,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     tokens.router,
     transfers.router,
 )
-"""Each file of `p4.daemon.routes` has one; its paths come below ``/v1``."""
+"""Each file of `p4.daemon.routes` has one."""
 
 
 class _Application(FastAPI):
@@ -98,8 +99,5 @@ def create_application(context: DaemonContext | None) -> FastAPI:
     )
     application.state.daemon = context
     errors.install(application)
-    for router in _ROUTERS:
-        application.include_router(router, prefix="/v1")
-    application.include_router(login.router)
-    application.include_router(page.router)
+    add_routes(application, *_ROUTERS, login.router, page.router)
     return application

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, WebSocket
+from fastapi import Query, Request, WebSocket
 from pydantic import BaseModel, Field
 
 from p4.core import limits
 from p4.daemon.call_desk import CallDesk
 from p4.daemon.departure import departure
 from p4.daemon.dependencies import Access, Context, NamedContact
+from p4.daemon.routing import api_router
 from p4.daemon.values import ServiceName, ValueModel, encoded, require_service_name
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["calls"])
+router = api_router("calls")
 
 
 class CallModel(ValueModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from p4.apps.chat import FileMention
@@ -13,11 +13,12 @@ from p4.core.identity import PeerId
 from p4.daemon.chat_events import EntryModel, FileModel
 from p4.daemon.dependencies import Access, Apps, DaemonNode, NamedContact
 from p4.daemon.models import ContactName
+from p4.daemon.routing import api_router
 from p4.node.drafts import CHAT
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/chat", tags=["chat"])
+router = api_router("chat", "/chat")
 
 _MOST_TEXT = limits.BODY_BYTES
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import BaseModel, Field
 
 from p4.core import limits
 from p4.core.contacts import NAME_CHARACTERS
 from p4.daemon.dependencies import Access, Apps, DaemonNode, Feed, NamedContact, Owner
 from p4.daemon.models import ContactModel, ContactName
+from p4.daemon.routing import api_router
 from p4.errors import InputError
 from p4.node.peer import Peer
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["contacts"])
+router = api_router("contacts")
 
 
 class ContactsModel(BaseModel):

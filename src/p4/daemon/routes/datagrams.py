@@ -9,11 +9,12 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from fastapi import APIRouter, WebSocket
+from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from p4.daemon.dependencies import Access, Context, NamedContact, find_contact
 from p4.daemon.models import ContactName
+from p4.daemon.routing import api_router
 from p4.daemon.values import ServiceName, require_service_name
 from p4.errors import InputError
 from p4.node.datagrams import DatagramSubscription, ReceivedDatagram
@@ -21,7 +22,7 @@ from p4.node.node import BaseNode
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["datagrams"])
+router = api_router("datagrams")
 
 
 @router.websocket("/contacts/{contact}/datagrams/{service}")

@@ -6,17 +6,18 @@ import os
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from p4.daemon.dependencies import Context, DaemonNode, Owner
+from p4.daemon.routing import api_router
 from p4.diagnosis.checks import CHECKS
 from p4.diagnosis.finding import Level, Patient, examine
 from p4.node.status import node_status
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["status"])
+router = api_router("status")
 
 
 class FindingModel(BaseModel):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from p4.daemon.access.authority import Authority
 from p4.daemon.dependencies import Access, Feed
 from p4.daemon.event_feed import FeedEvent
 from p4.daemon.event_stream import EventStreamResponse
+from p4.daemon.routing import api_router
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["events"])
+router = api_router("events")
 
 
 @router.get(

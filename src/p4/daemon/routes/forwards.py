@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, WebSocket
+from fastapi import Path, WebSocket
 from pydantic import BaseModel, Field, ValidationError
 from starlette.websockets import WebSocketDisconnect
 
@@ -15,12 +15,13 @@ from p4.core import limits
 from p4.daemon.dependencies import Apps, Context, DaemonNode, Owner
 from p4.daemon.errors import as_json
 from p4.daemon.models import ContactName
+from p4.daemon.routing import api_router
 from p4.errors import InputError, LocalError, P4Error
 from p4.node.node import BaseNode
 
 __all__ = ["ForwardModel", "router"]
 
-router = APIRouter(tags=["forwards"])
+router = api_router("forwards")
 
 _MOST_CONTACTS = 256
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from p4.core import limits
 from p4.daemon.dependencies import Access, DaemonNode, Owner
+from p4.daemon.routing import api_router
 from p4.node.node import BaseNode
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["identity"])
+router = api_router("identity")
 
 
 class IdentityModel(BaseModel):

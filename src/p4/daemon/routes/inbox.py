@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, Field
 
 from p4.core import limits
@@ -17,13 +17,14 @@ from p4.daemon.dependencies import Access, Context, DaemonNode, find_contact
 from p4.daemon.event_stream import EventStreamResponse
 from p4.daemon.message_desk import Subscription
 from p4.daemon.models import ContactName
+from p4.daemon.routing import api_router
 from p4.daemon.values import ServiceName, encoded
 from p4.errors import AccessError, ContactError, FrameError
 from p4.node.inbox import Message
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["messages"])
+router = api_router("messages")
 
 _Contact = Annotated[str, Query(max_length=256, description="Messages of this contact only.")]
 

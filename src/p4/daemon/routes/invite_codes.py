@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from p4.daemon.dependencies import DaemonNode, Owner
+from p4.daemon.routing import api_router
 from p4.errors import InputError
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["pairing"])
+router = api_router("pairing")
 
 _PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import base64
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from p4.core.identity import encode_key
 from p4.daemon.dependencies import DaemonNode, Feed, NamedContact, Owner
 from p4.daemon.models import ContactName
+from p4.daemon.routing import api_router
 from p4.errors import ContactError
 from p4.node.lifecycle import RotationState
 from p4.node.peer import Peer
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["lifecycle"])
+router = api_router("lifecycle")
 
 
 class VerificationModel(BaseModel):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from p4.apps.history import Picture
 from p4.core import limits
 from p4.daemon.dependencies import Apps, NamedContact, Owner
 from p4.daemon.models import ContactName
+from p4.daemon.routing import api_router
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["history"])
+router = api_router("history")
 
 _DAY_SECONDS = limits.HISTORY_SAMPLES * limits.HISTORY_SAMPLE_SECONDS
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
 from p4.core import limits
 from p4.daemon.dependencies import Access, Context, NamedContact
 from p4.daemon.models import ContactName
+from p4.daemon.routing import api_router
 from p4.daemon.values import ValueModel
 from p4.errors import DeliveryError
 from p4.node.peer import Peer
@@ -18,7 +19,7 @@ from p4.node.receipts import Receipt, ReceiptState
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["messages"])
+router = api_router("messages")
 
 _TTL = Field(default=None, gt=0, description="Seconds after which it is of no use; null: never.")
 _SERVICE = Field(default="chat", max_length=64, description="Service of the contact that it is for.")

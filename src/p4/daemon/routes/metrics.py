@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from p4.daemon.dependencies import Context, DaemonNode, Owner
 from p4.daemon.metrics import CONTENT_TYPE, exposition
+from p4.daemon.routing import api_router
 from p4.node.status import node_status
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["status"])
+router = api_router("status")
 
 
 @router.get(

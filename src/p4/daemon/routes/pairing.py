@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
 from p4.core import limits
@@ -14,12 +14,13 @@ from p4.core.contacts import NAME_CHARACTERS
 from p4.daemon.departure import departure
 from p4.daemon.dependencies import DaemonNode, Feed, Owner
 from p4.daemon.models import ContactModel, ContactName
+from p4.daemon.routing import api_router
 from p4.errors import P4Error
 from p4.node.pairing.invite import PairingInvite
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["pairing"])
+router = api_router("pairing")
 
 _LONGEST_WAIT_SECONDS = 300.0
 _LONGEST_TEXT = 16 * 1024

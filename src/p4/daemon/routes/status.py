@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import time
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from p4.daemon.dependencies import Context, DaemonNode, Owner
 from p4.daemon.models import ContactModel
+from p4.daemon.routing import api_router
 from p4.node.status import node_status
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["status"])
+router = api_router("status")
 
 
 class StatusModel(BaseModel):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, WebSocket
+from fastapi import Query, WebSocket
 from starlette.types import Message
 
 from p4.daemon.dependencies import Access, Context, NamedContact, find_contact
 from p4.daemon.own_services import refuse_own_streams
+from p4.daemon.routing import api_router
 from p4.daemon.stream_session import StreamSession
 from p4.daemon.values import ServiceName, require_service_name
 from p4.errors import InputError
@@ -17,7 +18,7 @@ from p4.node.peer import Peer
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["streams"])
+router = api_router("streams")
 
 _Id = Annotated[str, Query(alias="id", pattern="^[0-9a-f]{16}$")]
 """Of a stream, as ``open`` told it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from pydantic import BaseModel, Field
 
 from p4.core import limits
@@ -13,11 +13,12 @@ from p4.core.session.wire import is_service
 from p4.daemon.access.gate import cookie_name
 from p4.daemon.access.tokens import AppToken
 from p4.daemon.dependencies import Context, DaemonNode, Owner
+from p4.daemon.routing import api_router
 from p4.errors import InputError
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["access"])
+router = api_router("access")
 
 _LONGEST_SECONDS = 10 * 366 * 24 * 3600.0
 

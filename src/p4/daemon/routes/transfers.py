@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from p4.core import limits
 from p4.daemon.dependencies import Apps, Owner
+from p4.daemon.routing import api_router
 from p4.daemon.transfer_models import TransferModel
 from p4.errors import InputError
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["transfers"])
+router = api_router("transfers")
 
 _MOST_SOURCES = 10_000
 _Reference = Annotated[str, Path(max_length=64, description="Its id, or a unique beginning of it.")]

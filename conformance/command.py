@@ -102,7 +102,10 @@ class Command:
         if process.returncode is not None or (self._reading is not None and self._reading.done()):
             future.set_exception(CommandError(f"the command has ended{self._last_words()}"))
         patience = SILENCE_SECONDS + float(arguments.get("timeout_seconds", 0))
-        return asyncio.create_task(self._result(operation, future, patience), name=operation)
+        task = asyncio.create_task(self._result(operation, future, patience), name=operation)
+        # A case that fails elsewhere does not look at it any more.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
 
     async def ask(self, operation: str, **arguments: Any) -> Answer:
         """Send a request and wait for its result.
@@ -137,10 +140,10 @@ class Command:
         return content
 
     async def _read(self, process: Process) -> None:
-        assert process.stdout is not None
         problem = "the command has ended"
+        output = process.stdout or asyncio.StreamReader()  # a pipe, as `__aenter__` asks for
         try:
-            while line := await process.stdout.readline():
+            while line := await output.readline():
                 answer = json.loads(line)
                 oldest = next(iter(self._waiting), None)
                 if not isinstance(answer, dict) or oldest is None or answer.get("id") != oldest:

@@ -87,10 +87,10 @@ class Device:
             process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
             await process.wait()
 
-    async def restart(self) -> None:
-        """Kill the daemon and start it again."""
-        await self.kill()
-        await self.start()
+    async def ensure(self) -> None:
+        """Start the daemon if it does not run."""
+        if self._process is None or self._process.returncode is not None:
+            await self.start()
 
 
 class DevicePair:

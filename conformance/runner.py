@@ -1,0 +1,190 @@
+"""Builds the commands, starts the daemons, and runs the cases."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from conformance.cases import access, calls, contacts, messages, moments, restarts, streams
+from conformance.cases.local import CASES
+from conformance.cases.native import NATIVE_CASES
+from conformance.command import Command, CommandError, Refusal
+from conformance.devices import DevicePair
+from conformance.expectations import Mismatch
+from conformance.languages import BuildError, Language, MissingToolchainError, build
+from conformance.outcomes import Outcome, Report
+from conformance.pairs import Commands, talk
+from conformance.relation import Relation
+
+__all__ = ["CASE_SECONDS", "LOCAL_CASES", "Runner", "pair_case"]
+
+CASE_SECONDS = 120.0
+"""No case takes so long."""
+
+LOCAL_CASES = {
+    name: run
+    for module in (contacts, messages, calls, streams, moments, access, restarts)
+    for name, run in CASES.items()
+    if run.__module__ == module.__name__
+}
+"""The L1 cases, in the order in which they run."""
+
+
+def pair_case(receiver: str) -> str:
+    """The name of the case that a sender talks to this receiver."""
+    return f"pair to {receiver}"
+
+
+def _explained(error: BaseException) -> str:
+    notes = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
+    return f"{notes}{str(error) or type(error).__name__}"
+
+
+@dataclass
+class Runner:
+    """One run.
+
+    Args:
+        languages: that take part.
+        report: to which everything is added.
+        wanted: which cases, by their names.
+        told: called for each outcome, as it comes.
+        jobs: languages at a time. Each has daemons of its own for L1.
+    """
+
+    languages: Sequence[Language]
+    report: Report
+    wanted: Callable[[str], bool] = lambda _: True
+    told: Callable[[Outcome], None] = lambda _: None
+    jobs: int = 2
+    _built: list[Language] = field(default_factory=list)
+
+    async def run(self) -> Report:
+        """Everything that is wanted, and the report of it."""
+        with self._timed("build"):
+            for language in self.languages:
+                await self._build(language)
+        native = {name: run for name, run in NATIVE_CASES.items() if self.wanted(name)}
+        if native:
+            with self._timed("L2"):
+                await self._spread([self._native(language, native) for language in self._built])
+        local = [name for name in LOCAL_CASES if self.wanted(name)]
+        pairs = [
+            (sender, receiver)
+            for sender in self._built
+            for receiver in self._built
+            if self.wanted(pair_case(receiver.name))
+        ]
+        if local or pairs:
+            await self._with_devices(local, pairs)
+        return self.report
+
+    async def _build(self, language: Language) -> None:
+        try:
+            await build(language)
+        except MissingToolchainError as error:
+            self.report.missing[language.name] = str(error)
+        except BuildError as error:
+            self._add(language, "build", str(error))
+        else:
+            self._built.append(language)
+
+    async def _spread(self, works: Sequence[Awaitable[None]]) -> None:
+        gate = asyncio.Semaphore(self.jobs)
+
+        async def one(work: Awaitable[None]) -> None:
+            async with gate:
+                await work
+
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(one(work))
+
+    async def _native(self, language: Language, cases: Mapping[str, Callable[..., Awaitable[None]]]) -> None:
+        async with AsyncExitStack() as stack:
+            logs = Path(stack.enter_context(TemporaryDirectory(prefix="p4-conformance-")))
+            command: Command | None = None
+            for name, run in cases.items():
+                if command is None:
+                    command = await stack.enter_async_context(Command(language.words, logs / "log"))
+                if not await self._case(language, name, run(command)):
+                    command.kill()
+                    command = None
+
+    async def _with_devices(self, local: Sequence[str], pairs: Sequence[tuple[Language, Language]]) -> None:
+        queue = list(self._built) if local else []
+        async with AsyncExitStack() as stack:
+            count = max(1, min(self.jobs, len(queue)))
+            with self._timed("daemons"):
+                devices = await asyncio.gather(*(self._devices(stack) for _ in range(count)))
+            with self._timed("L1"):
+                async with asyncio.TaskGroup() as group:
+                    for found, relation in devices:
+                        group.create_task(self._local_queue(queue, local, found, relation))
+            if pairs:
+                with self._timed("pairs"):
+                    await self._pairs(pairs, *devices[0])
+
+    async def _devices(self, stack: AsyncExitStack) -> tuple[DevicePair, Relation]:
+        devices = await stack.enter_async_context(DevicePair())
+        return devices, await stack.enter_async_context(Relation(devices))
+
+    async def _local_queue(
+        self, queue: list[Language], cases: Sequence[str], devices: DevicePair, relation: Relation
+    ) -> None:
+        while queue:
+            language = queue.pop(0)
+            async with Commands(devices, devices.directory) as commands:
+                for name in cases:
+                    await relation.prepare()
+                    work = self._local(commands, language, name)
+                    if not await self._case(language, name, work):
+                        await commands.drop(language)
+
+    async def _local(self, commands: Commands, language: Language, name: str) -> None:
+        await LOCAL_CASES[name](await commands.pair(language, language))
+
+    async def _pairs(
+        self, pairs: Sequence[tuple[Language, Language]], devices: DevicePair, relation: Relation
+    ) -> None:
+        await relation.prepare()
+        async with Commands(devices, devices.directory) as commands:
+
+            async def one(sender: Language, receiver: Language) -> None:
+                await talk(await commands.pair(sender, receiver))
+
+            for sender, receiver in pairs:
+                if not await self._case(sender, pair_case(receiver.name), one(sender, receiver)):
+                    await commands.drop(sender, receiver)
+                    await relation.prepare()
+
+    async def _case(self, language: Language, name: str, work: Awaitable[None]) -> bool:
+        """Run a case; whether the commands can go on with the next one."""
+        started = time.monotonic()
+        problem: str | None = None
+        try:
+            async with asyncio.timeout(CASE_SECONDS):
+                await work
+        except TimeoutError:
+            problem = f"not done within {CASE_SECONDS:g} s"
+        except (Mismatch, Refusal, CommandError) as error:
+            problem = _explained(error)
+        except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
+            # What a wrong answer makes of the code that looks into it.
+            problem = f"{type(error).__name__}: {_explained(error)}"
+        self._add(language, name, problem, time.monotonic() - started)
+        return problem is None
+
+    def _add(self, language: Language, name: str, problem: str | None, seconds: float = 0.0) -> None:
+        self.told(self.report.add(language.name, name, problem, seconds))
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.report.seconds[part] = time.monotonic() - started

@@ -12,6 +12,7 @@
     │   │   └── AlreadyRunningError
     │   ├── TorError               the Tor program: absent, broken, dead
     │   └── AccessError            the daemon does not let an app or a web page do this
+    ├── P4CoreError                a call of `p4.v1`, the interface of version 1
     ├── DeliveryError              a message that was accepted will not arrive
     ├── PairingError               two devices did not pair
     ├── RemoteError                a peer's fault: its bytes broke a rule of spec/
@@ -54,6 +55,7 @@ __all__ = [
     "LinkError",
     "LocalError",
     "OutcomeUnknownError",
+    "P4CoreError",
     "P4Error",
     "PairingError",
     "PermissionsError",
@@ -162,6 +164,13 @@ class AccessError(LocalError):
     ``not-granted`` (the token does not name the service or contact), ``foreign-host``, ``foreign-origin``
     (a web page of somebody else), ``bad-code`` (a login link that was used or is too old), ``too-many``
     (failed attempts; wait a minute).
+    """
+
+
+class P4CoreError(P4Error, RuntimeError):
+    """A call of `p4.v1.P4Core` failed, of which nothing was done. A RuntimeError, as in version 1.
+
+    Codes: those of envelopes (spec/envelope.md) and ``bad-key``.
     """
 
 

@@ -107,12 +107,7 @@ class Unverified:
         if self.recipient != me:
             # A contact could pass on to us what somebody signed for him.
             raise EnvelopeError("The envelope is addressed to somebody else.", code="wrong-recipient")
-        if abs(now_ms - self.timestamp_ms) > max_skew_ms:
-            raise EnvelopeError(
-                f"The sender's clock and ours differ by {_hours(now_ms - self.timestamp_ms)}; at most "
-                f"{_hours(max_skew_ms)} are accepted. Correct the clock that is wrong.",
-                code="bad-time",
-            )
+        check_time(self.timestamp_ms, now_ms, max_skew_ms)
         signed = canonical_bytes(
             _signed_fields(self.sender, self.recipient, self.payload, self.timestamp_ms, self.nonce)
         )
@@ -181,27 +176,17 @@ def parse_fields(fields: Mapping[str, object]) -> Unverified:
     Raises:
         EnvelopeError: ``bad-version``, ``missing-field`` or ``bad-field``.
     """
-    # First of all: of an unknown version we know no other field.
-    version = _field(fields, "protocol_version")
-    if type(version) is not int:
-        raise _bad_field("protocol_version")
-    if version != limits.PROTOCOL_VERSION:
-        raise EnvelopeError(
-            f"The envelope is of protocol version {version}; this program speaks {limits.PROTOCOL_VERSION}.",
-            code="bad-version",
-        )
+    check_version(fields)  # first of all: of an unknown version we know no other field
     sender = _peer_id(fields, "sender_peer_id")
     recipient = _peer_id(fields, "recipient_peer_id")
-    timestamp_ms = _field(fields, "timestamp_ms")
-    if type(timestamp_ms) is not int or timestamp_ms < 0:
-        raise _bad_field("timestamp_ms")
-    nonce = _field(fields, "nonce")
+    timestamp_ms = timestamp_of(fields)
+    nonce = required_field(fields, "nonce")
     if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
-        raise _bad_field("nonce")
-    payload = _field(fields, "payload")
+        raise bad_field("nonce")
+    payload = required_field(fields, "payload")
     if not isinstance(payload, dict):
-        raise _bad_field("payload")
-    signature = _signature(_field(fields, "signature_b64"))
+        raise bad_field("payload")
+    signature = signature_of(fields)
     return Unverified(
         sender, recipient, timestamp_ms, bytes.fromhex(nonce), MappingProxyType(payload), signature
     )
@@ -220,34 +205,92 @@ def _signed_fields(
     }
 
 
-def _field(fields: Mapping[str, object], key: str) -> object:
+def _peer_id(fields: Mapping[str, object], key: str) -> PeerId:
+    value = required_field(fields, key)
+    if not isinstance(value, str) or not is_peer_id(value):
+        raise bad_field(key)
+    return PeerId(value)
+
+
+# --- what `p4.core.v1_envelope` checks in the same way ------------------------------------------------
+
+
+def check_version(fields: Mapping[str, object]) -> None:
+    """Refuse every version of the protocol but ours.
+
+    Raises:
+        EnvelopeError: ``missing-field``, ``bad-field`` or ``bad-version``.
+    """
+    version = required_field(fields, "protocol_version")
+    if type(version) is not int:
+        raise bad_field("protocol_version")
+    if version != limits.PROTOCOL_VERSION:
+        raise EnvelopeError(
+            f"The envelope is of protocol version {version}; this program speaks {limits.PROTOCOL_VERSION}.",
+            code="bad-version",
+        )
+
+
+def check_time(timestamp_ms: int, now_ms: int, max_skew_ms: int) -> None:
+    """Refuse an envelope that is too old or from the future; all in milliseconds of Unix time.
+
+    Raises:
+        EnvelopeError: ``bad-time``.
+    """
+    if abs(now_ms - timestamp_ms) > max_skew_ms:
+        raise EnvelopeError(
+            f"The sender's clock and ours differ by {_duration(now_ms - timestamp_ms)}; at most "
+            f"{_duration(max_skew_ms)} are accepted. Correct the clock that is wrong.",
+            code="bad-time",
+        )
+
+
+def timestamp_of(fields: Mapping[str, object]) -> int:
+    """When the envelope says that it was signed, in milliseconds of Unix time.
+
+    Raises:
+        EnvelopeError: ``missing-field`` or ``bad-field``.
+    """
+    timestamp_ms = required_field(fields, "timestamp_ms")
+    if type(timestamp_ms) is not int or timestamp_ms < 0:
+        raise bad_field("timestamp_ms")
+    return timestamp_ms
+
+
+def required_field(fields: Mapping[str, object], key: str) -> object:
+    """The value of a key that no envelope lacks.
+
+    Raises:
+        EnvelopeError: ``missing-field``.
+    """
     if key not in fields:
         raise EnvelopeError(f"The envelope has no {key}.", code="missing-field")
     return fields[key]
 
 
-def _bad_field(key: str) -> EnvelopeError:
+def bad_field(key: str) -> EnvelopeError:
+    """The error that says that a key's value is of the wrong kind."""
     return EnvelopeError(f"The {key} of the envelope has the wrong form.", code="bad-field")
 
 
-def _peer_id(fields: Mapping[str, object], key: str) -> PeerId:
-    value = _field(fields, key)
-    if not isinstance(value, str) or not is_peer_id(value):
-        raise _bad_field(key)
-    return PeerId(value)
+def signature_of(fields: Mapping[str, object]) -> bytes:
+    """The 64 bytes of the signature.
 
-
-def _signature(value: object) -> bytes:
+    Raises:
+        EnvelopeError: ``missing-field`` or ``bad-field``.
+    """
+    value = required_field(fields, "signature_b64")
     if not isinstance(value, str):
-        raise _bad_field("signature_b64")
+        raise bad_field("signature_b64")
     try:
         signature = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _bad_field("signature_b64") from error
+        raise bad_field("signature_b64") from error
     if len(signature) != _SIGNATURE_BYTES or encode_key(signature) != value:
-        raise _bad_field("signature_b64")
+        raise bad_field("signature_b64")
     return signature
 
 
-def _hours(milliseconds: int) -> str:
-    return f"{abs(milliseconds) / 3_600_000:.1f} hours"
+def _duration(milliseconds: int) -> str:
+    seconds = abs(milliseconds) / 1000
+    return f"{seconds:.0f} seconds" if seconds < 600 else f"{seconds / 3600:.1f} hours"

@@ -16,6 +16,9 @@ export function fromUtf8(data: Uint8Array): string {
 
 /** Lower-case hex. */
 export function toHex(data: Uint8Array): string {
+  if (typeof Buffer !== "undefined") {
+    return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex");
+  }
   let text = "";
   for (const byte of data) text += byte.toString(16).padStart(2, "0");
   return text;

@@ -16,7 +16,14 @@ export type * from "./client/types.js";
 export { type Parameters, quoted, type Value } from "./client/values.js";
 
 export { canonicalText } from "./envelope/canonical.js";
-export { Envelope, type Expected, seal, type Verified } from "./envelope/envelope.js";
+export {
+  Envelope,
+  type Expected,
+  seal,
+  sealAsync,
+  type SealChoices,
+  type Verified,
+} from "./envelope/envelope.js";
 export {
   decodeKey,
   encodeKey,
@@ -25,6 +32,7 @@ export {
   isUsableKey,
   peerIdOf,
   verifySignature,
+  verifySignatureAsync,
 } from "./envelope/identity.js";
 export { Invite, type InviteTransport, type Rendezvous } from "./envelope/invite.js";
 export { type Json, type JsonObject, parseObject } from "./envelope/json.js";

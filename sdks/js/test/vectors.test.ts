@@ -5,8 +5,15 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fromBase64, fromHex, toBase64, toHex, utf8 } from "../src/bytes.js";
 import { canonicalText } from "../src/envelope/canonical.js";
-import { Envelope, seal } from "../src/envelope/envelope.js";
-import { decodeKey, Identity, isUsableKey, peerIdOf, verifySignature } from "../src/envelope/identity.js";
+import { Envelope, seal, sealAsync } from "../src/envelope/envelope.js";
+import {
+  decodeKey,
+  Identity,
+  isUsableKey,
+  peerIdOf,
+  verifySignature,
+  verifySignatureAsync,
+} from "../src/envelope/identity.js";
 import { Invite } from "../src/envelope/invite.js";
 import { parseObject } from "../src/envelope/json.js";
 import { ReplayWindow } from "../src/envelope/replay.js";
@@ -208,4 +215,37 @@ test("what is sealed verifies, with either cryptography", () => {
       });
     }
   }
+});
+
+test("what is sealed in the background verifies there, with either cryptography", async () => {
+  const all = [nodeCryptography, browserCryptography];
+  for (const sealing of all) {
+    for (const verifying of all) {
+      useCryptography(sealing);
+      const { identity } = Identity.generate();
+      const me = Identity.generate().identity.peerId;
+      const choices = { timestampMs: Date.now(), nonce: new Uint8Array(16) };
+      const line = await sealAsync(identity, me, { text: "é😀" }, choices);
+      assert.equal(line, seal(identity, me, { text: "é😀" }, choices)); // Ed25519 signs a text in one way
+      useCryptography(verifying);
+      const verified = await Envelope.parse(line).verifyAsync(identity.publicKey, { me });
+      assert.deepEqual(verified.payload, { text: "é😀" });
+      const refused = (changed: string, key: Uint8Array, who: string): Promise<void> =>
+        assert.rejects(Envelope.parse(changed).verifyAsync(key, { me: who }), { type: "EnvelopeError" });
+      await refused(line.replace("é", "e"), identity.publicKey, me);
+      await refused(line, identity.publicKey, identity.peerId);
+      await refused(line, Identity.generate().identity.publicKey, me);
+      // Anybody can sign for a key of small order: it proves nothing.
+      const small = new Uint8Array(32);
+      small[0] = 1;
+      const forged = Uint8Array.from({ length: 64 }, (_, place) => (place === 0 ? 1 : 0));
+      assert.equal(await verifySignatureAsync(small, forged, new Uint8Array(1)), false);
+      assert.equal(verifySignature(small, forged, new Uint8Array(1)), false);
+      assert.equal(
+        await verifySignatureAsync(identity.publicKey, new Uint8Array(3), new Uint8Array(1)),
+        false,
+      );
+    }
+  }
+  useCryptography(nodeCryptography);
 });

@@ -11,6 +11,11 @@ export function canonicalText(value: unknown): string {
   return write(value, 0);
 }
 
+/** As {@link canonicalText}, for a value that so many objects and arrays surround. */
+export function canonicalInside(value: unknown, depth: number): string {
+  return write(value, depth);
+}
+
 function write(value: unknown, depth: number): string {
   switch (typeof value) {
     case "string":

@@ -1,14 +1,16 @@
 import { fromBase64, toBase64, toHex, utf8 } from "../bytes.js";
 import { P4Error } from "../errors.js";
 import { cryptography } from "../platform/platform.js";
-import { canonicalText } from "./canonical.js";
-import { type Identity, isPeerId, peerIdOf, verifySignature } from "./identity.js";
+import { canonicalInside } from "./canonical.js";
+import { type Identity, isPeerId, peerIdOf, verifySignature, verifySignatureAsync } from "./identity.js";
 import { isInteger, isJsonObject, type JsonObject, member, parseObject } from "./json.js";
 import { MAX_SKEW_MS } from "./replay.js";
 
 /** Longest line with its end, in bytes. */
 const LINE_BYTES = 64 * 1024;
 const VERSION = 1;
+/** Bytes of the member that a signature is in a line. */
+const SIGNATURE_MEMBER = ',"signature_b64":""'.length + 88;
 const VERIFIED_HERE = Symbol("verified here");
 
 /** A payload that its sender signed for us, recently. Only {@link Envelope.verify} makes one. */
@@ -63,11 +65,12 @@ export class Envelope {
    * @throws P4Error - `too-long`; a code of {@link parseObject}; `missing-field`, `bad-field`, `bad-version`.
    */
   static parse(line: Uint8Array | string): Envelope {
-    const data = typeof line === "string" ? utf8(line) : line;
-    if (data.length >= LINE_BYTES) {
+    // A text is measured only if it may be too long: a UTF-16 unit is at most three bytes of UTF-8.
+    const short = typeof line === "string" && 3 * line.length < LINE_BYTES;
+    if (!short && (typeof line === "string" ? utf8(line) : line).length >= LINE_BYTES) {
       throw refusal(`The line is longer than ${String(LINE_BYTES)} bytes with its end.`, "too-long");
     }
-    const fields = parseObject(data, "EnvelopeError");
+    const fields = parseObject(line, "EnvelopeError");
     // First of all: of an unknown version we know no other field.
     need(fields, "protocol_version", isInteger(fields, "protocol_version"));
     if (fields["protocol_version"] !== VERSION) {
@@ -97,6 +100,21 @@ export class Envelope {
    * @throws P4Error - in this order: `wrong-sender`, `wrong-recipient`, `bad-time`, `bad-signature`.
    */
   verify(publicKey: Uint8Array, expected: Expected): Verified {
+    const signed = this.#check(publicKey, expected);
+    return this.#proven(verifySignature(publicKey, this.signature, signed));
+  }
+
+  /**
+   * As {@link verify}, but the signature is not checked on this thread: in Node on those of libuv, in browsers on
+   * WebCrypto's where it has Ed25519. Many at a time use all processors, and the event loop goes on meanwhile.
+   */
+  async verifyAsync(publicKey: Uint8Array, expected: Expected): Promise<Verified> {
+    const signed = this.#check(publicKey, expected);
+    return this.#proven(await verifySignatureAsync(publicKey, this.signature, signed));
+  }
+
+  /** Everything but the signature; gives what was signed. */
+  #check(publicKey: Uint8Array, expected: Expected): Uint8Array {
     if ((expected.contact ?? peerIdOf(publicKey)) !== this.sender) {
       throw refusal("The envelope names another sender than the key belongs to.", "wrong-sender");
     }
@@ -111,12 +129,21 @@ export class Envelope {
       );
     }
     const { sender, recipient, timestampMs, nonceHex, payload } = this;
-    const signed = canonicalText(signedFields(sender, recipient, timestampMs, nonceHex, payload));
-    if (!verifySignature(publicKey, this.signature, utf8(signed))) {
-      throw refusal("The signature is not the sender's.", "bad-signature");
-    }
-    return new Verified(VERIFIED_HERE, sender, timestampMs, nonceHex, payload);
+    return utf8(signedText(sender, recipient, timestampMs, nonceHex, payload));
   }
+
+  #proven(good: boolean): Verified {
+    if (!good) throw refusal("The signature is not the sender's.", "bad-signature");
+    return new Verified(VERIFIED_HERE, this.sender, this.timestampMs, this.nonceHex, this.payload);
+  }
+}
+
+/** When an envelope was made, and which one it is. */
+export interface SealChoices {
+  /** Unix time in milliseconds; now by default. */
+  timestampMs?: number;
+  /** 16 bytes that were never used before; random by default. */
+  nonce?: Uint8Array;
 }
 
 /**
@@ -125,8 +152,6 @@ export class Envelope {
  * @param identity - the sender.
  * @param recipient - peer id of the only one that will accept it.
  * @param payload - a JSON object.
- * @param choices - `timestampMs`: Unix time in milliseconds, now by default; `nonce`: 16 bytes that were never used
- *   before, random by default.
  * @returns One line of JSON without its end, itself in canonical form.
  * @throws P4Error - the payload has no canonical form. RangeError: an argument has the wrong form.
  */
@@ -134,39 +159,59 @@ export function seal(
   identity: Identity,
   recipient: string,
   payload: Readonly<Record<string, unknown>>,
-  choices: { timestampMs?: number; nonce?: Uint8Array } = {},
+  choices: SealChoices = {},
 ): string {
+  const signed = signedLine(identity, recipient, payload, choices);
+  return signed.with(identity.sign(signed.bytes));
+}
+
+/** As {@link seal}, but not signed on this thread: see {@link Envelope.verifyAsync}. */
+export async function sealAsync(
+  identity: Identity,
+  recipient: string,
+  payload: Readonly<Record<string, unknown>>,
+  choices: SealChoices = {},
+): Promise<string> {
+  const signed = signedLine(identity, recipient, payload, choices);
+  return signed.with(await identity.signAsync(signed.bytes));
+}
+
+/** What to sign, and the line that a signature makes of it. */
+function signedLine(
+  identity: Identity,
+  recipient: string,
+  payload: Readonly<Record<string, unknown>>,
+  choices: SealChoices,
+): { bytes: Uint8Array; with: (signature: Uint8Array) => string } {
   const { timestampMs = Date.now(), nonce = cryptography().random(16) } = choices;
   if (nonce.length !== 16) throw new RangeError(`a nonce has 16 bytes, not ${String(nonce.length)}`);
   if (!isPeerId(recipient)) throw new RangeError("the recipient is not a peer id");
   if (!Number.isSafeInteger(timestampMs) || timestampMs < 0) throw new RangeError("a time is a whole number");
-  const fields = signedFields(identity.peerId, recipient, timestampMs, toHex(nonce), payload);
-  const signed = canonicalText(fields);
+  const text = signedText(identity.peerId, recipient, timestampMs, toHex(nonce), payload);
+  const bytes = utf8(text);
+  const length = bytes.length + SIGNATURE_MEMBER;
+  if (length >= LINE_BYTES) {
+    throw new RangeError(`an envelope of ${String(length)} bytes does not fit into a line`);
+  }
   // The signature's key comes between the others: one sorted text, written once.
-  const signature = toBase64(identity.sign(utf8(signed)));
-  const end = signed.lastIndexOf(',"timestamp_ms":');
-  const line = `${signed.slice(0, end)},"signature_b64":"${signature}"${signed.slice(end)}`;
-  const bytes = utf8(line).length;
-  if (bytes >= LINE_BYTES)
-    throw new RangeError(`an envelope of ${String(bytes)} bytes does not fit into a line`);
-  return line;
+  const end = text.lastIndexOf(',"timestamp_ms":');
+  const line = (signature: Uint8Array): string =>
+    `${text.slice(0, end)},"signature_b64":"${toBase64(signature)}"${text.slice(end)}`;
+  return { bytes, with: line };
 }
 
-function signedFields(
+/** The canonical form of what is signed. Its own members are known: only the payload's need be sorted. */
+function signedText(
   sender: string,
   recipient: string,
   timestampMs: number,
   nonceHex: string,
   payload: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  return {
-    protocol_version: VERSION,
-    sender_peer_id: sender,
-    recipient_peer_id: recipient,
-    timestamp_ms: timestampMs,
-    nonce: nonceHex,
-    payload,
-  };
+): string {
+  return (
+    `{"nonce":"${nonceHex}","payload":${canonicalInside(payload, 1)},"protocol_version":${String(VERSION)},` +
+    `"recipient_peer_id":"${recipient}","sender_peer_id":"${sender}","timestamp_ms":${String(timestampMs)}}`
+  );
 }
 
 function need(fields: JsonObject, key: string, good: boolean): void {

@@ -1,6 +1,6 @@
 import { fromBase64, toBase64, toHex } from "../bytes.js";
 import { P4Error } from "../errors.js";
-import { cryptography } from "../platform/platform.js";
+import { cryptography, type Signer } from "../platform/platform.js";
 
 /** Bytes of a seed and of a public key. */
 const KEY_BYTES = 32;
@@ -10,8 +10,24 @@ const CURVE_D = mod(-121665n * power(121666n, FIELD - 2n));
 /** y of the eight points whose order divides 8, up to sign: order 4, orders 1 and 2, order 8. */
 const SMALL_ORDER_Y = [0n, 1n, 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n];
 
+/** Ids by their keys: every envelope of a contact asks for the same. */
+const MOST_IDS = 1024;
+const ids = new Map<string, string>();
+
 /** The id that belongs to a raw 32-byte public key: 24 hex digits (spec/identity.md, "Peer id"). */
 export function peerIdOf(publicKey: Uint8Array): string {
+  if (publicKey.length !== KEY_BYTES) return newId(publicKey);
+  const key = String.fromCharCode(...publicKey);
+  let id = ids.get(key);
+  if (id === undefined) {
+    id = newId(publicKey);
+    if (ids.size >= MOST_IDS) ids.clear();
+    ids.set(key, id);
+  }
+  return id;
+}
+
+function newId(publicKey: Uint8Array): string {
   return toHex(cryptography().sha256(publicKey)).slice(0, 24);
 }
 
@@ -61,13 +77,25 @@ export function verifySignature(publicKey: Uint8Array, signature: Uint8Array, me
   return cryptography().verify(publicKey, signature, message);
 }
 
+/**
+ * As {@link verifySignature}, but not on this thread: in Node on those of libuv, in browsers on WebCrypto's where it
+ * has Ed25519. Many at a time use all processors, and an event loop goes on meanwhile.
+ */
+export function verifySignatureAsync(
+  publicKey: Uint8Array,
+  signature: Uint8Array,
+  message: Uint8Array,
+): Promise<boolean> {
+  return cryptography().verifyInBackground(publicKey, signature, message);
+}
+
 /** A device's own key pair (spec/identity.md). */
 export class Identity {
   /** Raw 32-byte public key. */
   readonly publicKey: Uint8Array;
   /** The id derived from the public key. */
   readonly peerId: string;
-  readonly #sign: (message: Uint8Array) => Uint8Array;
+  readonly #signer: Signer;
 
   /**
    * @param seed - the 32-byte private key.
@@ -79,7 +107,7 @@ export class Identity {
     }
     this.publicKey = cryptography().publicKeyOf(seed);
     this.peerId = peerIdOf(this.publicKey);
-    this.#sign = cryptography().signer(seed);
+    this.#signer = cryptography().signer(seed);
   }
 
   /** A new identity with random keys, and its seed, which is secret. */
@@ -90,7 +118,12 @@ export class Identity {
 
   /** The 64-byte Ed25519 signature over the message. */
   sign(message: Uint8Array): Uint8Array {
-    return this.#sign(message);
+    return this.#signer.sign(message);
+  }
+
+  /** As {@link sign}, but not on this thread: see {@link verifySignatureAsync}. */
+  signAsync(message: Uint8Array): Promise<Uint8Array> {
+    return this.#signer.signInBackground(message);
   }
 }
 

@@ -1,3 +1,11 @@
+/** Signs with one key. */
+export interface Signer {
+  /** The 64-byte Ed25519 signature over the message. */
+  sign(message: Uint8Array): Uint8Array;
+  /** As {@link sign}, elsewhere than on the caller's thread where that can be. */
+  signInBackground(message: Uint8Array): Promise<Uint8Array>;
+}
+
 /** What differs between Node and browsers: the cryptography that is at hand. */
 export interface Cryptography {
   /** SHA-256 of the bytes. */
@@ -6,10 +14,12 @@ export interface Cryptography {
   sha3_256(data: Uint8Array): Uint8Array;
   /** The raw Ed25519 public key of a 32-byte seed (RFC 8032). */
   publicKeyOf(seed: Uint8Array): Uint8Array;
-  /** A function that signs with a seed; made once for a key, since that takes time. */
-  signer(seed: Uint8Array): (message: Uint8Array) => Uint8Array;
+  /** What signs with a seed; made once for a key, since that takes time. */
+  signer(seed: Uint8Array): Signer;
   /** Whether the signature is the key's. False, never an error, for anything that cannot be used. */
   verify(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean;
+  /** As {@link verify}, elsewhere than on the caller's thread where that can be. */
+  verifyInBackground(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean>;
   /** Random bytes from the system. */
   random(length: number): Uint8Array;
 }

@@ -48,26 +48,45 @@ def p4(tmp_path: Path, home: Path) -> Run:
     """
 
     def run(*arguments: str | Path, stdin: str | bytes = "", **more: str) -> subprocess.CompletedProcess[str]:
-        words = [str(argument) for argument in arguments]
-        data = stdin.encode() if isinstance(stdin, str) else stdin
-        source, out, err = (io.TextIOWrapper(io.BytesIO(start), "utf-8") for start in (data, b"", b""))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(os, "environ", environment(HOME=str(home), **more))
-            patch.chdir(tmp_path)
-            patch.setattr(sys, "stdin", source)
-            patch.setattr(sys, "stdout", out)
-            patch.setattr(sys, "stderr", err)
-            patch.setattr(logging.root, "handlers", [])
-            levels = {logger: logger.level for logger in (logging.root, logging.getLogger("p4"))}
-            try:
-                code = main(words)
-            finally:  # a command sets up the logging of its process, which is ours here
-                for logger, level in levels.items():
-                    logger.setLevel(level)
-        said, complained = (stream.buffer.getvalue().decode() for stream in (out, err))
-        return subprocess.CompletedProcess(["p4", *words], code, said, complained)
+        return run_here(
+            *arguments, stdin=stdin, directory=tmp_path, surroundings=environment(HOME=str(home), **more)
+        )
 
     return run
+
+
+def run_here(
+    *arguments: str | Path, stdin: str | bytes, directory: Path, surroundings: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run one `p4` command in this process, and give what it would have been as a process.
+
+    Args:
+        arguments: its words.
+        stdin: all of its input.
+        directory: where it is called.
+        surroundings: its whole environment; what it starts gets it, too.
+    """
+    words = [str(argument) for argument in arguments]
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    source, out, err = (io.TextIOWrapper(io.BytesIO(start), "utf-8") for start in (data, b"", b""))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - surroundings.keys():
+            patch.delenv(name)
+        for name, value in surroundings.items():
+            patch.setenv(name, value)
+        patch.chdir(directory)
+        patch.setattr(sys, "stdin", source)
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        patch.setattr(logging.root, "handlers", [])
+        levels = {logger: logger.level for logger in (logging.root, logging.getLogger("p4"))}
+        try:
+            code = main(words)
+        finally:  # a command sets up the logging of its process, which is ours here
+            for logger, level in levels.items():
+                logger.setLevel(level)
+    said, complained = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(["p4", *words], code, said, complained)
 
 
 @pytest.fixture

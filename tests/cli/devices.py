@@ -3,18 +3,20 @@ processes."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.cli.conftest import environment
+from tests.cli.conftest import environment, run_here
 
 from p4.testing.free_ports import free_ports
 
@@ -37,28 +39,37 @@ class Device:
         """Of every process of the device; no colours."""
         return environment(HOME=str(self.home))
 
-    def p4(self, *arguments: str | Path, stdin: str | bytes = "", code: int = 0, timeout: float = 60) -> str:
+    def p4(self, *arguments: str | Path, stdin: str | bytes = "", code: int = 0) -> str:
         """Run one `p4` command as its user would; gives stdout, after making sure of the exit code."""
-        done = self.run(*arguments, stdin=stdin, timeout=timeout)
+        done = self.run(*arguments, stdin=stdin)
         assert done.returncode == code, (arguments, done.stdout, done.stderr)
         return done.stdout
 
     def run(
-        self, *arguments: str | Path, stdin: str | bytes = "", timeout: float = 120, **more: str
+        self, *arguments: str | Path, stdin: str | bytes = "", **more: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run one `p4` command, whatever comes of it."""
-        done = subprocess.run(
-            self.command(*arguments),
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
-            timeout=timeout,
-            cwd=self.home,
-            env=self.environment | more,
-            check=False,
-        )
-        out, err = done.stdout.decode(), done.stderr.decode()
-        assert "Traceback" not in out + err
-        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+        """Run one `p4` command, whatever comes of it.
+
+        In this process where that can be: the daemon that it speaks with is another one anyway, and starting
+        an interpreter for each command would take most of a test's time. A command has its own event loop and
+        catches signals, so beside a running loop and in other threads it is a process.
+        """
+        surroundings = self.environment | more
+        if _may_run_here():
+            done = run_here(*arguments, stdin=stdin, directory=self.home, surroundings=surroundings)
+        else:
+            done = subprocess.run(
+                self.command(*arguments),
+                input=stdin if isinstance(stdin, str) else stdin.decode(),
+                capture_output=True,
+                text=True,
+                timeout=120,
+                cwd=self.home,
+                env=surroundings,
+                check=False,
+            )
+        assert "Traceback" not in done.stdout + done.stderr
+        return done
 
     def command(self, *arguments: str | Path) -> list[str]:
         """The words of a `p4` command."""
@@ -156,6 +167,17 @@ def make_pair(directory: Path) -> tuple[Device, Device]:
         invite = other.p4("invite", "--mode", "direct", "--advertise", f"127.0.0.1:{other.port}")
         device.p4("add-contact", "--invite-json", invite, "--name", name)
     return anna, bob
+
+
+def _may_run_here() -> bool:
+    """Whether this is the main thread, without an event loop that runs."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
 
 
 def _lives(pid: int) -> bool:

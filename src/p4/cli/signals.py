@@ -28,6 +28,9 @@ GRACE_SECONDS = 1.8
 
 _MORE_SECONDS = "P4_END_SECONDS"
 
+_NEVER = 0
+"""No signal's number: the command has ended, and nothing needs to be ended by force."""
+
 Value = TypeVar("Value")
 
 
@@ -98,6 +101,8 @@ def _ending_signals(end: Callable[[], object], grace_seconds: float) -> Iterator
     try:
         yield received
     finally:
+        if not received:
+            alarm.put(_NEVER)
         for number, handler in before.items():
             # A signal that has come stays final: the alarm goes on and ends what hangs after us.
             if not received:
@@ -124,6 +129,8 @@ def _more_seconds() -> float:
 
 def _force_end(alarm: queue.SimpleQueue[int], grace_seconds: float) -> None:
     first = alarm.get()
+    if first == _NEVER:
+        return
     try:
         alarm.get(timeout=grace_seconds)
     except queue.Empty:

@@ -12,9 +12,10 @@ from pathlib import Path
 from tests.integration.direct.node_program import direct
 
 import p4
+from p4.core.session.lanes import LaneKind
 from p4.node.lanes.bundle import LaneBundle
 
-__all__ = ["SECONDS", "bundle", "carry", "pair"]
+__all__ = ["SECONDS", "bundle", "carry", "carry_until_lane", "pair"]
 
 SECONDS = 60.0
 SERVICE = "bulk"
@@ -35,6 +36,8 @@ async def pair(
         async with asyncio.timeout(SECONDS):
             await one.peer("two").wait_connected()
             await two.peer("one").wait_connected()
+            for node in (one, two):  # an answer comes after everything that was granted before
+                await node.peers()[0].ping()
         yield one, two
 
 
@@ -43,6 +46,14 @@ def bundle(node: p4.Node, name: str) -> LaneBundle:
     transport = node.peer(name).relation._transport
     assert transport is not None
     return transport.lanes
+
+
+async def carry_until_lane(one: p4.Node, two: p4.Node, kind: LaneKind, size: int) -> None:
+    """Send so many bytes again and again until there is a lane of this kind; it takes its time to come."""
+    async with asyncio.timeout(SECONDS):
+        await carry(one, two, size)
+        while not bundle(one, "two").open_lanes(kind):
+            await carry(one, two, size)
 
 
 async def carry(

@@ -10,6 +10,7 @@ import { Contact } from "./contact.js";
 import { type Datagrams, openDatagrams } from "./datagrams.js";
 import { Messages, type MessagesOptions } from "./messages.js";
 import { camel } from "./names.js";
+import { Outbox } from "./outbox.js";
 import { Pairing } from "./pairing.js";
 import { type Handler, serve, type Serving } from "./serving.js";
 import type { ServerSentEvent } from "./sse.js";
@@ -47,11 +48,18 @@ export class Client {
   readonly pairing: Pairing;
   /** What people say to each other. */
   readonly chat: Chat;
+  /**
+   * Messages on their way to the daemon.
+   *
+   * @internal
+   */
+  readonly outbox: Outbox;
   readonly #connection: Connection;
 
   /** @internal */
   constructor(connection: Connection) {
     this.#connection = connection;
+    this.outbox = new Outbox((path, json) => this.request("POST", path, { json }));
     this.pairing = new Pairing(this);
     this.chat = new Chat(this);
   }

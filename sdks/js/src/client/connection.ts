@@ -26,6 +26,12 @@ const REQUEST_MS = 60_000;
 export interface RequestOptions {
   /** A JSON value; undefined for none. */
   body?: unknown;
+  /**
+   * The body, if it is JSON text already.
+   *
+   * @internal
+   */
+  json?: string;
   /** Of the query; what is null is left out. */
   parameters?: Parameters;
   /** Whether it may reach the daemon twice, if that restarts; by default if the method may. */
@@ -83,7 +89,7 @@ export class Connection {
   ): Promise<{ mediaType: string; text: string }> {
     const repeatable = options.repeatable ?? REPEATABLE.has(method);
     const seconds = options.timeoutSeconds ?? REQUEST_MS / 1000;
-    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    const body = options.json ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
     const headers: Record<string, string> = body === undefined ? {} : { "Content-Type": "application/json" };
     return this.#reach(repeatable, options.signal, async (endpoint) => {
       const task = this.#begin(options.signal, seconds * 1000, () => noAnswer(seconds));

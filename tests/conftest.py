@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.counts import EXAMPLES
 from tests.side_by_side import arrange
 
 # A shell starts background jobs with Ctrl-C ignored, and children inherit that. Tests press Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How many examples the property tests try. A time limit for one example would measure the machine's other
-# work. `make check` tries the same few each time: the same code, the same verdict.
+# A time limit for one example would measure the machine's other work. The same code gets the same verdict:
+# new examples are tried in `make soak` only, and each that finds a bug becomes a test.
 EVERYWHERE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("check", EVERYWHERE, max_examples=40, derandomize=True)
-settings.register_profile("test", EVERYWHERE, max_examples=400, derandomize=False, print_blob=True)
+for _name, _count in EXAMPLES.items():
+    _same = _name != "soak"
+    settings.register_profile(_name, EVERYWHERE, max_examples=_count, derandomize=_same, print_blob=not _same)
 
 INTEGRATION = Path(__file__).parent / "integration"
 
@@ -26,7 +28,9 @@ INTEGRATION = Path(__file__).parent / "integration"
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the profile; `--hypothesis-profile` names another."""
     if not config.getoption("--hypothesis-profile"):
-        settings.load_profile("check" if "not slow" in config.getoption("-m") else "test")
+        marks = config.getoption("-m")
+        soak = "soak" in marks and "not soak" not in marks
+        settings.load_profile("soak" if soak else "check" if "not slow" in marks else "test")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -105,11 +105,14 @@ class World:
     def _machine(self, index: int, epochs: Callable[[], bytes], disk: Disk) -> MessageMachine:
         return self.make(disk.model.load(), quota=ROOMY, fresh_epoch=epochs, grants=self.grants[index])
 
-    def copy(self) -> World:
-        return cast("World", pickle.loads(pickle.dumps(self)))  # noqa: S301 # as above
-
-    def key(self) -> bytes:
+    def frozen(self) -> bytes:
+        """The state: equal for worlds in which the same can happen."""
         return pickle.dumps(self)
+
+    @staticmethod
+    def thawed(state: bytes) -> World:
+        """A world in this state."""
+        return cast("World", pickle.loads(state))  # noqa: S301 # our own
 
     # --- moves --------------------------------------------------------------------------------------------
 

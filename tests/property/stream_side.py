@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from p4.core.session.stream_frames import Credit, ResetReason
 from p4.core.session.streams.events import Forget, Save
@@ -68,16 +69,10 @@ class Side:
     finished: bool = False
 
 
-def frozen(value: Any) -> Any:
-    """A value that is equal for equal states."""
-    if isinstance(value, dict):
-        return tuple((key, frozen(item)) for key, item in sorted(value.items()))
-    if isinstance(value, list) or type(value).__name__ == "deque":
-        return tuple(map(frozen, value))
-    if isinstance(value, int | str | bytes | float | tuple | None):
-        return value
-    if isinstance(value, bytearray):
-        return bytes(value)
-    names = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    state = {name: getattr(value, name) for name in names} | getattr(value, "__dict__", {})
-    return type(value).__name__, frozen(state)
+def same(state: object) -> bytes:
+    """Equal for states that are equal, whatever parts they share."""
+    text = io.BytesIO()
+    pickler = pickle.Pickler(text, pickle.HIGHEST_PROTOCOL)
+    pickler.fast = True  # it notes no part that comes again
+    pickler.dump(state)
+    return text.getvalue()

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 import pytest
+from tests.counts import DIAL_STATES, explored
 from tests.property.dial_world import World
 
 from p4.core.dial import Decline, DialEffect, DialMachine, OfferArrived, Phase
@@ -76,10 +77,9 @@ def test_they_agree_after_a_lost_message_and_a_crash() -> None:
     assert explore(machine, losses=1, crashes=1, most_states=4_000) >= 4_000
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_they_agree_after_losses_and_crashes_in_every_combination() -> None:
-    assert explore(machine, losses=2, crashes=2, most_states=30_000) > 10_000
+@explored(DIAL_STATES)
+def test_they_agree_after_losses_and_crashes_in_every_combination(count: int) -> None:
+    assert explore(machine, losses=2, crashes=2, most_states=count) >= min(count, 10_000)
 
 
 # --- the bugs this test is for ---------------------------------------------------------------------------

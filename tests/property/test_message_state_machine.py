@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import ClassVar
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from tests.counts import MESSAGE_HISTORIES, explored
 from tests.property.message_side import Disk, text
 from tests.property.message_world import World
 
@@ -125,7 +125,11 @@ class Pair(RuleBasedStateMachine):
 def run(
     make: type[MessageMachine], examples: int, steps: int, phases: Collection[Phase] = tuple(Phase)
 ) -> None:
-    """Try so many histories of so many steps. Raises AssertionError: one ends badly."""
+    """Try so many histories of so many steps; the same ones each time, but in `make soak`.
+
+    Raises:
+        AssertionError: one ends badly.
+    """
 
     class Histories(Pair):
         pass
@@ -137,7 +141,6 @@ def run(
             max_examples=examples,
             stateful_step_count=steps,
             deadline=None,
-            derandomize=True,
             phases=phases,
             suppress_health_check=list(HealthCheck),
             print_blob=False,
@@ -149,7 +152,6 @@ def test_a_few_histories() -> None:
     run(MessageMachine, examples=40, steps=40)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_many_long_histories() -> None:
-    run(MessageMachine, examples=1_000, steps=80)
+@explored(MESSAGE_HISTORIES)
+def test_many_long_histories(count: int) -> None:
+    run(MessageMachine, examples=count, steps=80)

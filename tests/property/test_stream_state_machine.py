@@ -12,6 +12,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests.counts import STREAM_HISTORIES, explored
 from tests.property.stream_side import Plan
 from tests.property.stream_world import World
 
@@ -93,10 +94,10 @@ def test_a_process_that_dies_between_a_loss_on_disk_and_telling_it_starts_withou
     histories.teardown()
 
 
-def short(*, max_examples: int, shrink: bool = True) -> settings:
-    """Settings of a search."""
+def histories(*, most: int, shrink: bool = True) -> settings:
+    """Settings of a search: the same histories each time, but in `make soak`."""
     return settings(
-        max_examples=max_examples,
+        max_examples=most,
         stateful_step_count=40,
         deadline=None,
         phases=tuple(phase for phase in Phase if shrink or phase in (Phase.generate, Phase.explicit)),
@@ -105,10 +106,9 @@ def short(*, max_examples: int, shrink: bool = True) -> settings:
 
 
 def test_long_histories_end_well() -> None:
-    run_state_machine_as_test(StreamHistories, settings=short(max_examples=80))
+    run_state_machine_as_test(StreamHistories, settings=histories(most=40))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_very_many_long_histories_end_well() -> None:
-    run_state_machine_as_test(StreamHistories, settings=short(max_examples=4_000))
+@explored(STREAM_HISTORIES)
+def test_many_long_histories_end_well(count: int) -> None:
+    run_state_machine_as_test(StreamHistories, settings=histories(most=count))

@@ -7,6 +7,7 @@ stream. What must always hold is asserted by the world itself.
 from __future__ import annotations
 
 import pytest
+from tests.counts import STREAM_SURPRISES, explored
 from tests.property.stream_side import Make, Plan
 from tests.property.stream_world import World
 
@@ -104,20 +105,12 @@ QUICK = {
 }
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "plan",
-    [
-        pytest.param(plan, id=name, marks=() if name in QUICK else pytest.mark.slow)
-        for name, plan in SMALL.items()
-    ],
-)
+@pytest.mark.parametrize("plan", [pytest.param(SMALL[name], id=name) for name in sorted(QUICK)])
 def test_everything_arrives_and_is_forgotten(plan: Plan) -> None:
     assert explore(plan, turns=2) > 200
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("plan", SMALL.values(), ids=SMALL)
-def test_everything_arrives_and_is_forgotten_after_more_surprises(plan: Plan) -> None:
-    assert explore(plan, turns=3) > 400
+@explored(STREAM_SURPRISES)
+def test_everything_arrives_and_is_forgotten_after_more_surprises(plan: Plan, count: int) -> None:
+    assert explore(plan, turns=count) > 200

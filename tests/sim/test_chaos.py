@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 import pytest
+from tests.counts import CHAOS, explored
 from tests.sim.simulated_node import SimulatedNode, book_for, identity_of
 
 from p4.node.events import NodeWarning
@@ -20,8 +21,6 @@ from p4.ports import PeerRecord
 from p4.testing import Chaos, SimulatedNetwork, simulate
 
 ALICE, BOB = "alice", "bob"
-SEEDS = 200
-SOAK_SEEDS = 5000
 CALM_SECONDS = 150.0
 """After all faults are over, everything must be delivered within this (retries wait up to 30 s)."""
 
@@ -190,13 +189,6 @@ def test_nothing_is_lost_or_doubled_whatever_happens() -> None:
     run_seeds(int(os.environ.get("P4_FIRST_SEED", "0")), int(os.environ.get("P4_SEEDS", "4")))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_nothing_is_lost_or_doubled_in_many_seeds() -> None:
-    run_seeds(1000, SEEDS)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(0)
-def test_nothing_is_lost_or_doubled_in_very_many_seeds() -> None:
-    run_seeds(10_000, SOAK_SEEDS)
+@explored(CHAOS)
+def test_nothing_is_lost_or_doubled_in_many_seeds(count: int) -> None:
+    run_seeds(1000, count)

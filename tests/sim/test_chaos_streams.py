@@ -11,14 +11,13 @@ import os
 from functools import partial
 
 import pytest
+from tests.counts import CHAOS_OF_STREAMS, explored
 from tests.sim.stream_programs import StreamPrograms, small_limits
 from tests.sim.test_chaos import ALICE, BOB, missing
 
 from p4.testing import Chaos, Conditions, SimulatedNetwork, simulate
 from p4.testing.chaos import FAULTS
 
-SEEDS = 200
-SOAK_SEEDS = 5000
 CALM_SECONDS = 150.0
 """After all faults are over, everything must have arrived and be forgotten within this."""
 CONDITIONS = Conditions(link_latency=(0.002, 0.15))
@@ -62,13 +61,6 @@ def test_every_byte_is_in_its_place_whatever_happens() -> None:
     run_seeds(int(os.environ.get("P4_FIRST_SEED", "0")), int(os.environ.get("P4_SEEDS", "3")))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_every_byte_is_in_its_place_in_many_seeds() -> None:
-    run_seeds(1000, SEEDS)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(0)
-def test_every_byte_is_in_its_place_in_very_many_seeds() -> None:
-    run_seeds(10_000, SOAK_SEEDS)
+@explored(CHAOS_OF_STREAMS)
+def test_every_byte_is_in_its_place_in_many_seeds(count: int) -> None:
+    run_seeds(1000, count)

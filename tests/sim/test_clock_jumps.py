@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.counts import CLOCK_JUMPS, explored
 from tests.sim.stream_programs import StreamPrograms, small_limits
 from tests.sim.test_chaos import ALICE, BOB
 from tests.sim.test_chaos_streams import CONDITIONS, settled
@@ -65,10 +66,9 @@ def test_nothing_depends_on_the_wall_clock() -> None:
     run_seeds(0, 4)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_nothing_depends_on_the_wall_clock_in_many_seeds() -> None:
-    run_seeds(1000, 200)
+@explored(CLOCK_JUMPS)
+def test_nothing_depends_on_the_wall_clock_in_many_seeds(count: int) -> None:
+    run_seeds(1000, count)
 
 
 @pytest.mark.parametrize("hours", [5, -5])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.counts import RESTARTS_IN_STEP, explored
 from tests.sim.simulated_node import SimulatedNode, book_for
 
 from p4.testing import Conditions, SimulatedNetwork, simulate
@@ -69,9 +70,8 @@ def test_both_restart_in_step(conditions: Conditions) -> None:
         simulate(scenario, seed=seed, conditions=conditions)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("conditions", [IN_STEP, NEARLY_IN_STEP], ids=["in step", "nearly in step"])
-def test_both_restart_in_step_with_many_seeds(conditions: Conditions) -> None:
-    for seed in range(100, 600):
+@explored(RESTARTS_IN_STEP)
+def test_both_restart_in_step_with_many_seeds(conditions: Conditions, count: int) -> None:
+    for seed in range(100, 100 + count):
         simulate(scenario, seed=seed, conditions=conditions)

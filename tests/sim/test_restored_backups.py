@@ -9,6 +9,7 @@ import asyncio
 import os
 
 import pytest
+from tests.counts import RESTORED_BACKUPS, explored
 from tests.sim.test_chaos import ALICE, BOB, CALM_SECONDS, Programs
 
 from p4.core.session.messages.inbox import Inbox
@@ -17,7 +18,6 @@ from p4.core.session.session_frames import Resume
 from p4.node.inbox import Message
 from p4.testing import MemoryDisk, SimulatedNetwork, simulate
 
-SEEDS = 200
 MUTANT_SEEDS = 12
 
 
@@ -144,10 +144,9 @@ def test_a_restored_backup_loses_nothing_that_is_accepted_after_it() -> None:
     run_seeds(int(os.environ.get("P4_FIRST_SEED", "0")), int(os.environ.get("P4_SEEDS", "12")))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_restored_backup_loses_nothing_in_many_seeds() -> None:
-    run_seeds(1000, SEEDS)
+@explored(RESTORED_BACKUPS)
+def test_a_restored_backup_loses_nothing_in_many_seeds(count: int) -> None:
+    run_seeds(1000, count)
 
 
 # --- planted bugs -------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from tests.counts import RESTORED_STREAMS, explored
 from tests.sim.simulated_node import SimulatedNode, book_for
 from tests.sim.stream_programs import BULK, Film, StreamPrograms, small_limits
 from tests.sim.test_chaos import ALICE, BOB
@@ -24,8 +25,6 @@ from p4.core.session.streams.writer import LostByReader, Writer
 from p4.node.streams import Stream
 from p4.testing import MemoryDisk, SimulatedNetwork, simulate
 
-SEEDS = 200
-SOAK_SEEDS = 2000
 MUTANT_SEEDS = 25
 
 
@@ -124,16 +123,9 @@ def test_a_restored_backup_mixes_nothing_up() -> None:
     assert any(film.lost for programs in runs for film in programs.films.values())
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_restored_backup_mixes_nothing_up_in_many_seeds() -> None:
-    run_seeds(1000, SEEDS)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(0)
-def test_a_restored_backup_mixes_nothing_up_in_very_many_seeds() -> None:
-    run_seeds(10_000, SOAK_SEEDS)
+@explored(RESTORED_STREAMS)
+def test_a_restored_backup_mixes_nothing_up_in_many_seeds(count: int) -> None:
+    run_seeds(1000, count)
 
 
 # --- planted bugs -------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import asyncio
 from statistics import median
 
 import pytest
+from tests.counts import ROAMING, explored
 from tests.sim.test_restarts_in_step import IN_STEP, NEARLY_IN_STEP
 
 from p4.node.events import LinkDown
@@ -90,14 +91,13 @@ def test_a_device_that_moves_is_found_again(movers: tuple[str, ...], conditions:
     roam_with(range(4), movers, conditions)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 @conditions
 @pytest.mark.parametrize("movers", [(ALICE,), (BOB,), (ALICE, BOB)], ids="-".join)
+@explored(ROAMING)
 def test_a_device_that_moves_is_found_again_with_many_seeds(
-    movers: tuple[str, ...], conditions: Conditions
+    movers: tuple[str, ...], conditions: Conditions, count: int
 ) -> None:
-    roam_with(range(100, 300), movers, conditions)
+    roam_with(range(100, 100 + count), movers, conditions)
 
 
 def test_the_link_over_the_old_address_is_left_at_once() -> None:

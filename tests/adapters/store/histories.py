@@ -293,7 +293,7 @@ def memory_stores(_: Path) -> MakeStore:
 def agree(
     stores: Callable[[Path], MakeStore], examples: int, phases: Collection[Phase] = tuple(Phase)
 ) -> None:
-    """Play so many histories, the same ones each time. Raises AssertionError: a store differs.
+    """Play so many histories, the same ones each time but in `make soak`.
 
     Args:
         stores: makes what makes stores on the same disk, in an empty directory.
@@ -301,8 +301,6 @@ def agree(
 
     @settings(
         max_examples=examples,
-        derandomize=True,
-        database=None,
         deadline=None,
         phases=phases,
         suppress_health_check=list(HealthCheck),

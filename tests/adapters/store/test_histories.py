@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase
 from tests.adapters.store import test_sqlite_mutants as planted
 from tests.adapters.store.histories import MakeStore, agree, memory_stores, sqlite_stores
+from tests.counts import HISTORIES_OF_DATABASES, HISTORIES_OF_MEMORY, explored
 from tests.testing.test_store_mutants import BeginsWithWhatWaits, ClosesHolesOfARenewedOutbox
 
 from p4.core import limits
@@ -28,11 +29,14 @@ def test_a_store_answers_as_the_reference(stores: Stores, examples: int) -> None
     agree(stores, examples)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize(("stores", "examples"), [(sqlite_stores, 300), (memory_stores, 800)])
-def test_a_store_answers_as_the_reference_in_many_histories(stores: Stores, examples: int) -> None:
-    agree(stores, examples)
+@explored(HISTORIES_OF_DATABASES)
+def test_a_database_answers_as_the_reference_in_many_histories(count: int) -> None:
+    agree(sqlite_stores, count)
+
+
+@explored(HISTORIES_OF_MEMORY)
+def test_a_store_in_memory_answers_as_the_reference_in_many_histories(count: int) -> None:
+    agree(memory_stores, count)
 
 
 @pytest.mark.parametrize("mutant", planted.MUTANTS, ids=lambda mutant: mutant.__name__)

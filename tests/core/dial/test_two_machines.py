@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.core.dial.converging import Order, converge, linked_world, starting_world
 from tests.core.dial.two_machines import Budget, Step, World
+from tests.counts import DIAL_ORDERS, DIAL_STEPS_MORE, explored
 
 from p4.core import limits
 from p4.core.dial import Abandon, DialEffect, OfferWithdrawn, Phase
@@ -131,19 +132,17 @@ def test_many_long_orders_lead_to_one_link(make: Callable[[Budget], World]) -> N
     expect_swift(wander(make(UNKIND), range(200)))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 @scenes
-def test_every_longer_order_leads_to_one_link(scene: Scene) -> None:
+@explored(DIAL_STEPS_MORE)
+def test_every_longer_order_leads_to_one_link(scene: Scene, count: int) -> None:
     # All orders alike: the unkind ones, of which there are many more, count as much as the others.
-    expect_swift(scene.explored(2), 0.0 if scene.budget == KIND else BUSY_SECONDS, 0.1)
+    expect_swift(scene.explored(count), 0.0 if scene.budget == KIND else BUSY_SECONDS, 0.1)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 @beginnings
-def test_very_many_long_orders_lead_to_one_link(make: Callable[[Budget], World]) -> None:
-    expect_swift(wander(make(UNKIND), range(1000, 21_000), 60))
+@explored(DIAL_ORDERS)
+def test_very_many_long_orders_lead_to_one_link(make: Callable[[Budget], World], count: int) -> None:
+    expect_swift(wander(make(UNKIND), range(1000, 1000 + count), 60))
 
 
 # --- bugs that these tests notice --------------------------------------------------------------------------

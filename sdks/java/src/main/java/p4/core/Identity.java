@@ -70,6 +70,15 @@ public final class Identity {
     }
 
     /**
+     * The private key, to be kept where nobody else reads it.
+     *
+     * @return the 32-byte seed of RFC 8032
+     */
+    public byte[] seed() {
+        return ((EdECPrivateKey) privateKey).getBytes().orElseThrow();
+    }
+
+    /**
      * The id derived from the public key.
      *
      * @return 24 hex digits

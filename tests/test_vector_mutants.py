@@ -211,26 +211,28 @@ def nothing_remembered() -> Iterator[None]:
         remembered.cache_clear()
 
 
-def broken_vectors() -> list[str]:
+STRETCHED = {"pairing", "verification"}
+"""Kinds of vectors in which a function is slow on purpose: they are looked at last."""
+
+
+def broken_vectors() -> Iterator[str]:
     """Vectors whose outcome is not the expected one; a crash counts."""
-    broken = []
-    for path in PATHS:
+    for path in sorted(PATHS, key=lambda path: path.split("/")[0] in STRETCHED):
         vector = load(path)
         expected = vector["expect"]
         try:
             layer, code, value = RUN[vector["kind"], vector["operation"]](vector["input"])
         except Exception:  # noqa: BLE001  # a mutant may fail in any way
-            broken.append(path)
+            yield path
             continue
         if (layer, code) != (expected["layer"], expected["code"]) or (
             code == "ok" and value != expected["value"]
         ):
-            broken.append(path)
-    return broken
+            yield path
 
 
 def test_without_a_bug_nothing_is_broken() -> None:
-    assert broken_vectors() == []
+    assert list(broken_vectors()) == []
 
 
 @pytest.mark.parametrize(("bug", "target", "replacement"), MUTANTS, ids=[mutant[0] for mutant in MUTANTS])
@@ -238,4 +240,4 @@ def test_a_planted_bug_breaks_a_vector(
     bug: str, target: str, replacement: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(target, replacement)
-    assert broken_vectors(), f"no vector notices that {bug}"
+    assert any(broken_vectors()), f"no vector notices that {bug}"

@@ -64,6 +64,39 @@ describe("two devices", { timeout: 240_000 }, () => {
     assert.equal(receipts[0]?.state, "consumed");
   });
 
+  test("messages that are sent at a time keep their order, and one that is refused harms no other", async () => {
+    const phone = two.laptop.contact("phone");
+    const values = Array.from({ length: 300 }, (_, place) => (place === 150 ? "x".repeat(1_200_000) : place));
+    const outcomes = await Promise.allSettled(values.map((value) => phone.send(value, { service: "notes" })));
+    const refused = outcomes.flatMap((outcome, place) => (outcome.status === "rejected" ? [place] : []));
+    assert.deepEqual(refused, [150]);
+    const wanted = values.filter((value) => typeof value === "number");
+    const arrived: Value[] = [];
+    for await (const message of two.phone.messages("notes")) {
+      arrived.push(message.value);
+      void message.done();
+      if (arrived.length === wanted.length) break;
+    }
+    assert.deepEqual(arrived, wanted);
+    const ids = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value.id] : []));
+    assert.equal(new Set(ids).size, wanted.length);
+  });
+
+  test("closing a client ends what it has open", async () => {
+    const client = await connect({ stateDir: two.phoneDaemon.stateDir });
+    const serving = await client.serve("home", () => "still here");
+    const datagrams = await client.datagrams("game");
+    const waiting = assert.rejects(client.nextStream("films"), P4Error);
+    const events = client.events();
+    client.close();
+    await assert.rejects(serving.ended, { code: "closed" });
+    await waiting;
+    await assert.rejects(datagrams.send("laptop", new Uint8Array(1)), P4Error);
+    await assert.rejects(events.next(), { code: "closed" });
+    // The daemon knows that nobody serves it any more.
+    await (await two.phone.serve("home", () => "somebody else")).close();
+  });
+
   test("what was not done comes again to the next reader", async () => {
     await two.laptop.contact("phone").sendMany([1, 2, 3], { service: "notes" });
     const first = two.phone.messages("notes", { contact: "laptop" });

@@ -115,7 +115,7 @@ test("what may have been accepted is not sent again, and what waited is", async 
   const { asked, outbox } = daemon((value) => (value === 1 ? lost : undefined));
   const attempt = async (): Promise<string[]> => {
     const first = [0, 1, 2].map((value) => outbox.send("/c", "notes", parcel(value)));
-    for (const before = asked.length; asked.length === before; ) await Promise.resolve(); // they are under way
+    for (const before = asked.length; asked.length === before;) await Promise.resolve(); // they are under way
     const outcomes = await Promise.allSettled([...first, outbox.send("/c", "notes", parcel(3))]);
     return outcomes.map(({ status }) => status);
   };

@@ -60,6 +60,7 @@ export class Connection {
   readonly #restartMs: number;
   /** What is under way; closing ends it. */
   readonly #underWay = new Set<AbortController>();
+  readonly #sockets = new Set<JsonSocket>();
   #endpoint: Endpoint | undefined;
   #reached = false;
   #closed = false;
@@ -78,6 +79,7 @@ export class Connection {
   close(): void {
     this.#closed = true;
     for (const controller of this.#underWay) controller.abort(closed());
+    for (const socket of this.#sockets) socket.close();
     this.#transport.close();
   }
 
@@ -115,7 +117,7 @@ export class Connection {
     const { signal } = options;
     if (isAborted(signal)) return;
     for (let first = true; ; first = false) {
-      const task = this.#begin(signal);
+      const task = this.#begin(signal, REQUEST_MS, () => noAnswer(REQUEST_MS / 1000));
       try {
         const answer = await this.#reach(true, signal, async (endpoint) => {
           const found = await this.#transport.request(endpoint, {
@@ -127,6 +129,7 @@ export class Connection {
           if (found.status >= 400) throw errorFromAnswer(found.status, await whole(found));
           return found;
         });
+        task.unlimited(); // the reader may take its time
         if (!first) options.restarted?.();
         if (options.tellOpened === true) yield { kind: FEED_OPENED, data: "{}" };
         yield* parseEvents(task.watched(answer.body));
@@ -144,10 +147,12 @@ export class Connection {
   /** A WebSocket of the daemon. It ends with the daemon; whoever uses it knows how to go on. */
   async socket(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<JsonSocket> {
     return this.#reach(true, signal, async (endpoint) => {
-      const task = this.#begin(signal);
+      const task = this.#begin(signal, REQUEST_MS, () => noAnswer(REQUEST_MS / 1000));
       try {
         const opened = await this.#transport.open(endpoint, path + query(parameters), task.signal);
-        return new JsonSocket(opened);
+        const socket: JsonSocket = new JsonSocket(opened, () => this.#sockets.delete(socket));
+        this.#sockets.add(socket);
+        return socket;
       } catch (error) {
         if (error instanceof Refused) throw errorFromAnswer(error.status, error.body);
         throw error;
@@ -257,12 +262,17 @@ class Task {
     }, milliseconds);
   }
 
+  /** It may take as long as it likes. */
+  unlimited(): void {
+    clearTimeout(this.#timer);
+  }
+
   /** The pieces, as long as none of them lets itself be waited for too long. */
   async *watched(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
     const late = (): Error => new ConnectionBroken("The daemon has said nothing for too long.");
     this.limit(SILENCE_MS, late);
     for await (const piece of pieces) {
-      clearTimeout(this.#timer); // the reader may take its time
+      this.unlimited(); // as above
       yield piece;
       this.limit(SILENCE_MS, late);
     }
@@ -283,9 +293,12 @@ class Task {
 /** A WebSocket of the daemon: JSON objects and bytes. */
 export class JsonSocket {
   readonly #socket: TransportSocket;
+  readonly #forget: () => void;
 
-  constructor(socket: TransportSocket) {
+  /** @internal */
+  constructor(socket: TransportSocket, forget: () => void) {
     this.#socket = socket;
+    this.#forget = forget;
   }
 
   /** Send bytes, or an object as JSON. Throws P4Error `connection-lost`. */
@@ -299,19 +312,24 @@ export class JsonSocket {
 
   /** What arrives, until the WebSocket ends. Throws what an `error` message says. */
   async *messages(): AsyncGenerator<Record<string, unknown> | Uint8Array, void> {
-    for await (const message of this.#socket) {
-      if (typeof message !== "string") {
-        yield message;
-        continue;
+    try {
+      for await (const message of this.#socket) {
+        if (typeof message !== "string") {
+          yield message;
+          continue;
+        }
+        const entry = JSON.parse(message) as Record<string, unknown>;
+        if (entry["type"] === "error") throw errorFromObject(entry["error"], 400);
+        yield entry;
       }
-      const entry = JSON.parse(message) as Record<string, unknown>;
-      if (entry["type"] === "error") throw errorFromObject(entry["error"], 400);
-      yield entry;
+    } finally {
+      this.#forget();
     }
   }
 
   /** Close it. */
   close(): void {
+    this.#forget();
     this.#socket.close();
   }
 }

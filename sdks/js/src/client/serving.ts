@@ -68,7 +68,13 @@ async function run(
   serving: () => void,
 ): Promise<void> {
   for (;;) {
-    const socket = await client.socket(`/v1/services/${quoted(service)}/serve`);
+    let socket: JsonSocket;
+    try {
+      socket = await client.socket(`/v1/services/${quoted(service)}/serve`, {}, ending);
+    } catch (error) {
+      if (ending.aborted) return; // closed while it waited for a daemon that restarts
+      throw error;
+    }
     const close = (): void => {
       socket.close();
     };

@@ -17,6 +17,8 @@ import {
 const MESSAGE_BYTES = 64 * 1024 * 1024;
 /** Most idle connections that are kept; more are opened as they are needed. */
 const IDLE_CONNECTIONS = 16;
+/** The daemon keeps idle connections for 65 s; ones that are older than this are not used again. */
+const IDLE_MS = 30_000;
 const NEVER_CONNECTED = new Set([
   "ECONNREFUSED",
   "ENOENT",
@@ -28,7 +30,12 @@ const NEVER_CONNECTED = new Set([
 
 /** HTTP over TCP or a unix socket, and WebSockets, through Node and `ws`. */
 export class NodeTransport implements Transport {
-  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: IDLE_CONNECTIONS, scheduling: "lifo" });
+  readonly #agent = new Agent({
+    keepAlive: true,
+    maxFreeSockets: IDLE_CONNECTIONS,
+    scheduling: "lifo",
+    timeout: IDLE_MS, // of those that are idle; what is under way is not ended by it
+  });
 
   request(endpoint: Endpoint, request: TransportRequest): Promise<TransportAnswer> {
     const { method, path, headers, body, signal } = request;

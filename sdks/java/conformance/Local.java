@@ -20,6 +20,8 @@ import p4.client.Value;
 
 /** L1: the device, its contacts, and what is sent to them. */
 final class Local {
+    /** So long requests wait for a daemon that was killed. */
+    private static final Duration RESTART = Duration.ofMinutes(1);
     private static final Duration INVITE_LIFETIME = Duration.ofMinutes(10);
 
     private final Protocol.Handles<Client> clients = new Protocol.Handles<>("client");
@@ -48,7 +50,7 @@ final class Local {
         operations.put("connect", given -> {
             clients.put(given, given.has("url")
                     ? Client.connect(Protocol.text(given, "url"), Protocol.text(given, "token"))
-                    : Client.connect(Path.of(Protocol.text(given, "state_dir"))));
+                    : Client.connect(Path.of(Protocol.text(given, "state_dir")), RESTART));
             return Protocol.object();
         });
         operations.put("disconnect", given -> {

@@ -58,7 +58,19 @@ public final class Client implements AutoCloseable {
      * @throws P4Exception {@code no-daemon}: none runs
      */
     public static Client connect(Path stateDirectory) {
-        return new Client(() -> Endpoint.find(stateDirectory), RESTART);
+        return connect(stateDirectory, RESTART);
+    }
+
+    /**
+     * A client that waits as long as its program wants to for a daemon that restarts.
+     *
+     * @param stateDirectory of the device
+     * @param restart how long a request waits for a daemon that has gone; otherwise 20 s
+     * @return close it in the end; the daemon goes on
+     * @throws P4Exception {@code no-daemon}: none runs
+     */
+    public static Client connect(Path stateDirectory, Duration restart) {
+        return new Client(() -> Endpoint.find(stateDirectory), restart);
     }
 
     /**

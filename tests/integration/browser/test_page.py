@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.integration.browser.devtools import Page
+from tests.integration.browser.loopback_meeting import one_network
 from tests.integration.browser.page_world import Side, accessible, two_sides
 from tests.patience import patience
 
@@ -57,6 +58,27 @@ async def test_a_new_user_invites_a_device_by_its_link(tmp_path: Path) -> None:
         await phone.page.shows("hello")
         refused = [*laptop.page.complaints, *phone.page.complaints]
         assert [text for text in refused if " 503 " not in text and " 400 " not in text] == []
+
+
+async def test_two_devices_pair_by_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p4.assemble.LanMeetingPlaces", one_network())
+    async with two_sides(tmp_path, paired=False, lan=True) as (laptop, phone):
+        await laptop.page.click("Invite a device")
+        await laptop.page.choose("#kind", "local-words")
+        await laptop.page.until("document.querySelectorAll('dialog .words li').length === 2")
+        shown = "[...document.querySelectorAll('dialog .words li')].map((one) => one.innerText).join(' ')"
+        words = await laptop.page.run(shown)
+        await phone.page.click("I have a link or words")
+        await phone.page.fill("dialog input[name=text]", f" {words.upper()} ")
+        await phone.page.fill("dialog input[name=name]", "the old laptop")
+        await phone.page.press("Enter")
+        await phone.page.shows("Paired with the old laptop")
+        await laptop.page.shows("Paired with phone")
+        assert [peer.peer_id for peer in phone.node.peers()] == [laptop.node.peer_id]
+        for side in (laptop, phone):
+            await side.page.click("Say hello")
+            await side.page.until("document.querySelector('.composer textarea')")
+            side.assert_clean()
 
 
 async def test_two_people_chat(tmp_path: Path) -> None:

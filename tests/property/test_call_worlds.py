@@ -225,9 +225,9 @@ MUTANTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda made: next(iter(made.values())).__name__)
 def test_a_planted_bug_is_found(mutant: dict[str, Any]) -> None:
     def search() -> None:
-        explore(**mutant, copies=1)
-        explore(**mutant, flaps=1, most_states=6_000)
-        explore(**mutant, crashes=1, most_states=6_000)
+        for most in (600, 6_000):
+            for misfortune in ("copies", "flaps", "crashes"):
+                explore(**mutant, **{misfortune: 1}, most_states=most)
 
     with pytest.raises(AssertionError):
         search()

@@ -159,7 +159,7 @@ def in_disorder(seed: int) -> None:
             await settled(nodes[name])
             assert nodes[other].peer(name).contact.public_key == key(nodes[name])
 
-    simulate(scenario, seed=seed, limit=20_000)
+    simulate(scenario, seed=seed, limit=3_000)
 
 
 @pytest.mark.parametrize("seed", range(12))

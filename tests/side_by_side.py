@@ -22,6 +22,12 @@ _TOR_LANES = (
 )
 """Files below tests/integration that share one private Tor network; each lane takes about as long."""
 
+_REAL = ("tests/integration/", "tests/packaging/", "tests/cli/")
+"""Where whole programs are tested."""
+
+_SECONDS = 300
+"""The time limit there, where a test names none: it ends what hangs, and must not measure the machine."""
+
 _FIRST = (
     "tests/packaging/",
     "test_the_whole_story_over_a_private_tor_network",
@@ -62,6 +68,8 @@ def arrange(items: list[pytest.Item]) -> None:
     for item in items:
         if group := _group_of(item):
             item.add_marker(pytest.mark.xdist_group(group))
+        if item.nodeid.startswith(_REAL) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_SECONDS))
     items.sort(key=_rank)
 
 

@@ -148,7 +148,7 @@ class Following:
     def end(self) -> int:
         """Press Ctrl-C; gives the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=90)
 
     def stop(self) -> None:
         """Make sure that it is gone."""

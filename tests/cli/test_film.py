@@ -93,7 +93,7 @@ def test_a_film_survives_the_death_of_both(
     assert int(resumed.split()[-1]) >= film.STEP_BYTES
     digest = hashlib.sha256(FILM).hexdigest()
     for process in (second, second_receiver):
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=90)
         assert (process.returncode, err) == (0, "")
         assert out.splitlines()[-1].endswith(f"sha256 {digest}")
     assert (received / LEGAL).read_bytes() == FILM
@@ -113,7 +113,7 @@ def test_what_cannot_be_sent_is_said_in_one_line(
     words: list[str], pair: dict[str, list[str]], start_film: Start
 ) -> None:
     process = start_film(*pair["laptop"], *words)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     assert process.returncode == 1
     assert out == ""
     assert err.startswith("film: ")

@@ -82,7 +82,7 @@ def on_a_terminal(command: list[str], *, until: str, **more: str) -> tuple[str, 
                 pressed = True
             if process.poll() is not None and not ready:
                 break
-        return seen.decode(), process.wait(timeout=10)
+        return seen.decode(), process.wait(timeout=60)
     finally:
         process.kill()
         process.wait()

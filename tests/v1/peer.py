@@ -161,7 +161,7 @@ class V1Peer:
         self._say_function(line)
         self._changed.set()
 
-    async def heard(self, text: str, *, count: int = 1, timeout: float = 30.0) -> None:
+    async def heard(self, text: str, *, count: int = 1, timeout: float = 150.0) -> None:
         """Wait until ``count`` lines contain the text."""
         async with asyncio.timeout(timeout):
             while sum(text in line for line in self.lines) < count:

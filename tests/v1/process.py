@@ -54,7 +54,7 @@ class V1Process:
             self.lines.append(line.decode().rstrip("\n"))
             self._changed.set()
 
-    async def heard(self, text: str, *, count: int = 1, timeout: float = 30.0) -> str:
+    async def heard(self, text: str, *, count: int = 1, timeout: float = 150.0) -> str:
         """Wait until ``count`` lines contain the text; the last of them."""
         async with asyncio.timeout(timeout):
             while len(found := [line for line in self.lines if text in line]) < count:

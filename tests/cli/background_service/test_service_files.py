@@ -39,7 +39,7 @@ def test_systemd_itself_takes_the_unit(tmp_path: Path) -> None:
         ["systemd-analyze", "verify", "--user", "--man=no", "--recursive-errors=no", unit],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
     )

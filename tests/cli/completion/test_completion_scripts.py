@@ -36,7 +36,7 @@ def run_shell(words: list[str], directory: Path, home: Path) -> subprocess.Compl
         words,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         cwd=home,
         env=environment(HOME=str(home), PATH=path),

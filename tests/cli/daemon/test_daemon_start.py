@@ -56,7 +56,7 @@ def test_two_commands_at_once_start_one_daemon(device: Device) -> None:
         )
         for _ in range(4)
     ]
-    outcomes = [(*command.communicate(timeout=60), command.returncode) for command in commands]
+    outcomes = [(*command.communicate(timeout=180), command.returncode) for command in commands]
     assert {code for _, _, code in outcomes} == {0}
     assert len({out for out, _, _ in outcomes}) == 1
     started = [err for _, err, _ in outcomes if err]
@@ -104,7 +104,7 @@ def test_in_the_foreground_it_tells_line_by_line_and_ends_by_a_signal(device: De
         assert "The daemon of" in daemon.lines()[0]
         assert device.json("status")["pid"] == daemon.process.pid
         daemon.process.send_signal(signal.SIGTERM)
-        assert daemon.process.wait(timeout=10) == 0
+        assert daemon.process.wait(timeout=60) == 0
         assert device.pid is None
     finally:
         daemon.stop()

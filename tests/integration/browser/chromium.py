@@ -48,7 +48,7 @@ class BrowserEnd:
         described = asyncio.ensure_future(self.from_browser.get())
         reported = asyncio.ensure_future(self.reports.get())
         done, pending = await asyncio.wait(
-            {described, reported}, timeout=40, return_when=asyncio.FIRST_COMPLETED
+            {described, reported}, timeout=120, return_when=asyncio.FIRST_COMPLETED
         )
         for each in pending:
             each.cancel()

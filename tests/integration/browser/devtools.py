@@ -24,7 +24,7 @@ from websockets.exceptions import ConnectionClosed
 
 __all__ = ["Page", "open_chromium"]
 
-SECONDS = 15.0
+SECONDS = 60.0
 """How long a page has for anything that is waited for."""
 
 _NAMED = """

@@ -13,7 +13,7 @@ from p4.adapters.webrtc import select_backend
 from p4.core import limits
 from p4.ports import ChannelOpened, LinkClosed, LinkMessage
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 BINARY = bytes(range(256)) * (limits.LINK_MESSAGE_BYTES // 256)
 
@@ -35,7 +35,7 @@ async def test_a_browser_exchanges_text_and_binary_on_channels_of_both_sides(
     async with open_browser(role, tmp_path) as browser:
         end = End(backend)
         await negotiate(end, browser, browser_offers=role == "offerer")
-        assert await end.next(seconds=40) == ChannelOpened("chat")
+        assert await end.next(seconds=120) == ChannelOpened("chat")
 
         for text in ("hello", "", "ünï¢ødé 𝄞", "x" * (limits.LINK_MESSAGE_BYTES - 5)):
             end.link.send("chat", text)
@@ -71,7 +71,7 @@ async def test_bulk_from_a_browser_arrives_whole_and_in_order(name: str, tmp_pat
     async with open_browser("answerer", tmp_path) as browser:
         end = End(backend)
         await negotiate(end, browser, browser_offers=False)
-        assert await end.next(seconds=40) == ChannelOpened("chat")
+        assert await end.next(seconds=120) == ChannelOpened("chat")
         for block in blocks:
             end.link.send("chat", block)
         assert [(await end.message()).data for _ in blocks] == blocks

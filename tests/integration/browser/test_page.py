@@ -12,7 +12,7 @@ from tests.integration.browser.loopback_meeting import one_network
 from tests.integration.browser.page_world import Side, accessible, two_sides
 from tests.patience import patience
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def tab(side: Side, contact: str, name: str) -> None:
@@ -311,7 +311,7 @@ async def test_the_doctor_the_settings_and_the_login(tmp_path: Path) -> None:
         page = laptop.page
         await page.click("Doctor")
         await page.click("Examine")
-        await page.until("document.querySelectorAll('.rows li').length > 3", seconds=40)
+        await page.until("document.querySelectorAll('.rows li').length > 3", seconds=120)
 
         await page.click("Settings")
         await page.shows("No program has a token.")

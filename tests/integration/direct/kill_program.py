@@ -103,6 +103,7 @@ class Program:
     async def run(self) -> None:
         stopping = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+        (self.own / "ends in order").write_text(str(os.getpid()))
         async with self.node, asyncio.TaskGroup() as tasks:
             self.peer = self.node.peer(self.other)
             working = [

@@ -19,7 +19,7 @@ from typing import Any
 import p4
 
 ROOT = Path(__file__).parents[3]
-SECONDS = 20.0
+SECONDS = 90.0
 
 __all__ = ["NodeProcess", "direct"]
 

@@ -17,7 +17,7 @@ from tests.patience import patience
 import p4
 from p4.core.signaling import WARM, Announcement, Offer
 
-SECONDS = 20.0
+SECONDS = 90.0
 
 
 @asynccontextmanager

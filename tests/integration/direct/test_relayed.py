@@ -16,7 +16,7 @@ import p4
 from p4.core.signaling import Answer, Offer
 from p4.ports import SignalStream
 
-SECONDS = 20.0
+SECONDS = 90.0
 FINGERPRINT = re.compile(r"(a=fingerprint:sha-256 )\S+")
 
 

@@ -17,7 +17,7 @@ from p4.node.lanes.bundle import LaneBundle
 
 __all__ = ["SECONDS", "bundle", "carry", "carry_until_lane", "pair"]
 
-SECONDS = 60.0
+SECONDS = 150.0
 SERVICE = "bulk"
 BLOCK = bytes(range(251)) * 1031
 

@@ -48,7 +48,7 @@ class Scene:
     common: NodeProcess | None = None
     """A third person, whom both know; see `introduce`."""
 
-    async def introduce(self, seconds: float = 60.0) -> None:
+    async def introduce(self, seconds: float = 150.0) -> None:
         """Start the third person's node, which becomes a contact of both and lets them ask for each other."""
         assert self.common is not None
         eve = self.common

@@ -25,6 +25,7 @@ from typing import Any, Self
 from tests.integration.nat.flow import Flow
 from tests.integration.nat.namespaces import LaboratoryError
 from tests.integration.nat.node_process import NodeProcess
+from tests.patience import patience
 
 __all__ = ["Meeting", "Recovery", "Tally"]
 
@@ -84,7 +85,8 @@ class Meeting:
     Args:
         one: a node that is not running yet.
         other: another one.
-        late: seconds from which a message counts as late. Give more than 1.5 round trips on slow lines.
+        late: seconds from which a message counts as late; more on a busy machine. Give more than 1.5 round
+            trips on slow lines.
         keeps: whether the programs bring over every message in the end, as nodes do.
     """
 
@@ -92,7 +94,7 @@ class Meeting:
         self, one: NodeProcess, other: NodeProcess, *, late: float = 0.3, keeps: bool = True
     ) -> None:
         self.one, self.other = one, other
-        self.late = late
+        self.late = patience(late)
         self.keeps = keeps
         self.flows = {one.name: Flow(), other.name: Flow()}
         """By the sender's name."""
@@ -125,7 +127,7 @@ class Meeting:
         """The other one."""
         return self.other if node is self.one else self.one
 
-    async def connected(self, seconds: float = 60.0) -> float:
+    async def connected(self, seconds: float = 150.0) -> float:
         """Wait for the first link. Returns the seconds from `began` until both had it."""
         ups = await asyncio.gather(*(node.says("LinkUp", seconds=seconds) for node in (self.one, self.other)))
         return float(max(up["at"] for up in ups) - self.began)
@@ -146,7 +148,7 @@ class Meeting:
         self._let_talk(node)
         return float((await node.says("started", after=before))["at"])
 
-    async def flowing(self, since: float | None = None, *, seconds: float = 60.0) -> None:
+    async def flowing(self, since: float | None = None, *, seconds: float = 150.0) -> None:
         """Wait until messages that are sent from now (or ``since``) on are quick in both directions.
 
         Raises:
@@ -188,7 +190,7 @@ class Meeting:
             {node.name: self._first(node, at, "LinkUp") for node in (self.one, self.other)},
         )
 
-    async def finish(self, *, seconds: float = 30.0) -> Tally:
+    async def finish(self, *, seconds: float = 150.0) -> Tally:
         """Stop talking, wait so long for what is still on its way, and count."""
         for node in (self.one, self.other):
             before = len(node.said)

@@ -24,7 +24,7 @@ import p4
 __all__ = ["NodeProcess", "node_settings"]
 
 _ROOT = Path(__file__).parents[3]
-_START_SECONDS = 60.0
+_START_SECONDS = 150.0
 _LOOK_SECONDS = 0.1
 
 
@@ -113,7 +113,7 @@ class NodeProcess:
         assert self._process is not None
         return self._process.pid
 
-    async def says(self, *events: str, after: int = 0, seconds: float = 20.0) -> dict[str, Any]:
+    async def says(self, *events: str, after: int = 0, seconds: float = 120.0) -> dict[str, Any]:
         """Wait for the first of these events after the first ``after`` ones.
 
         Raises:
@@ -145,7 +145,7 @@ class NodeProcess:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
 
-    async def connected_to(self, name: str, *, seconds: float = 60.0) -> None:
+    async def connected_to(self, name: str, *, seconds: float = 150.0) -> None:
         """Wait until it has a link to this contact.
 
         Raises:

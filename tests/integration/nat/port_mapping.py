@@ -16,7 +16,7 @@ from tests.integration.nat.networks import Network
 __all__ = ["ask_nat_pmp", "external_address", "run_port_mapping"]
 
 _NAT_PMP_PORT = 5351
-_READY_SECONDS = 10
+_READY_SECONDS = 60
 
 
 @contextmanager

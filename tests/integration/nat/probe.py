@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.integration.nat.namespaces import LaboratoryError
 from tests.integration.nat.networks import Host
+from tests.patience import patience
 
 __all__ = [
     "Behaviour",
@@ -184,7 +185,7 @@ def _ask(
     name = secrets.token_hex(8)
     probe.sendto(json.dumps({"id": name, "from": answer_from}).encode(), place)
     found: list[dict[str, Any]] = []
-    deadline = time.monotonic() + _WAIT_SECONDS
+    deadline = time.monotonic() + patience(_WAIT_SECONDS)
     while len(found) < answers and (left := deadline - time.monotonic()) > 0:
         probe.settimeout(left)
         try:

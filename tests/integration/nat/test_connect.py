@@ -12,7 +12,7 @@ from tests.integration.nat.world import World
 
 from p4.testing.tor_network import PrivateTorNetwork
 
-SECONDS = 45.0
+SECONDS = 120.0
 
 
 def has_a_way(one: NatKind, other: NatKind) -> bool:
@@ -38,7 +38,7 @@ async def connects(meeting: Meeting, what: str) -> None:
         seconds = await meeting.connected(SECONDS)
         print(f"{what}: connected after {seconds:.2f} s")
         meeting.talk()
-        await meeting.flowing(seconds=10)
+        await meeting.flowing(seconds=60)
         tally = await meeting.finish()
         assert tally.clean, tally
 

@@ -13,7 +13,7 @@ from tests.patience import patience
 
 pytestmark = pytest.mark.timeout(600)
 
-LOOSE_SECONDS = 60.0
+LOOSE_SECONDS = 150.0
 MEDIAN_SECONDS = 1.5
 """The aim is 1.0 s, which two idle cores keep."""
 

@@ -30,6 +30,6 @@ async def test_a_home_without_internet(world: World) -> None:
                 bob.unplug()
                 await asyncio.sleep(2)
                 at = bob.plug()
-            print(await meeting.recovered(event, at, seconds=30))
-        print(await meeting.recovered("restart", await meeting.restart(meeting.other), seconds=30))
+            print(await meeting.recovered(event, at, seconds=90))
+        print(await meeting.recovered("restart", await meeting.restart(meeting.other), seconds=90))
         assert (await meeting.finish()).clean

@@ -13,6 +13,7 @@ from tests.integration.nat.events import Scene, scene
 from tests.integration.nat.line import Conditions
 from tests.integration.nat.rules import NatKind
 from tests.integration.nat.world import World
+from tests.patience import patience
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -43,7 +44,7 @@ async def an_idle_link(world: World, seconds: float) -> None:
         await asyncio.sleep(seconds)
         assert no_link_went_down(meeting)
         meeting.talk()
-        await meeting.flowing(seconds=5)
+        await meeting.flowing(seconds=patience(5))
         assert no_link_went_down(meeting)
         assert (await meeting.finish()).clean
 

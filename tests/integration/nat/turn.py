@@ -24,7 +24,7 @@ _LOGIN = {
     "static": ("--lt-cred-mech", "--user=ann:pass-word"),
     "rest": ("--use-auth-secret", "--static-auth-secret=north"),
 }
-_READY_SECONDS = 15
+_READY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from tests.patience import patience
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 120.0
 PAIRED_WITHIN_SECONDS = 2.0
 
 pytestmark = pytest.mark.slow

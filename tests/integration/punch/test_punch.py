@@ -21,7 +21,7 @@ from tests.integration.nat.rules import NatKind
 from tests.patience import patience
 from tests.requirements import missing, require_root
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[3]
 RUNS = 10

@@ -68,21 +68,21 @@ class OnionNode(AbstractAsyncContextManager["OnionNode"]):
     async def start(self) -> None:
         self.address = await self.rendezvous.start(self._echo, self._note)
 
-    async def reach(self, phase: RendezvousPhase, *, seconds: float = 30) -> None:
+    async def reach(self, phase: RendezvousPhase, *, seconds: float = 150.0) -> None:
         """Wait until the status is in this phase."""
         async with asyncio.timeout(seconds):
             while self.rendezvous.status.phase is not phase:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def failed(self, *, seconds: float = 30) -> None:
+    async def failed(self, *, seconds: float = 150.0) -> None:
         """Wait until its Tor was found to be gone; the next one may be there already."""
         async with asyncio.timeout(seconds):
             while RendezvousPhase.FAILED not in [status.phase for status in self.statuses]:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def checked(self, *, since: float, seconds: float = 60) -> float:
+    async def checked(self, *, since: float, seconds: float = 150.0) -> float:
         """Wait for a call to ourselves that arrived later than this moment; gives its moment."""
         async with asyncio.timeout(seconds):
             # A check that changes nothing else is told to nobody.

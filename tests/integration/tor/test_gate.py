@@ -46,7 +46,7 @@ async def call(node: OnionNode, home: OnionNode, *, fresh: bool = True) -> str:
         return error.code
 
 
-async def until(node: OnionNode, home: OnionNode, wanted: set[str], *, seconds: float = 30) -> float:
+async def until(node: OnionNode, home: OnionNode, wanted: set[str], *, seconds: float = 150.0) -> float:
     """Call until the outcome is one of these; gives how long that took."""
     begun = time.monotonic()
     async with asyncio.timeout(seconds):

@@ -50,7 +50,7 @@ def tor_of(node: p4.Node) -> TorRendezvous:
     return rendezvous
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 150.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is looked at tells nobody
             await asyncio.sleep(0.02)

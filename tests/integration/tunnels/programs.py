@@ -19,7 +19,7 @@ from p4.testing.free_ports import free_ports
 
 __all__ = ["SECONDS", "Device", "two_devices"]
 
-SECONDS = 60.0
+SECONDS = 150.0
 
 
 class Device:

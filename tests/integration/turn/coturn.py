@@ -60,7 +60,7 @@ def run_coturn(directory: Path, login: Sequence[str]) -> Iterator[Coturn]:
         [openssl, "req", *new_key, *naming, "-keyout", str(key), "-out", str(certificate)],
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=90,
     )
     port, tls_port = _free_ports(address, 2)
     quiet = [

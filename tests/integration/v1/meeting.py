@@ -87,7 +87,7 @@ class Witness:
         """The events of a kind so far."""
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def saw(self, kind: type[E], count: int = 1, *, timeout: float = 30.0) -> list[E]:
+    async def saw(self, kind: type[E], count: int = 1, *, timeout: float = 150.0) -> list[E]:
         """Wait until there are ``count`` events of a kind; all of them."""
         async with asyncio.timeout(timeout):
             while len(found := self.seen(kind)) < count:
@@ -95,7 +95,7 @@ class Witness:
                 await self._changed.wait()
         return found
 
-    async def heard(self, count: int = 1, *, timeout: float = 30.0) -> list[object]:
+    async def heard(self, count: int = 1, *, timeout: float = 150.0) -> list[object]:
         """Wait until so many texts have been received; all of them."""
         async with asyncio.timeout(timeout):
             while len(self.messages) < count:
@@ -140,7 +140,7 @@ async def meeting(
         assert_pure_v1(v1)
 
 
-async def connected(us: Witness, v1: V1Peer, count: int = 1, *, timeout: float = 30.0) -> None:
+async def connected(us: Witness, v1: V1Peer, count: int = 1, *, timeout: float = 150.0) -> None:
     """Wait until both sides have seen their ``count``-th link open, proven by a hello."""
     await us.saw(p4.LinkUp, count, timeout=timeout)
     await v1.heard(f"Data channel OPEN with {us.node.peer_id}", count=count, timeout=timeout)

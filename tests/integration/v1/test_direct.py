@@ -196,9 +196,9 @@ async def test_glare_with_a_lock_that_is_held_does_not_deadlock(tmp_path: Path) 
         return await dial_direct(rendezvous)
 
     async with meeting(tmp_path, "it dials", dial=slowly) as (us, v1, peer):
-        await connected(us, v1, timeout=60)
+        await connected(us, v1, timeout=180)
         await peer.send("through the glare")
-        await v1.heard("> through the glare", timeout=60)
+        await v1.heard("> through the glare", timeout=180)
         # It settles: the links that the crossed offers made replace each other no more.
         ups = -1
         async with asyncio.timeout(60):
@@ -222,12 +222,12 @@ async def test_its_process_is_killed_and_restarted(tmp_path: Path, role: str) ->
             await process.type(f"send {us.node.peer_id} before")
             await us.heard()
             await process.kill()
-        await us.saw(p4.LinkDown, timeout=60)  # v1 has no heartbeat: the library notices after 15-35 s
+        await us.saw(p4.LinkDown, timeout=180)  # v1 has no heartbeat: the library notices after 15-35 s
         await peer.send("queued for its return")
         listen = f"127.0.0.1:{invite['rendezvous']['port']}"
         options = ["--retry-seconds", "0.5", "--listen", listen]
         async with V1Process(tmp_path / "v1", [us.invite()], *options) as process:
-            await us.saw(p4.LinkUp, 2, timeout=60)
+            await us.saw(p4.LinkUp, 2, timeout=180)
             await process.heard("> queued for its return")
             await process.type(f"send {us.node.peer_id} after")
             assert await us.heard(2) == ["before", "after"]
@@ -243,7 +243,7 @@ async def test_its_new_process_replaces_the_dead_link_at_once(tmp_path: Path) ->
         for incarnation in range(1, 3):
             async with V1Process(tmp_path / "v1", [us.invite()], "--retry-seconds", "0.5") as process:
                 us.knows(await process.invite())
-                await process.heard(f"hello from {us.node.peer_id}", timeout=10)
+                await process.heard(f"hello from {us.node.peer_id}", timeout=60)
                 await process.type(f"send {us.node.peer_id} incarnation {incarnation}")
                 await us.heard(incarnation)
                 await process.kill()

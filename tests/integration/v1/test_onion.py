@@ -83,7 +83,7 @@ async def test_it_dies_with_its_tor_and_comes_back_at_the_same_address(
             v1.add_contact(us.invite())
             peer = us.knows(invite)
             await connected(us, v1, timeout=OPEN_SECONDS)
-        await us.saw(p4.LinkDown, timeout=60)
+        await us.saw(p4.LinkDown, timeout=180)
         receipt = await peer.send("queued for its return")
         async with v1_behind_tor(tmp_path / "v1tor", theirs, tor_network) as (v1, same_invite):
             assert same_invite == invite

@@ -49,7 +49,7 @@ def main() -> int:
     runner = Runner(
         languages,
         report,
-        wanted=lambda name: any(text in name for text in arguments.case),
+        wanted=lambda _, case: any(text in case for text in arguments.case),
         told=_tell,
         jobs=arguments.jobs,
     )

@@ -46,7 +46,7 @@ class Outcome:
 
 
 def read_known_failures(path: Path = KNOWN_FAILURES) -> tuple[KnownFailure, ...]:
-    """The list. Raises ValueError if an entry is not of the form, or gives no reason."""
+    """The list. Raises ValueError or TypeError if an entry is not of the form, or gives no reason."""
     entries = json.loads(path.read_text("utf-8"))
     known = tuple(KnownFailure(**entry) for entry in entries)
     if not all(one.language and one.case and one.reason.strip() for one in known):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,14 +52,14 @@ class Runner:
     Args:
         languages: that take part.
         report: to which everything is added.
-        wanted: which cases, by their names.
+        wanted: which cases, by their language (of pairs the sender's) and their names.
         told: called for each outcome, as it comes.
         jobs: languages at a time. Each has daemons of its own for L1.
     """
 
     languages: Sequence[Language]
     report: Report
-    wanted: Callable[[str], bool] = lambda _: True
+    wanted: Callable[[str, str], bool] = lambda language, case: True
     told: Callable[[Outcome], None] = lambda _: None
     jobs: int = 2
     _built: list[Language] = field(default_factory=list)
@@ -69,20 +69,21 @@ class Runner:
         with self._timed("build"):
             for language in self.languages:
                 await self._build(language)
-        native = {name: run for name, run in NATIVE_CASES.items() if self.wanted(name)}
-        if native:
-            with self._timed("L2"):
-                await self._spread([self._native(language, native) for language in self._built])
-        local = [name for name in LOCAL_CASES if self.wanted(name)]
+        with self._timed("L2"):
+            await self._spread([self._native(language) for language in self._built])
         pairs = [
             (sender, receiver)
             for sender in self._built
             for receiver in self._built
-            if self.wanted(pair_case(receiver.name))
+            if self.wanted(sender.name, pair_case(receiver.name))
         ]
+        local = [language for language in self._built if self._cases(language, LOCAL_CASES)]
         if local or pairs:
             await self._with_devices(local, pairs)
         return self.report
+
+    def _cases(self, language: Language, names: Iterable[str]) -> list[str]:
+        return [name for name in names if self.wanted(language.name, name)]
 
     async def _build(self, language: Language) -> None:
         try:
@@ -105,19 +106,21 @@ class Runner:
             for work in works:
                 group.create_task(one(work))
 
-    async def _native(self, language: Language, cases: Mapping[str, Callable[..., Awaitable[None]]]) -> None:
+    async def _native(self, language: Language) -> None:
         async with AsyncExitStack() as stack:
             logs = Path(stack.enter_context(TemporaryDirectory(prefix="p4-conformance-")))
             command: Command | None = None
-            for name, run in cases.items():
+            for name in self._cases(language, NATIVE_CASES):
                 if command is None:
                     command = await stack.enter_async_context(Command(language.words, logs / "log"))
-                if not await self._case(language, name, run(command)):
+                if not await self._case(language, name, NATIVE_CASES[name](command)):
                     command.kill()
                     command = None
 
-    async def _with_devices(self, local: Sequence[str], pairs: Sequence[tuple[Language, Language]]) -> None:
-        queue = list(self._built) if local else []
+    async def _with_devices(
+        self, local: Sequence[Language], pairs: Sequence[tuple[Language, Language]]
+    ) -> None:
+        queue = list(local)
         async with AsyncExitStack() as stack:
             count = max(1, min(self.jobs, len(queue)))
             with self._timed("daemons"):
@@ -125,7 +128,7 @@ class Runner:
             with self._timed("L1"):
                 async with asyncio.TaskGroup() as group:
                     for found, relation in devices:
-                        group.create_task(self._local_queue(queue, local, found, relation))
+                        group.create_task(self._local_queue(queue, found, relation))
             if pairs:
                 with self._timed("pairs"):
                     await self._pairs(pairs, *devices[0])
@@ -134,13 +137,11 @@ class Runner:
         devices = await stack.enter_async_context(DevicePair())
         return devices, await stack.enter_async_context(Relation(devices))
 
-    async def _local_queue(
-        self, queue: list[Language], cases: Sequence[str], devices: DevicePair, relation: Relation
-    ) -> None:
+    async def _local_queue(self, queue: list[Language], devices: DevicePair, relation: Relation) -> None:
         while queue:
             language = queue.pop(0)
             async with Commands(devices, devices.directory) as commands:
-                for name in cases:
+                for name in self._cases(language, LOCAL_CASES):
                     await relation.prepare()
                     work = self._local(commands, language, name)
                     if not await self._case(language, name, work):

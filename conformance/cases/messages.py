@@ -80,6 +80,7 @@ async def messages(pair: Pair) -> None:
     await phone.ask("messages.open", messages="m", service=pair.service)
     first = await send(laptop, pair.service, "first", value={"number": 1})
     await laptop.ask("receipt.delivered", receipt="first", timeout_seconds=PATIENCE)
+    await refused(laptop.ask("receipt.consumed", receipt="first", timeout_seconds=SHORT), "timeout")
     rest = [{"value": number} for number in range(2, 5)]
     ids = (await laptop.to_contact("message.send_many", service=pair.service, values=rest))["ids"]
     identity = (await laptop.ask("identity"))["id"]

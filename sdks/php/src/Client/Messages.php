@@ -23,6 +23,8 @@ final class Messages implements \IteratorAggregate
     private const ACKNOWLEDGED = 256;
     /** Messages that are remembered to be done although the daemon did not know them: four windows after restarts. */
     private const UNKNOWN = 4 * 256;
+    /** How long it is waited for messages to come again after a restart, so that they can be told once more. */
+    private const SETTLING_SECONDS = 2.0;
 
     private readonly string $path;
     private EventFeed $feed;
@@ -48,6 +50,9 @@ final class Messages implements \IteratorAggregate
     private array $telling = [];
     /** @var array<string, Message> */
     private array $soon = [];
+    /** @var list<Message> that came while it was waited for others */
+    private array $early = [];
+    private bool $reading = false;
 
     /** @internal */
     public function __construct(
@@ -70,22 +75,13 @@ final class Messages implements \IteratorAggregate
     public function next(?float $timeoutSeconds = null): ?Message
     {
         $until = Loop::after($timeoutSeconds);
-        for (;;) {
-            if (!$this->feed->hasNext()) {
+        try {
+            if ($this->early === [] && !$this->feed->hasNext()) {
                 $this->flush();
             }
-            try {
-                $event = $this->feed->next($until);
-            } catch (TimedOut) {
-                return null;
-            }
-            if ($event === null) {
-                return null; // another task has closed it
-            }
-            $message = $event[0] === 'message' ? $this->received(new Told($event[1])) : null;
-            if ($message !== null) {
-                return $message;
-            }
+            return array_shift($this->early) ?? $this->read($until);
+        } catch (TimedOut) {
+            return null;
         }
     }
 
@@ -128,7 +124,7 @@ final class Messages implements \IteratorAggregate
         } finally {
             $this->feed->close();
             $this->feed = $this->newFeed();
-            $this->handedOut = [];
+            $this->handedOut = $this->early = [];
         }
     }
 
@@ -149,12 +145,13 @@ final class Messages implements \IteratorAggregate
                 $open[$name] = $this->done[$name] = $message;
             }
         }
+        $unknown = [];
         while ($open !== []) {
             $answer = $this->tell($open);
             foreach ($answer['unknown'] ?? [] as $entry) {
                 $name = "$entry[contact] $entry[id]";
                 if (!isset($this->again[$name])) {
-                    $this->unknown[$name] = true;
+                    $this->unknown[$name] = $unknown[$name] = true;
                 }
             }
             $this->unknown = array_slice($this->unknown, -self::UNKNOWN, null, true);
@@ -164,6 +161,7 @@ final class Messages implements \IteratorAggregate
                 }
             }
         }
+        $this->settle($unknown);
     }
 
     /** @internal */
@@ -201,6 +199,55 @@ final class Messages implements \IteratorAggregate
                 $this->telling[$name]--;
                 if ($this->telling[$name] === 0) {
                     unset($this->telling[$name]);
+                }
+            }
+        }
+    }
+
+    /**
+     * The next message of the feed that the application does not have; null once it is closed.
+     *
+     * @throws TimedOut
+     */
+    private function read(?float $until): ?Message
+    {
+        $this->reading = true;
+        try {
+            do {
+                $event = $this->feed->next($until);
+                $message = ($event[0] ?? '') === 'message' ? $this->received(new Told($event[1])) : null;
+            } while ($event !== null && $message === null);
+            return $message;
+        } finally {
+            $this->reading = false;
+        }
+    }
+
+    /**
+     * Read on until the daemon knows what it did not know. Either it had noted that before its last answer was lost; or it
+     * has restarted, and knows these only when they have come again, which is when they are told once more. Whoever
+     * reads at the moment does the same.
+     *
+     * @param array<string, true> $names
+     */
+    private function settle(array $names): void
+    {
+        $until = Loop::now() + self::SETTLING_SECONDS;
+        while (!$this->reading && array_intersect_key($names, $this->unknown) !== []) {
+            try {
+                $message = $this->read($until);
+            } catch (TimedOut | P4Exception) {
+                return;
+            }
+            if ($message === null) {
+                return;
+            }
+            $this->early[] = $message;
+            // Those of one contact come in their order: what comes after them says that they do not come.
+            $contact = $message->contact->id;
+            foreach (array_keys($names) as $name) {
+                if (str_starts_with($name, "$contact ")) {
+                    unset($names[$name]);
                 }
             }
         }

@@ -17,6 +17,7 @@ public final class P4Exception extends RuntimeException {
 
     private final String code;
     private final transient Map<String, Object> data;
+    private final int status;
 
     /**
      * An error without data.
@@ -37,8 +38,22 @@ public final class P4Exception extends RuntimeException {
      * @param cause what led to it, or null
      */
     public P4Exception(String code, String message, Map<String, ?> data, Throwable cause) {
+        this(code, message, data, cause, 0);
+    }
+
+    /**
+     * An error of an answer of the daemon.
+     *
+     * @param code short, stable reason in kebab-case
+     * @param message sentences for a person
+     * @param data what else is known; JSON values by name
+     * @param cause what led to it, or null
+     * @param status HTTP status of the answer
+     */
+    public P4Exception(String code, String message, Map<String, ?> data, Throwable cause, int status) {
         super(message, cause);
         this.code = code;
+        this.status = status;
         this.data = Collections.unmodifiableMap(new LinkedHashMap<>(data));
     }
 
@@ -49,6 +64,15 @@ public final class P4Exception extends RuntimeException {
      */
     public String code() {
         return code;
+    }
+
+    /**
+     * HTTP status of the daemon's answer.
+     *
+     * @return 0 if it did not come from one
+     */
+    public int status() {
+        return status;
     }
 
     /**

@@ -29,9 +29,11 @@ public final class Client implements AutoCloseable {
     private static final Duration RESTART = Duration.ofSeconds(20);
 
     private final DaemonConnection connection;
+    private final Outbox outbox;
 
     private Client(Supplier<Endpoint> find, Duration restart) {
         connection = new DaemonConnection(find, restart);
+        outbox = new Outbox((path, body) -> request("POST", path, body), connection.threads());
         try {
             identity(); // tells at once if there is none
         } catch (P4Exception error) {
@@ -301,6 +303,10 @@ public final class Client implements AutoCloseable {
 
     DaemonConnection connection() {
         return connection;
+    }
+
+    Outbox outbox() {
+        return outbox;
     }
 
     private <T> List<T> list(String path, String member, Class<T> type) {

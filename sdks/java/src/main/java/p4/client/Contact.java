@@ -160,7 +160,8 @@ public final class Contact {
     }
 
     /**
-     * Hands over a message. It is on disk when this returns, and arrives once, in order.
+     * Hands over a message. It is on disk when this returns, and arrives once, in order. What several threads hand
+     * over at a time goes to the daemon together, which is many times as fast; each has its own receipt, or error.
      *
      * @param service of the contact
      * @param value see {@link Value#of}; up to 1 MiB
@@ -181,10 +182,7 @@ public final class Contact {
      * @return its receipt
      */
     public Receipt send(String service, Object value, SendOptions options) {
-        ObjectNode body = Wire.object().put("service", service);
-        Value.of(value).into(body);
-        options.into(body);
-        return Receipt.read(client, reference, client.request("POST", path + "/messages", body));
+        return Receipt.read(client, reference, client.outbox().send(path + "/messages", service, value, options));
     }
 
     /**
@@ -206,7 +204,7 @@ public final class Contact {
     }
 
     /**
-     * For many messages: does not wait for each.
+     * For many messages of one thread: does not wait for each.
      *
      * @param service of the contact
      * @return close it when the last was handed over

@@ -1,31 +1,19 @@
 package p4.client;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import p4.P4Exception;
 
 /**
- * Many messages to one service of a contact, in order: what is handed over while a request is under way goes
- * together with the next, in one write to the daemon's disk.
+ * Many messages to one service of a contact, in order, without waiting for each: what is handed over while a request
+ * is under way goes together with the next, in one write to the daemon's disk.
  */
 public final class MessagePipeline implements AutoCloseable {
-    private static final int MOST_VALUES = 1000;
-    private static final int MOST_BYTES = 1_000_000; // of at most 2 MiB for a body
-    private static final int WAITING = 4000;
-
-    private record Waiting(ObjectNode value, int size, CompletableFuture<Receipt> receipt) {}
+    private static final int UNDER_WAY = 4000;
 
     private final Client client;
     private final String contact;
     private final String service;
-    private final Deque<Waiting> waiting = new ArrayDeque<>();
-    private boolean sending;
+    private int underWay;
     private boolean closed;
 
     MessagePipeline(Client client, String contact, String service) {
@@ -42,30 +30,33 @@ public final class MessagePipeline implements AutoCloseable {
      *     accepted, or may not have been ({@code connection-lost})
      */
     public synchronized CompletableFuture<Receipt> send(Object value) {
+        while (!closed && underWay >= UNDER_WAY) {
+            pause();
+        }
         if (closed) {
             throw new P4Exception("closed", "This pipeline has been closed. Nothing was sent.");
         }
-        ObjectNode node = Wire.object();
-        int size = Value.of(value).into(node);
-        while (waiting.size() >= WAITING) {
-            pause();
-        }
-        CompletableFuture<Receipt> receipt = new CompletableFuture<>();
-        waiting.add(new Waiting(node, size, receipt));
-        if (!sending) {
-            sending = true;
-            client.connection().threads().execute(this::run);
-        }
-        return receipt;
+        String path = "/v1/contacts/" + Wire.quoted(contact) + "/messages";
+        CompletableFuture<Receipt> receipt = client.outbox().begin(path, service, value)
+                .thenApply(entry -> Receipt.read(client, contact, entry));
+        underWay++;
+        receipt.whenComplete((done, problem) -> answered());
+        return unwrapped(receipt);
     }
 
     /** Waits until everything that was handed over has been answered. */
     @Override
     public synchronized void close() {
         closed = true;
-        while (sending) {
+        notifyAll();
+        while (underWay > 0) {
             pause();
         }
+    }
+
+    private synchronized void answered() {
+        underWay--;
+        notifyAll();
     }
 
     private void pause() {
@@ -76,43 +67,17 @@ public final class MessagePipeline implements AutoCloseable {
         }
     }
 
-    private void run() {
-        while (true) {
-            List<Waiting> batch = new ArrayList<>();
-            synchronized (this) {
-                int size = 0;
-                while (!waiting.isEmpty() && batch.size() < MOST_VALUES
-                        && (batch.isEmpty() || size + waiting.peekFirst().size() <= MOST_BYTES)) {
-                    size += waiting.peekFirst().size();
-                    batch.add(waiting.removeFirst());
-                }
-                sending = !batch.isEmpty();
-                notifyAll();
-                if (!sending) {
-                    return;
-                }
-            }
-            send(batch);
-        }
-    }
-
-    private void send(List<Waiting> batch) {
-        ObjectNode body = Wire.object().put("service", service);
-        ArrayNode values = body.putArray("values");
-        batch.forEach(one -> values.add(one.value()));
-        try {
-            String path = "/v1/contacts/" + Wire.quoted(contact) + "/messages/batch";
-            JsonNode receipts = client.request("POST", path, body).path("receipts");
-            for (int i = 0; i < batch.size(); i++) {
-                batch.get(i).receipt().complete(Receipt.read(client, contact, receipts.path(i)));
-            }
-        } catch (P4Exception error) {
-            boolean refused = !error.mayHaveRun() && !error.code().equals("no-daemon");
-            if (refused && batch.size() > 1) {
-                batch.forEach(one -> send(List.of(one))); // all or none: one of them may be the reason
+    /** The same, whose error is the reason itself and not what wraps it. */
+    private static CompletableFuture<Receipt> unwrapped(CompletableFuture<Receipt> receipt) {
+        CompletableFuture<Receipt> told = new CompletableFuture<>();
+        receipt.whenComplete((done, problem) -> {
+            if (problem == null) {
+                told.complete(done);
             } else {
-                batch.forEach(one -> one.receipt().completeExceptionally(error));
+                told.completeExceptionally(
+                        problem instanceof java.util.concurrent.CompletionException ? problem.getCause() : problem);
             }
-        }
+        });
+        return told;
     }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -202,6 +203,10 @@ public final class MessageSubscription implements AutoCloseable {
         } catch (P4Exception error) {
             problem = error;
         }
+        List<CompletableFuture<Void>> noted = new ArrayList<>(); // completed without the lock: programs go on there
+        P4Exception failure = problem == null ? null : new P4Exception(problem.code(),
+                "That the message is done could not be noted: it comes again to the next subscription. "
+                        + problem.getMessage(), problem.data(), problem);
         synchronized (this) {
             for (Key key : keys) {
                 CompletableFuture<Void> future = done.get(key);
@@ -211,14 +216,16 @@ public final class MessageSubscription implements AutoCloseable {
                     done.remove(key);
                     handedOut.remove(key);
                     settled.put(key, true);
-                    future.complete(null);
-                } else {
-                    // It stays among those that are done: if it comes again, the daemon is told again.
-                    future.completeExceptionally(new P4Exception(problem.code(),
-                            "That the message is done could not be noted: it comes again to the next subscription. "
-                                    + problem.getMessage(), problem.data(), problem));
+                    noted.add(future);
+                } else { // it stays among those that are done: if it comes again, the daemon is told again
+                    noted.add(future);
                 }
             }
+        }
+        if (failure == null) {
+            noted.forEach(future -> future.complete(null));
+        } else {
+            noted.forEach(future -> future.completeExceptionally(failure));
         }
     }
 

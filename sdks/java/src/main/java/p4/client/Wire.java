@@ -90,7 +90,7 @@ final class Wire {
         try {
             JsonNode entry = MAPPER.readTree(body).path("error");
             if (entry.path("code").isTextual() && entry.path("message").isTextual()) {
-                return error(entry);
+                return error(entry, status);
             }
         } catch (IOException error) {
             return unexplained(status, error);
@@ -100,15 +100,19 @@ final class Wire {
 
     /** The error that {@code {"code", "message", "data"}} describes. */
     static P4Exception error(JsonNode entry) {
+        return error(entry, 0);
+    }
+
+    private static P4Exception error(JsonNode entry, int status) {
         Map<String, Object> data = entry.path("data").isObject()
                 ? MAPPER.convertValue(entry.get("data"), OBJECT) : new LinkedHashMap<>();
-        return new P4Exception(entry.path("code").asText(), entry.path("message").asText(), data, null);
+        return new P4Exception(entry.path("code").asText(), entry.path("message").asText(), data, null, status);
     }
 
     private static P4Exception unexplained(int status, Throwable cause) {
         return new P4Exception("status-" + status, "The daemon answered with status " + status
                 + " and without a reason. What was accepted before is safe. Look into its log: p4 log",
-                Map.of(), cause);
+                Map.of(), cause, status);
     }
 
     static P4Exception interrupted(InterruptedException cause) {

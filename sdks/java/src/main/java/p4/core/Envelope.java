@@ -1,8 +1,8 @@
 package p4.core;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Pattern;
 import p4.P4Exception;
@@ -71,7 +71,7 @@ public final class Envelope {
      * @param nonce 16 bytes that were never used before
      * @return one line of canonical JSON in UTF-8, without its line end
      * @throws P4Exception the payload has no canonical form, or {@code too-long}
-     * @throws IllegalArgumentException nonce or recipient has the wrong form
+     * @throws IllegalArgumentException nonce, recipient or time has the wrong form
      */
     public static byte[] seal(
             Identity identity, String recipient, Map<String, ?> payload, long timestampMs, byte[] nonce) {
@@ -81,9 +81,14 @@ public final class Envelope {
         if (!Keys.isPeerId(recipient)) {
             throw new IllegalArgumentException("the recipient is not a peer id");
         }
-        Map<String, Object> fields = signed(identity.peerId(), recipient, payload, timestampMs, nonce);
-        fields.put("signature_b64", Keys.encode(identity.sign(Json.canonical(fields))));
-        byte[] line = Json.canonical(fields);
+        if (timestampMs < 0 || timestampMs > Json.SAFE_INTEGER) {
+            throw new IllegalArgumentException("a time is from 0 to 2^53-1, not " + timestampMs);
+        }
+        StringBuilder text = signed(identity.peerId(), recipient, payload, timestampMs, nonce);
+        String signature = Keys.encode(identity.sign(utf8(text)));
+        // The signature's key comes between the others: one sorted text, written once.
+        text.insert(text.lastIndexOf(",\"timestamp_ms\":"), ",\"signature_b64\":\"" + signature + "\"");
+        byte[] line = utf8(text);
         if (line.length >= LINE_BYTES) {
             throw new P4Exception("too-long", "An envelope of " + line.length + " bytes does not fit into a line.");
         }
@@ -143,7 +148,7 @@ public final class Envelope {
             throw new P4Exception("bad-time", "The sender's clock and ours differ by more than "
                     + maxSkewMs / 3_600_000 + " hours. Correct the clock that is wrong.");
         }
-        byte[] message = Json.canonical(signed(sender, recipient, payload, timestampMs, nonce));
+        byte[] message = utf8(signed(sender, recipient, payload, timestampMs, nonce));
         if (!Keys.verify(publicKey, signature, message)) {
             throw new P4Exception("bad-signature", "The signature is not the sender's.");
         }
@@ -168,16 +173,20 @@ public final class Envelope {
         return recipient;
     }
 
-    private static Map<String, Object> signed(
+    /** The canonical form of what is signed. Its own members are known: only the payload's need be sorted. */
+    private static StringBuilder signed(
             String sender, String recipient, Map<String, ?> payload, long timestampMs, byte[] nonce) {
-        Map<String, Object> fields = new LinkedHashMap<>();
-        fields.put("protocol_version", (long) PROTOCOL_VERSION);
-        fields.put("sender_peer_id", sender);
-        fields.put("recipient_peer_id", recipient);
-        fields.put("timestamp_ms", timestampMs);
-        fields.put("nonce", HexFormat.of().formatHex(nonce));
-        fields.put("payload", payload);
-        return fields;
+        StringBuilder text = new StringBuilder(384);
+        text.append("{\"nonce\":\"").append(HexFormat.of().formatHex(nonce)).append("\",\"payload\":");
+        Json.canonical(payload, 1, text);
+        text.append(",\"protocol_version\":").append(PROTOCOL_VERSION);
+        text.append(",\"recipient_peer_id\":\"").append(recipient);
+        text.append("\",\"sender_peer_id\":\"").append(sender);
+        return text.append("\",\"timestamp_ms\":").append(timestampMs).append('}');
+    }
+
+    private static byte[] utf8(StringBuilder text) {
+        return text.toString().getBytes(StandardCharsets.UTF_8);
     }
 
     private static Object field(Map<String, Object> fields, String key) {

@@ -3,21 +3,19 @@ package p4.core;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
-import java.security.PrivateKey;
 import java.security.SecureRandom;
-import java.security.Signature;
 import java.security.interfaces.EdECPrivateKey;
 import java.security.spec.NamedParameterSpec;
 import java.util.Arrays;
 
 /** A device's own Ed25519 key pair (spec/identity.md). Safe for use by several threads. */
 public final class Identity {
-    private final PrivateKey privateKey;
+    private final EdECPrivateKey privateKey;
     private final byte[] publicKey;
     private final String peerId;
 
     private Identity(KeyPair pair) {
-        privateKey = pair.getPrivate();
+        privateKey = (EdECPrivateKey) pair.getPrivate();
         byte[] encoded = pair.getPublic().getEncoded(); // X.509 (RFC 8410): the raw key comes last
         publicKey = Arrays.copyOfRange(encoded, encoded.length - Keys.KEY_BYTES, encoded.length);
         peerId = Keys.peerId(publicKey);
@@ -75,7 +73,7 @@ public final class Identity {
      * @return the 32-byte seed of RFC 8032
      */
     public byte[] seed() {
-        return ((EdECPrivateKey) privateKey).getBytes().orElseThrow();
+        return privateKey.getBytes().orElseThrow();
     }
 
     /**
@@ -94,14 +92,7 @@ public final class Identity {
      * @return 64 bytes
      */
     public byte[] sign(byte[] message) {
-        try {
-            Signature signer = Signature.getInstance("Ed25519");
-            signer.initSign(privateKey);
-            signer.update(message);
-            return signer.sign();
-        } catch (GeneralSecurityException error) {
-            throw new IllegalStateException("This Java cannot sign with its own key", error);
-        }
+        return Keys.SIGNATURES.sign(privateKey, publicKey, message);
     }
 
     @Override

@@ -41,7 +41,7 @@ public final class Json {
             throw new P4Exception("not-utf8", "The text is not valid UTF-8.", Map.of(), error);
         }
         Object value = new JsonReader(text).read();
-        check(value);
+        check(value, 0);
         return value;
     }
 
@@ -69,17 +69,22 @@ public final class Json {
      * @throws P4Exception {@code bad-string}, {@code bad-number}, {@code too-deep} or {@code not-json}: it has none
      */
     public static byte[] canonical(Object value) {
-        check(value);
         StringBuilder out = new StringBuilder();
-        write(value, out);
+        canonical(value, 0, out);
         return out.toString().getBytes(StandardCharsets.UTF_8);
     }
 
+    /** As {@link #canonical(Object)}, for a value that so many objects and arrays surround. */
+    static void canonical(Object value, int depth, StringBuilder out) {
+        check(value, depth);
+        write(value, out);
+    }
+
     /** Refuses what RFC 8785 cannot write, level by level: the depth of the input is not ours to choose. */
-    private static void check(Object value) {
+    private static void check(Object value, int surrounding) {
         List<Object> level = new ArrayList<>();
         level.add(value);
-        for (int depth = 0; !level.isEmpty(); depth++) {
+        for (int depth = surrounding; !level.isEmpty(); depth++) {
             List<Object> inner = new ArrayList<>();
             for (Object item : level) {
                 checkOne(item, depth, inner);

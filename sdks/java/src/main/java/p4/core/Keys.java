@@ -3,13 +3,7 @@ package p4.core;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
-import java.security.KeyFactory;
 import java.security.MessageDigest;
-import java.security.PublicKey;
-import java.security.Signature;
-import java.security.spec.EdECPoint;
-import java.security.spec.EdECPublicKeySpec;
-import java.security.spec.NamedParameterSpec;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
@@ -22,6 +16,8 @@ import p4.P4Exception;
 public final class Keys {
     /** Length of a public key and of a seed. */
     public static final int KEY_BYTES = 32;
+
+    static final Signatures SIGNATURES = Signatures.best();
 
     private static final int SIGNATURE_BYTES = 64;
     private static final Pattern PEER_ID = Pattern.compile("[0-9a-f]{24}");
@@ -124,30 +120,14 @@ public final class Keys {
      * @param publicKey raw, 32 bytes
      * @param signature 64 bytes
      * @param message what was signed
-     * @return false for any other signature, and for bytes that are no key
+     * @return false for any other signature, for bytes that are no key, and for keys that are not {@link #isUsable}
      */
     public static boolean verify(byte[] publicKey, byte[] signature, byte[] message) {
-        if (publicKey.length != KEY_BYTES || signature.length != SIGNATURE_BYTES) {
-            return false;
-        }
-        try {
-            Signature verifier = Signature.getInstance("Ed25519");
-            verifier.initVerify(key(publicKey));
-            verifier.update(message);
-            return verifier.verify(signature);
-        } catch (GeneralSecurityException error) {
-            return false; // the key is not on the curve, or S is not below the group order
-        }
-    }
-
-    private static PublicKey key(byte[] raw) throws GeneralSecurityException {
-        EdECPoint point = new EdECPoint((raw[KEY_BYTES - 1] & 0x80) != 0, ordinate(raw));
-        return KeyFactory.getInstance("Ed25519")
-                .generatePublic(new EdECPublicKeySpec(NamedParameterSpec.ED25519, point));
+        return SIGNATURES.verify(publicKey, signature, message);
     }
 
     /** Little-endian, without the top bit, which is the sign of x. */
-    private static BigInteger ordinate(byte[] raw) {
+    static BigInteger ordinate(byte[] raw) {
         byte[] turned = Arrays.copyOf(raw, raw.length);
         for (int i = 0; i < raw.length; i++) {
             turned[i] = raw[raw.length - 1 - i];

@@ -20,6 +20,7 @@ from conformance.languages import BuildError, Language, MissingToolchainError, b
 from conformance.outcomes import Outcome, Report
 from conformance.pairs import Commands, talk
 from conformance.relation import Relation
+from p4.errors import P4Error
 
 __all__ = ["CASE_SECONDS", "LOCAL_CASES", "Runner", "pair_case"]
 
@@ -142,27 +143,26 @@ class Runner:
             language = queue.pop(0)
             async with Commands(devices, devices.directory) as commands:
                 for name in self._cases(language, LOCAL_CASES):
-                    await relation.prepare()
-                    work = self._local(commands, language, name)
+                    work = self._local(commands, relation, language, name)
                     if not await self._case(language, name, work):
                         await commands.drop(language)
 
-    async def _local(self, commands: Commands, language: Language, name: str) -> None:
+    async def _local(self, commands: Commands, relation: Relation, language: Language, name: str) -> None:
+        await relation.prepare()
         await LOCAL_CASES[name](await commands.pair(language, language))
 
     async def _pairs(
         self, pairs: Sequence[tuple[Language, Language]], devices: DevicePair, relation: Relation
     ) -> None:
-        await relation.prepare()
         async with Commands(devices, devices.directory) as commands:
 
             async def one(sender: Language, receiver: Language) -> None:
+                await relation.prepare()
                 await talk(await commands.pair(sender, receiver))
 
             for sender, receiver in pairs:
                 if not await self._case(sender, pair_case(receiver.name), one(sender, receiver)):
                     await commands.drop(sender, receiver)
-                    await relation.prepare()
 
     async def _case(self, language: Language, name: str, work: Awaitable[None]) -> bool:
         """Run a case; whether the commands can go on with the next one."""
@@ -175,7 +175,7 @@ class Runner:
             problem = f"not done within {CASE_SECONDS:g} s"
         except (Mismatch, Refusal, CommandError) as error:
             problem = _explained(error)
-        except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
+        except (P4Error, KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
             # What a wrong answer makes of the code that looks into it.
             problem = f"{type(error).__name__}: {_explained(error)}"
         self._add(language, name, problem, time.monotonic() - started)

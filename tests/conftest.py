@@ -33,9 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("soak" if soak else "check" if "not slow" in marks else "test")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Two more than there are processors, up to 8: many tests wait for time-outs and for processes."""
-    return min((os.cpu_count() or 1) + 2, 8)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two more than there are processors, up to 8: many tests wait for time-outs and for processes.
+
+    Those of whole programs (tests/side_by_side.py) wait most of the time: there are four more.
+    """
+    return min((os.cpu_count() or 1) + (4 if config.getoption("dist") == "loadgroup" else 2), 8)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,7 @@
 package p4.client;
 
+import com.fasterxml.jackson.databind.JsonNode;
+
 /**
  * One message of a history (spec/daemon-api, "Chat"). Its text is a stranger's.
  *
@@ -8,6 +10,7 @@ package p4.client;
  * @param mine whether this device sent it
  * @param kind {@code text}, {@code file}, {@code data} or {@code unreadable}
  * @param text what was said
+ * @param file {@code name}, {@code size} and {@code transfer}, if it speaks of a file, or null
  * @param sentMs Unix milliseconds, by its sender's clock
  * @param keptMs Unix milliseconds, when it came into this history
  * @param state {@code sending}, {@code queued}, {@code delivered}, {@code consumed}, {@code seen} or {@code failed};
@@ -15,5 +18,5 @@ package p4.client;
  * @param reason why it failed
  */
 public record ChatLine(
-        String id, String messageId, boolean mine, String kind, String text, long sentMs, long keptMs, String state,
-        String reason) {}
+        String id, String messageId, boolean mine, String kind, String text, JsonNode file, long sentMs, long keptMs,
+        String state, String reason) {}

@@ -23,6 +23,7 @@ import java.util.List;
  * @param lastSeenMs Unix milliseconds; 0 for never
  * @param whyNot why there is no link, in a sentence
  * @param nextAttemptMs Unix milliseconds, or null
+ * @param lanes how the lanes of the link are, in a word
  * @param verification {@code no}, {@code verified} or {@code verified-before-rotation}
  * @param blocked whether it is answered as strangers are
  */
@@ -44,6 +45,7 @@ public record ContactStatus(
         long lastSeenMs,
         String whyNot,
         Long nextAttemptMs,
+        String lanes,
         String verification,
         boolean blocked) {
 

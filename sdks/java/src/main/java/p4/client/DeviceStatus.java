@@ -15,6 +15,9 @@ import java.util.Map;
  * @param reachability that in a sentence
  * @param checkedMs when it was looked at, or null
  * @param addresses where others find it
+ * @param port TCP port where contacts call in direct mode; 0 for none
+ * @param mappings ports that a router gave
+ * @param lan whether contacts are looked for on the local network
  * @param localAddresses of this machine
  * @param versions of its parts
  * @param contacts all of them
@@ -29,6 +32,9 @@ public record DeviceStatus(
         String reachability,
         Long checkedMs,
         List<String> addresses,
+        int port,
         List<String> localAddresses,
+        List<String> mappings,
+        boolean lan,
         Map<String, String> versions,
         List<ContactStatus> contacts) {}

@@ -7,7 +7,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help demo test check soak bench native tor-wheel docs lock format clean
+.PHONY: help demo test check soak bench native packages tor-wheel docs lock format clean
 
 PYTHON ?=
 VENV ?= .venv
@@ -51,6 +51,10 @@ bench: ## Our node beside each raw library, TCP and TLS; its recovery over a pri
 native: ## Builds and tests the core in Rust and its C library, native/; needs cargo.
 	@scripts/setup check
 	@scripts/native $(ARGS)
+
+packages: ## What is published for each language, built, installed into empty projects and tried out: build/packages.
+	@scripts/setup check
+	@scripts/packages $(ARGS)
 
 tor-wheel: ## Builds the minimal Tor client and its wheel from the distribution's source package.
 	@packaging/tor/build $(ARGS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +130,38 @@ def only(directory: Path, pattern: str) -> Path:
     if len(found) != 1:
         raise PackageError(f"there are {len(found)} files {pattern} in {directory}, not one")
     return found[0]
+
+
+def write_archive(archive: Path, root: str, files: Mapping[str, Path]) -> None:
+    """Write a `.tar.gz` or a `.zip` that is the same, byte for byte, whenever it is made from the same files.
+
+    Args:
+        root: directory in the archive under which everything lies; empty for none.
+        files: where they lie below that, and where they are. Symbolic links stay links in a `.tar.gz`.
+    """
+    named = sorted((f"{root}/{name}" if root else name, path) for name, path in files.items())
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, path in named:
+                entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+                entry.external_attr = (0o755 if os.access(path, os.X_OK) else 0o644) << 16
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                packed.writestr(entry, path.read_bytes())
+        return
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as packed_tar,
+    ):
+        for name, path in named:
+            packed_tar.add(path, name, recursive=False, filter=_anonymous)
+
+
+def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = entry.mtime = 0
+    entry.uname = entry.gname = ""
+    entry.mode = 0o755 if entry.mode & 0o100 else 0o644
+    return entry
 
 
 def write_sums(directory: Path) -> int:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
+
+from conformance.protocol import RESULTS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Entry = dict[str, Any]
@@ -39,7 +42,7 @@ class AcceptsEverything(Fault):
 
     def changed(self, operation: str, answer: Entry) -> Entry:
         if "error" in answer and answer["error"]["code"] != "timeout":
-            return {"result": {}}
+            return {"result": dict.fromkeys(RESULTS.get(operation, ()))}
         return answer
 
 
@@ -263,37 +266,59 @@ class Unsupported(Fault):
 
 KILLED = "L1 kill -9: messages go on, each once"
 RESUMED = "L1 kill -9: streams, events and calls go on"
-FAULTS: dict[type[Fault], tuple[str, ...]] = {
-    AcceptsEverything: (
-        "L2 envelope: signed_by_other",
-        "L2 invite: wrong_id",
-        "L2 replay: repeated",
-        "L1 grants",
-    ),
-    RefusesEverything: ("L2 envelope: ok_ping",),
-    OtherCodes: ("L2 identity: key_not_on_curve", "L1 errors of the way", "L1 pairing: invites that end"),
-    OtherOrder: ("L2 canonical: key_order", "L2 making: envelopes", "pair to python"),
-    SameSeed: ("L2 making: identities",),
-    Twice: (KILLED,),
-    Lost: ("L1 messages",),
-    NotDone: ("L1 messages: what was not done",),
-    ConsumedAtOnce: ("L1 messages", "L1 messages: latest, expired, refused"),
-    ListsForObjects: ("L1 messages: values", "L1 calls"),
-    TextForBytes: ("pair to python",),
-    ForgetsData: ("L1 calls: failures",),
-    TellsBugs: ("L1 calls: failures",),
-    FlippedBit: ("L1 streams", "L1 datagrams"),
-    EndsBoth: ("L1 streams",),
-    FromTheStart: ("L1 streams: let go of, and taken up again", RESUMED),
-    TellsAll: ("L1 events",),
-    OwnersPower: ("L1 tokens",),
-    OtherName: ("L1 pairing",),
-    KeepsGrants: ("L1 grants",),
-    MoreKeys: ("L1 contacts", "L1 device"),
-    Crashes: ("L1 messages",),
-    Unsupported: ("L1 datagrams",),
+FAULTS: dict[type[Fault], dict[str, str]] = {
+    AcceptsEverything: {
+        "L2 envelope: signed_by_other": "not refused with bad-signature",
+        "L2 invite: wrong_id": "not refused with wrong-id",
+        "L2 replay: repeated": "not refused with replayed",
+        "L1 grants": "not refused with unknown",
+    },
+    RefusesEverything: {"L2 envelope: ok_ping": "envelope.verify was refused"},
+    OtherCodes: {
+        "L2 identity: key_not_on_curve": "instead of bad-key",
+        "L1 errors of the way": "instead of no-daemon",
+        "L1 pairing: invites that end": "instead of cancelled",
+    },
+    OtherOrder: {
+        "L2 canonical: key_order": "keys are sorted",
+        "L2 making: envelopes": "signature is not the sender's",
+        "pair to python": "envelope: envelope.verify was refused",
+    },
+    SameSeed: {"L2 making: identities": "the same seed"},
+    Twice: {KILLED: "each once"},
+    Lost: {"L1 messages": "the id of message 2"},
+    NotDone: {"L1 messages: what was not done": "what comes again"},
+    ConsumedAtOnce: {
+        "L1 messages": "not refused with timeout",
+        "L1 messages: latest, expired, refused": "not refused with refused",
+    },
+    ListsForObjects: {
+        "L1 messages: values": r'{"value": \[\]} instead of {"value": {}}',
+        "L1 calls": r'{"value": \[\]} instead of {"value": {}}',
+    },
+    TextForBytes: {"pair to python": "messages: a value arrives otherwise"},
+    ForgetsData: {"L1 calls: failures": "the data of a failure"},
+    TellsBugs: {"L1 calls: failures": "a bug tells"},
+    FlippedBit: {"L1 streams": "arrived otherwise", "L1 datagrams": "other bytes"},
+    EndsBoth: {"L1 streams": "stream.read was refused"},
+    FromTheStart: {
+        "L1 streams: let go of, and taken up again": "where it goes on",
+        RESUMED: "where writing goes on",
+    },
+    TellsAll: {"L1 events": "not refused with timeout"},
+    OwnersPower: {"L1 tokens": "not refused with owner-only"},
+    OtherName: {"L1 pairing": "the name of the host"},
+    KeepsGrants: {"L1 grants": "grants after less"},
+    MoreKeys: {"L1 contacts": "has the keys", "L1 device": "has the keys"},
+    Crashes: {"L1 messages": "the command has ended"},
+    Unsupported: {"L1 datagrams": "unsupported: planted"},
 }
-"""Which cases notice which fault."""
+"""Which cases notice which fault, and what they say of it."""
+
+
+def name_of(fault: type[Fault]) -> str:
+    """As the argument of this command, and as the name of the faulty language."""
+    return re.sub(r"(?<!^)([A-Z])", r"-\1", fault.__name__).lower()
 
 
 def _exchange(entry: Entry, sending: IO[bytes], receiving: IO[bytes]) -> Entry:
@@ -305,7 +330,7 @@ def _exchange(entry: Entry, sending: IO[bytes], receiving: IO[bytes]) -> Entry:
 
 def main() -> None:
     """Stands between the runner and Python's command."""
-    (kind,) = (fault for fault in FAULTS if fault.__name__ == sys.argv[1])
+    (kind,) = (fault for fault in FAULTS if name_of(fault) == sys.argv[1])
     child = subprocess.Popen(
         [ROOT / "conformance" / "python" / "run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

@@ -139,7 +139,8 @@ final class TransportTest extends TestCase
             }
         }
         $wrong = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n";
-        foreach ([$wrong => ConnectionBroken::class, "HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\nno" => Refused::class] as $answer => $class) {
+        $other = "HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\nno";
+        foreach ([$wrong => ConnectionBroken::class, $other => Refused::class] as $answer => $class) {
             [$ours, $theirs] = self::ends();
             fwrite($theirs, $answer);
             try {
@@ -155,7 +156,8 @@ final class TransportTest extends TestCase
     public static function answers(): iterable
     {
         yield 'a length' => ["HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", 'abc', true];
-        yield 'chunks' => ["HTTP/1.1 200 \r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n", 'abc', true];
+        $chunks = "2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n";
+        yield 'chunks' => ["HTTP/1.1 200 \r\ntransfer-encoding: chunked\r\n\r\n$chunks", 'abc', true];
         yield 'an end' => ["HTTP/1.1 200 OK\r\n\r\nabc", 'abc', false];
         yield 'a close' => ["HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc", 'abc', false];
         yield 'nothing' => ["HTTP/1.1 204 No Content\r\n\r\n", '', true];
@@ -275,8 +277,8 @@ final class TransportTest extends TestCase
                 Loop::wait($theirs);
                 preg_match('/Sec-WebSocket-Key: (\S+)/', (string) fread($theirs, 4096), $found);
                 $accept = base64_encode(sha1("$found[1]258EAFA5-E914-47DA-95CA-C5AB0DC85B11", true));
-                fwrite($theirs, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
-                    . "Sec-WebSocket-Accept: $accept\r\n$header\r\n$then");
+                fwrite($theirs, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n"
+                    . "Connection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: $accept\r\n$header\r\n$then");
             },
         );
         return $opened[0];

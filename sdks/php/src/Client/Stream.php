@@ -96,8 +96,6 @@ final class Stream implements \IteratorAggregate
         return $this->writingEnded;
     }
 
-    // -- reading -------------------------------------------------------------------------------------------
-
     /**
      * What there is, at least one byte; null at the end. It does not count as consumed: see {@see Stream::consumed()},
      * and at most 4 MiB come without it.
@@ -110,14 +108,11 @@ final class Stream implements \IteratorAggregate
         $isThere = fn (): bool => $this->pieces !== [] || $this->ended;
         $this->expect($isThere, 'Nothing was sent', Loop::after($timeoutSeconds));
         $piece = array_shift($this->pieces);
-        if ($piece === null) {
-            return null;
-        }
-        if (strlen($piece) > $most) {
+        if ($piece !== null && strlen($piece) > $most) {
             array_unshift($this->pieces, substr($piece, $most));
             $piece = substr($piece, 0, $most);
         }
-        $this->position += strlen($piece);
+        $this->position += strlen($piece ?? '');
         return $piece;
     }
 
@@ -169,8 +164,6 @@ final class Stream implements \IteratorAggregate
         $entry = ['type' => 'consumed', 'offset' => $this->consumed];
         $this->say($knowsEnd ? $entry : $entry + ['knows_end' => false]);
     }
-
-    // -- writing -------------------------------------------------------------------------------------------
 
     /**
      * Send bytes; waits while the daemon, and behind it the contact, is too far behind.
@@ -265,8 +258,6 @@ final class Stream implements \IteratorAggregate
         $this->expect(fn (): bool => $this->done, 'It was not done', $until);
     }
 
-    // -- letting go, and taking up again -------------------------------------------------------------------
-
     /** Let go of the stream without ending it; anybody can open it again. */
     public function detach(): void
     {
@@ -283,8 +274,6 @@ final class Stream implements \IteratorAggregate
         $this->detach();
         return ($this->again)($this->id, $this->contact->id);
     }
-
-    // -- inside --------------------------------------------------------------------------------------------
 
     /**
      * A stream to a service of a contact.

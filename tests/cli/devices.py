@@ -105,7 +105,7 @@ class Device:
         pid = self.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 120
         while _lives(pid):
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -76,7 +76,7 @@ class RunningNode:
         """Send a signal; gives the exit code and the seconds it took."""
         began = time.monotonic()
         self.process.send_signal(number)
-        code = self.process.wait(timeout=40)
+        code = self.process.wait(timeout=90)
         taken = time.monotonic() - began
         for reader in self._readers:
             reader.join(timeout=20)

@@ -21,7 +21,7 @@ async def all_lines(data: bytes) -> list[str]:
 
     feeding = asyncio.create_task(asyncio.to_thread(feed))
     lines = []
-    while (line := await asyncio.wait_for(source.next_line(""), 10)) is not None:
+    while (line := await asyncio.wait_for(source.next_line(""), 60)) is not None:
         lines.append(line)
     await feeding
     os.close(read)

@@ -257,13 +257,13 @@ async def test_two_packaged_clients_meet_in_a_private_network(installed: Install
             address = await callee.start(accept, observe)
             await caller.start(ignore, lambda status: None)
             assert psutil.Process(callee.tor_pid).exe() == str(installed.program)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 await ready(statuses, changed)
             assert statuses[-1].progress == 100
 
             stream = await caller.dial(address, timeout=30)
             await stream.send_line(b"there")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert await received.get() == b"there"
                 assert await stream.receive_line() == b"and back"
             stream.close()

@@ -44,7 +44,7 @@ class V1Tor:
             require_program("tor"), "-f", str(torrc), stdout=asyncio.subprocess.PIPE
         )
         try:
-            await asyncio.wait_for(self._bootstrap(), 60)
+            await asyncio.wait_for(self._bootstrap(), 180)
         except BaseException:
             await self.kill()
             raise

@@ -105,7 +105,7 @@ def test_a_running_node_tells_other_processes_and_its_end_is_seen(
     node.expect("Share this invite")
 
     def told(*words: str | Path, until: Callable[[Any], bool]) -> Any:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             found = json.loads(p4(*words, "--json", "--state-dir", state).stdout)
             if until(found) or time.monotonic() > deadline:

@@ -124,7 +124,7 @@ async def test_the_writer_writes_when_something_changed_and_removes_the_file_at_
     running = asyncio.create_task(StatusWriter(node, tmp_path).run())
 
     async def until_written(count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(written) < count:  # noqa: ASYNC110 - written by a thread
                 await asyncio.sleep(0.005)
 
@@ -153,7 +153,7 @@ async def test_a_disk_that_takes_nothing_does_not_end_the_writer(
     running = asyncio.create_task(StatusWriter(node, place).run())
     await asyncio.sleep(0.1)
     place.mkdir()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while read_snapshot(place) is None:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
     assert not running.done()

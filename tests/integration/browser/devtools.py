@@ -271,7 +271,7 @@ async def open_chromium(directory: Path) -> AsyncIterator[_Connection]:
             start_new_session=True,
         )
     try:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(120):
             where = profile / "DevToolsActivePort"
             while not (where.exists() and where.read_text().count("\n") >= 1):
                 assert process.returncode is None, "Chromium did not start"

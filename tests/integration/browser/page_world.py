@@ -94,7 +94,7 @@ async def two_sides(
         if paired:
             laptop.node.add_contact(phone.node.invite(), "phone")
             phone.node.add_contact(laptop.node.invite(), "laptop")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await laptop.node.peer("phone").wait_connected()
                 await phone.node.peer("laptop").wait_connected()
         for side in sides:

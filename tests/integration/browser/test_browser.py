@@ -59,7 +59,7 @@ async def test_a_browser_exchanges_text_and_binary_on_channels_of_both_sides(
             end.link.close()
         else:
             end.link.close()
-            assert (await asyncio.wait_for(browser.reports.get(), 40)).startswith("closed:")
+            assert (await asyncio.wait_for(browser.reports.get(), 120)).startswith("closed:")
         await backend.close()
 
 

@@ -61,7 +61,7 @@ class Scene:
         """From the start of the contact's node to its link."""
         began = time.monotonic()
         async with p4.Node(self.state, direct()) as contact:
-            await asyncio.wait_for(contact.peers()[0].wait_connected(), 20)
+            await asyncio.wait_for(contact.peers()[0].wait_connected(), 60)
             return time.monotonic() - began
 
 
@@ -103,7 +103,7 @@ async def first_line(address: Address, line: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(*address)
     try:
         writer.write(line + b"\n")
-        return await asyncio.wait_for(reader.readline(), 10)
+        return await asyncio.wait_for(reader.readline(), 60)
     finally:
         writer.close()
 

@@ -42,7 +42,7 @@ async def main(state: str, role: str, what: str) -> None:
             await asyncio.to_thread(sys.stdin.read)
             return
         _say(peer=peer.peer_id, me=node.peer_id, took=time.monotonic() - began)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await peer.wait_connected()
         _say(linked=time.monotonic() - began)
         await asyncio.to_thread(sys.stdin.read)

@@ -42,13 +42,13 @@ async def nodes(where: Path, options: NodeOptions, *names: str) -> AsyncIterator
 
 
 async def linked(peer: p4.Peer) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await peer.wait_connected()
 
 
 async def reachable(node: p4.Node) -> None:
     events = node.events()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while node.status.progress < 100:
             await anext(events)
 

@@ -99,7 +99,7 @@ async def link(role: str, ice: IceSettings) -> None:
     met = asyncio.create_task(met_after(bridge, begun))
     got, sent, opened = 0, 0, 0.0
     while got < len(BODY) or sent < len(BODY):
-        event = await asyncio.wait_for(events.get(), 30)
+        event = await asyncio.wait_for(events.get(), 90)
         if isinstance(event, ChannelOpened):
             opened = time.monotonic() - begun
             while sent < len(BODY):

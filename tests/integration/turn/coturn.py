@@ -108,7 +108,7 @@ def _free_ports(address: str, count: int) -> list[int]:
 
 
 def _wait_for(address: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection((address, port), timeout=1).close()

@@ -41,7 +41,7 @@ async def test_hello_and_chat_both_ways(tmp_path: Path, role: str, link_backend:
         await v1.heard(f"{us.node.peer_id}> {text}")
         assert v1.send(us.node.peer_id, "from v1")
         assert await us.heard() == ["from v1"]
-        await asyncio.wait_for(receipt.delivered(), 10)
+        await asyncio.wait_for(receipt.delivered(), 60)
         assert peer.queued == 0
         for value, service in (({"no": "text"}, "chat"), ("text", "notes")):
             with pytest.raises(p4.P4Error) as caught:
@@ -136,7 +136,7 @@ async def test_what_was_queued_while_it_was_away_arrives_once_and_in_order(tmp_p
             returned.add_contact(us.invite())
             await connected(us, returned)
             await returned.heard("> queued 4")
-            await asyncio.wait_for(receipts[-1].delivered(), 30)
+            await asyncio.wait_for(receipts[-1].delivered(), 90)
             assert peer.queued == 0
             said = [line.split("> ")[1] for line in returned.lines if "> queued" in line]
             assert said == texts
@@ -201,7 +201,7 @@ async def test_glare_with_a_lock_that_is_held_does_not_deadlock(tmp_path: Path) 
         await v1.heard("> through the glare", timeout=180)
         # It settles: the links that the crossed offers made replace each other no more.
         ups = -1
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while ups != len(us.seen(p4.LinkUp)) or not peer.connected:
                 ups = len(us.seen(p4.LinkUp))
                 await asyncio.sleep(4)

@@ -89,4 +89,4 @@ async def test_it_dies_with_its_tor_and_comes_back_at_the_same_address(
             assert same_invite == invite
             v1.add_contact(us.invite())
             await v1.heard("> queued for its return", timeout=120)
-            await asyncio.wait_for(receipt.delivered(), 30)
+            await asyncio.wait_for(receipt.delivered(), 90)

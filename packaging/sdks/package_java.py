@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from trial import stage
 from work import (
     CACHE,
     Example,
@@ -19,8 +20,6 @@ from work import (
     program,
     run_offline_first,
 )
-
-from devices import stage
 
 MAVEN = ("--batch-mode", "--quiet", "--no-transfer-progress")
 POM = "{http://maven.apache.org/POM/4.0.0}"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from trial import stage
 from work import REPOSITORY, Example, copy_sources, need, only, program, run, run_offline_first
-
-from devices import stage
 
 SDK = REPOSITORY / "sdks" / "js"
 QUIET = ("--no-audit", "--no-fund")

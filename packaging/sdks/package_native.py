@@ -102,7 +102,7 @@ def build(scratch: Path, output: Path) -> None:
             raise PackageError(f"there is no library in {built}")
         name = f"p4-core-{version}-{target.triple}"
         files = {f"lib/{path.name}": path for path in found}
-        files |= {"include/p4_core.h": NATIVE / "include" / "p4_core.h"}
+        files |= {f"include/{path.name}": path for path in sorted((NATIVE / "include").glob("*.h"))}
         files |= {"LICENSE": REPOSITORY / "LICENSE", "README.md": NATIVE / "README.md"}
         write_archive(output / f"{name}.tar.gz", name, files)
 

@@ -8,9 +8,8 @@ import shutil
 import tarfile
 from pathlib import Path
 
+from trial import daemon_program, stage
 from work import CACHE, PYTHON, REPOSITORY, Example, PackageError, copy_sources, only, run
-
-from devices import daemon_program, stage
 
 LOCK = REPOSITORY / "requirements" / "run.lock"
 SOURCES = ("src", "spec", "vectors", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")

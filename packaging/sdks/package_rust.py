@@ -7,9 +7,8 @@ import shutil
 import tarfile
 from pathlib import Path
 
+from trial import stage
 from work import CACHE, Example, copy_sources, empty, need, only, run_offline_first
-
-from devices import stage
 
 CRATES = {"p4-core": "native/p4-core", "p4-client": "sdks/rust"}
 """The ones that depend on others of these come after them."""

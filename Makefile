@@ -13,6 +13,8 @@ PYTHON ?=
 VENV ?= .venv
 ARGS ?=
 export PYTHON VENV
+# Tests start hundreds of interpreters: what one of them compiled is kept for the others.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
 # Whole programs and their networks: they wait more than they work. tests/side_by_side.py says what goes together.
@@ -40,9 +42,9 @@ test: ## Everything that every change must pass, real Tor, browser and TURN incl
 	@$(PYTEST) -n auto --dist=worksteal -m "not soak" $(addprefix --ignore=,$(REAL)) $(ARGS) || $(NOTHING)
 	@$(PYTEST) -n auto --dist=loadgroup --no-loadscope-reorder -m "not soak" $(REAL) $(ARGS) || $(NOTHING)
 
-soak: ## The tests with large counts: hours.
+soak: ## The tests with large counts, and new examples for all property tests: hours. tests/counts.py says how much.
 	@scripts/setup test
-	@$(PYTEST) -m soak --timeout=0 $(ARGS)
+	@$(PYTEST) -m "soak or hypothesis" --timeout=0 $(ARGS)
 
 bench: ## Our node beside each raw library, TCP and TLS; its recovery over a private Tor network; its relation in figures.
 	@scripts/setup check

@@ -184,11 +184,17 @@ impl Ledger {
                 Ok(answer) => {
                     for entry in answer["unknown"].as_array().into_iter().flatten() {
                         if let (Some(contact), Some(id)) = (entry["contact"].as_str(), entry["id"].as_str()) {
-                            books.remember_unknown((contact.into(), id.into()));
+                            let key = (contact.into(), id.into());
+                            if !books.untold.contains(&key) {
+                                books.remember_unknown(key);
+                            }
                         }
                     }
-                    for key in &keys {
-                        books.settle(key);
+                    // What came again meanwhile may have been told before it was handed out: it is told once more.
+                    for key in
+                        keys.iter().filter(|key| !books.untold.contains(key)).cloned().collect::<Vec<_>>()
+                    {
+                        books.settle(&key);
                     }
                 }
                 Err(error) => {

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::endpoint::{Endpoint, Finder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::outbox::Outbox;
 use crate::transport::{Answer, Failure, Transport};
 
 /// Speaks HTTP with a daemon.
@@ -23,13 +24,14 @@ pub(crate) struct Connection {
     /// Whether the daemon ever answered: one that was never there is not restarting.
     reached: AtomicBool,
     transport: Mutex<Option<Arc<Transport>>>,
+    pub(crate) outbox: Outbox,
 }
 
 /// One request. Built by the methods that ask, sent by [`Connection::request`].
 pub(crate) struct Ask {
     method: Method,
     path: String,
-    body: Option<Json>,
+    body: Option<Bytes>,
     /// Whether it may reach the daemon twice, if that restarts (RFC 9110, section 9.2.2).
     repeatable: bool,
     patience: Duration,
@@ -49,8 +51,14 @@ impl Ask {
         Self::new(Method::POST, path).body(body)
     }
 
-    pub(crate) fn body(mut self, body: Json) -> Self {
-        self.body = Some(body);
+    #[expect(clippy::needless_pass_by_value, reason = "whoever asks makes it for this")]
+    pub(crate) fn body(self, body: Json) -> Self {
+        self.text(body.to_string())
+    }
+
+    /// A body that is JSON text already.
+    pub(crate) fn text(mut self, body: String) -> Self {
+        self.body = Some(body.into());
         self
     }
 
@@ -67,16 +75,21 @@ impl Ask {
 
 impl Connection {
     pub(crate) fn new(finder: Finder, restart: Duration) -> Self {
-        Self { finder, restart, reached: AtomicBool::new(false), transport: Mutex::default() }
+        Self {
+            finder,
+            restart,
+            reached: AtomicBool::new(false),
+            transport: Mutex::default(),
+            outbox: Outbox::default(),
+        }
     }
 
     /// Sends a request, and waits for a daemon that restarts meanwhile. Gives the body of the answer.
     pub(crate) async fn request(&self, ask: Ask) -> Result<Bytes> {
-        let body = ask.body.as_ref().map(ToString::to_string).map(Bytes::from);
         let mut attempts = Attempts::new(self);
         loop {
             let transport = attempts.next().await?;
-            let request = build(&transport.endpoint, &ask.method, &ask.path, body.as_ref());
+            let request = build(&transport.endpoint, &ask.method, &ask.path, ask.body.as_ref());
             let exchange = async { finish(Arc::clone(&transport).send(request).await?).await };
             match timeout(ask.patience, exchange).await {
                 Ok(Ok((status, data))) => {

@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod limits;
 mod messages;
+mod outbox;
 mod pairing;
 mod receipts;
 mod records;

@@ -22,6 +22,10 @@ pub(crate) const IDLE_CONNECTIONS: usize = 32;
 pub(crate) const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// One line of a stream of events: a message of 1 MiB in base64 and JSON escapes fits.
 pub(crate) const EVENT_BYTES: usize = 8 * 1024 * 1024;
+/// Messages that one request hands over; the daemon takes 1000.
+pub(crate) const SENT_TOGETHER: usize = 500;
+/// Bytes of their values, but for one alone; the daemon takes 2 MiB.
+pub(crate) const SENT_TOGETHER_BYTES: usize = 1_000_000;
 /// Messages that one request says are done.
 pub(crate) const ACKNOWLEDGED: usize = 256;
 /// The most messages that the daemon hands out before some are done.

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::collections::HashSet;
+use std::future::Future;
 use std::time::Duration;
 
 use common::{pair, within};
@@ -246,4 +248,60 @@ fn scopeguard(act: impl FnOnce()) -> impl Drop {
         }
     }
     Guard(Some(act))
+}
+
+#[tokio::test]
+async fn messages_that_are_sent_at_a_time_keep_their_order_and_one_that_is_refused_harms_no_other() {
+    let (_devices, anna, bob) = pair("notes").await;
+    let contact = anna.contact("bob").unwrap();
+    let mut sending = Vec::new();
+    for number in 0..400_u64 {
+        let value = if number == 200 { Value::from("x".repeat(1_200_000)) } else { Value::from(number) };
+        let options = SendOptions::default();
+        let options = if number % 100 == 50 { options.ttl(Duration::from_secs(60)) } else { options };
+        let contact = contact.clone();
+        // One thread polls tasks in the order in which they were spawned: that is the order of the calls.
+        sending.push(tokio::spawn(async move { contact.send_with("notes", value, options).await }));
+    }
+    let mut ids = HashSet::new();
+    for (number, sent) in sending.into_iter().enumerate() {
+        match sent.await.unwrap() {
+            Ok(receipt) => assert!(ids.insert(receipt.id().to_owned()) && number != 200),
+            Err(error) => assert_eq!((number, error.status().is_some()), (200, true), "{error}"),
+        }
+    }
+    let mut notes = bob.messages("notes").unwrap();
+    for number in (0..400_u64).filter(|number| *number != 200) {
+        let message = within(notes.next()).await.unwrap().unwrap();
+        assert_eq!(message.value().unwrap(), &Value::from(number));
+        drop(message.done());
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_waits_for_before_its_turn_is_taken_back() {
+    let (_devices, anna, bob) = pair("notes").await;
+    let contact = anna.contact("bob").unwrap();
+    let first = contact.send("notes", 1);
+    let second = contact.send("notes", 2);
+    let third = contact.send("notes", 3);
+    let mut first = std::pin::pin!(first);
+    {
+        // Both have been handed over when this ends; the carrier has not run yet, and finds one of them.
+        let mut second = std::pin::pin!(second);
+        std::future::poll_fn(|context| {
+            assert!(first.as_mut().poll(context).is_pending());
+            assert!(second.as_mut().poll(context).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+    }
+    first.await.unwrap();
+    third.await.unwrap();
+    let mut notes = bob.messages("notes").unwrap();
+    for number in [1, 3] {
+        let message = within(notes.next()).await.unwrap().unwrap();
+        assert_eq!(message.value().unwrap(), &Value::from(number));
+        drop(message.done());
+    }
 }

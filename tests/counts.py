@@ -59,8 +59,8 @@ BROKEN_LANES = Effort(test=40, soak=3_000)
 # --- pure machines in small worlds (tests/property, tests/core): states -----------------------------------
 
 DIAL_STATES = Effort(test=8_000, soak=100_000)
-CALL_STATES = Effort(test=10_000, soak=1_000_000)
-MORE_CALL_STATES = Effort(test=10_000, soak=300_000)
+CALL_STATES = Effort(test=8_000, soak=1_000_000)
+MORE_CALL_STATES = Effort(test=8_000, soak=300_000)
 MESSAGE_STATES = Effort(test=2_000, soak=1_000_000)
 STREAM_SURPRISES = Effort(test=2, soak=3)
 """Moves that are not the likeliest, in one history."""

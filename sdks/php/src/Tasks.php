@@ -21,33 +21,37 @@ final class Tasks
     private const PIECE = 8192;
 
     /**
-     * Do all of it at once, and wait until all of it is done.
+     * Do all of it at once, and wait until all of it is done. If one fails the others are ended where they wait.
      *
      * @template T
      * @param \Closure(): T ...$works
      * @return array<T> what each gave, under the same keys
-     * @throws \Throwable the first error of one of them, when all have ended
+     * @throws \Throwable the first error of one of them
      */
     public static function all(\Closure ...$works): array
     {
         $condition = new Condition();
-        [$results, $left, $first] = [array_map(static fn () => null, $works), count($works), null];
+        [$results, $left, $error, $tasks] = [array_map(static fn () => null, $works), count($works), null, []];
         foreach ($works as $key => $work) {
-            Loop::start(static function () use ($key, $work, $condition, &$results, &$left, &$first): void {
+            $tasks[] = Loop::start(static function () use ($key, $work, $condition, &$results, &$left, &$error): void {
                 try {
                     $results[$key] = $work();
-                } catch (\Throwable $error) {
-                    $first ??= $error;
+                } catch (\Throwable $failure) {
+                    $error ??= $failure;
                 } finally {
                     $left--;
                     $condition->changed();
                 }
             });
         }
-        $condition->wait(static function () use (&$left): bool {
-            return $left === 0;
+        $condition->wait(static function () use (&$left, &$error): bool {
+            return $left === 0 || $error !== null;
         });
-        return $first === null ? $results : throw $first;
+        if ($error !== null) {
+            array_map(Loop::end(...), $tasks);
+            throw $error;
+        }
+        return $results;
     }
 
     /** Rest, while others go on. */

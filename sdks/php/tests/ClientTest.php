@@ -129,6 +129,21 @@ final class ClientTest extends TestCase
         self::assertNull($reader->next(0.2));
     }
 
+    /** @requires extension pcntl */
+    public function testASignalEndsAWorker(): void
+    {
+        $reader = $this->phone->messages('notes');
+        $before = pcntl_async_signals(true);
+        pcntl_signal(SIGALRM, static fn () => $reader->close());
+        pcntl_alarm(1);
+        try {
+            self::assertSame([], iterator_to_array($reader));
+        } finally {
+            pcntl_signal(SIGALRM, SIG_DFL);
+            pcntl_async_signals($before);
+        }
+    }
+
     public function testManyMessagesInFewRequests(): void
     {
         $values = array_map(static fn (int $number) => ['n' => $number, 'x' => str_repeat('x', 5000)], range(1, 700));

@@ -114,6 +114,7 @@ final class RestartTest extends TestCase
         $datagrams = $this->phone->datagrams('game');
         $this->two->phoneDaemon->kill();
         $this->assertRefused('connection-lost', fn () => $datagrams->next(10));
+        $this->two->phoneDaemon->restart();
     }
 
     public function testAStreamIsTakenUpAgainByBothSidesAtTheByte(): void

@@ -241,8 +241,35 @@ final class TransportTest extends TestCase
         fwrite($theirs, 'ree');
         fclose($theirs);
         self::assertSame(['one', 'two', 'three'], iterator_to_array($lines, false));
-        $this->expectExceptionMessage('broken');
-        Tasks::all(static fn () => throw new \RuntimeException('broken'), static fn () => Tasks::sleep(0.01));
+        $cleaned = false;
+        try {
+            Tasks::all(
+                static function () use (&$cleaned): void {
+                    try {
+                        Loop::sleep(1000);
+                    } finally {
+                        $cleaned = true;
+                    }
+                },
+                static fn () => throw new \RuntimeException('broken'),
+            );
+            self::fail('nothing was thrown');
+        } catch (\RuntimeException $error) {
+            self::assertSame([true, 'broken'], [$cleaned, $error->getMessage()]);
+        }
+    }
+
+    public function testWhatIsClosedIsWaitedForNoMore(): void
+    {
+        [$ours, $theirs] = self::ends();
+        $socket = Socket::over($ours);
+        Loop::start(static function () use ($socket): void {
+            Tasks::sleep(0.01);
+            $socket->close();
+        });
+        self::assertSame('', $socket->read(Loop::now() + 5));
+        self::assertTrue($socket->isClosed());
+        self::assertSame('', fread($theirs, 1));
     }
 
     public function testAWaitThatNothingCanEndIsABug(): void

@@ -16,6 +16,8 @@ final class Loop
 {
     /** @var array<int, Waiter> of tasks, by object id */
     private static array $waiters = [];
+    /** @var array<int, Waiter> of programs, by object id: one, unless they have fibers of their own */
+    private static array $foreground = [];
     /** @var \WeakMap<\Fiber, true>|null our tasks: any other fiber is a program of its own */
     private static ?\WeakMap $tasks = null;
 
@@ -32,12 +34,25 @@ final class Loop
     }
 
     /** Run something now, until it waits for the first time; it goes on whenever somebody else waits. */
-    public static function start(\Closure $work): void
+    public static function start(\Closure $work): \Fiber
     {
         self::$tasks ??= new \WeakMap();
         $fiber = new \Fiber($work);
         self::$tasks[$fiber] = true;
         $fiber->start();
+        return $fiber;
+    }
+
+    /** End a task where it waits: {@see TaskEnded} comes out of there. */
+    public static function end(\Fiber $task): void
+    {
+        foreach (self::$waiters as $id => $waiter) {
+            if ($waiter->fiber === $task) {
+                unset(self::$waiters[$id]);
+                $task->throw(new TaskEnded('Another task has failed.'));
+                return;
+            }
+        }
     }
 
     /**
@@ -68,8 +83,13 @@ final class Loop
                 unset(self::$waiters[spl_object_id($waiter)]);
             }
         } else {
-            while ($waiter->result === null) {
-                self::turn($waiter);
+            self::$foreground[spl_object_id($waiter)] = $waiter;
+            try {
+                while ($waiter->result === null) {
+                    self::turn($waiter);
+                }
+            } finally {
+                unset(self::$foreground[spl_object_id($waiter)]);
             }
         }
         return $waiter->result === true;
@@ -94,7 +114,7 @@ final class Loop
      */
     public static function close(mixed $stream): void
     {
-        foreach (self::$waiters as $waiter) {
+        foreach ([...self::$waiters, ...self::$foreground] as $waiter) {
             if ($waiter->stream === $stream) {
                 self::wake($waiter);
             }

@@ -13,7 +13,7 @@ from p4.adapters.webrtc import select_backend
 from p4.core import limits
 from p4.ports import ChannelOpened, LinkClosed, LinkMessage
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 BINARY = bytes(range(256)) * (limits.LINK_MESSAGE_BYTES // 256)
 

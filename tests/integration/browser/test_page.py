@@ -12,7 +12,7 @@ from tests.integration.browser.loopback_meeting import one_network
 from tests.integration.browser.page_world import Side, accessible, two_sides
 from tests.patience import patience
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 async def tab(side: Side, contact: str, name: str) -> None:

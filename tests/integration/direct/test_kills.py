@@ -231,7 +231,7 @@ FIRST_SEED = int(os.environ.get("P4_FIRST_SEED", "1"))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @SPOOLS
 async def test_kills_lose_nothing(tmp_path: Path, spool_bytes: int) -> None:
     await run(tmp_path, KILLS, spool_bytes, FIRST_SEED)

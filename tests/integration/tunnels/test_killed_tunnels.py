@@ -17,7 +17,7 @@ from p4.client import connect
 from p4.client.forwards import Forwards, forward, served
 from p4.testing.free_ports import free_ports
 
-FILM_BYTES = 60_000_000
+FILM_BYTES = 40_000_000
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from conformance.expectations import Mismatch, equal, refused, true
 
 PATIENCE = 40
 SHORT = 0.3
-ATTEMPTS = 100
+ATTEMPTS = 200
 PAUSE = 0.1
 
 
@@ -30,25 +30,43 @@ async def messages(pair: Pair) -> None:
         phone.begin("messages.done", messages="m", contact_id=one["contact"]["id"], message_id=one["id"])
         for one in taken[5:8]
     ]
+    await _away(pair)
     await send(laptop, pair.service, "late", value=21)
+    await send(laptop, pair.service, "short", value="of no use later", ttl_seconds=0.2)
+    await send(laptop, pair.service, "old", value="old", latest="place")
+    await send(laptop, pair.service, "new", value=22, latest="place")
+    queued = (await laptop.to_contact("contact.status"))["queued_messages"]
+    true(queued >= 2, f"{queued} messages wait for a contact that is away, and two were sent that stay")
     await phone.device.start()
     await asyncio.gather(*telling)
+    for receipt, code in (("short", "expired"), ("old", "replaced")):
+        waiting = laptop.ask("receipt.delivered", receipt=receipt, timeout_seconds=PATIENCE)
+        await refused(waiting, code, type_name="DeliveryError")
     rest = []
-    for number in range(11, 22):
+    for number in range(11, 23):
         message = await phone.ask("messages.next", messages="m", timeout_seconds=PATIENCE)
         rest.append(message["value"])
         if number < 20:
             await acknowledge(phone, message)
-    equal(rest, list(range(11, 22)), "what comes after the restart, each once")
+    equal(rest, list(range(11, 23)), "what comes after the restart, each once")
     await refused(phone.ask("messages.next", messages="m", timeout_seconds=SHORT), "timeout")
     await acknowledge(phone, taken[8])
     await phone.ask("messages.close", messages="m")
     await phone.ask("messages.open", messages="again", service=pair.service)
-    again = [(await take(phone, "again"))["value"] for _ in range(3)]
-    equal(again, [10, 20, 21], "what was not done")
+    again = [(await take(phone, "again"))["value"] for _ in range(4)]
+    equal(again, [10, 20, 21, 22], "what was not done")
     await refused(phone.ask("messages.next", messages="again", timeout_seconds=SHORT), "timeout")
     await phone.ask("messages.close", messages="again")
     await laptop.ask("receipt.consumed", receipt="late", timeout_seconds=PATIENCE)
+
+
+async def _away(pair: Pair) -> None:
+    """Wait until the laptop has noticed that the phone is away."""
+    for _ in range(ATTEMPTS):
+        if not (await pair.laptop.to_contact("contact.status"))["connected"]:
+            return
+        await asyncio.sleep(PAUSE)
+    raise Mismatch("a contact whose daemon was killed is still connected")
 
 
 @case("kill -9: streams, events and calls go on")

@@ -11,6 +11,7 @@ use P4\Client\Data\ContactStatus;
 use P4\Client\IncomingCall;
 use P4\P4Exception;
 use P4\Tasks;
+use PHPUnit\Framework\Attributes\RequiresPhpExtension;
 use PHPUnit\Framework\TestCase;
 
 /** The client on two real daemons that are paired. */
@@ -130,6 +131,7 @@ final class ClientTest extends TestCase
     }
 
     /** @requires extension pcntl */
+    #[RequiresPhpExtension('pcntl')]
     public function testASignalEndsAWorker(): void
     {
         $reader = $this->phone->messages('notes');

@@ -38,7 +38,8 @@ final class Daemon
         $command = [getenv('P4_COMMAND') ?: 'p4', 'up', ...self::OPTIONS, '--signal-port', (string) $this->port,
             '--state-dir', $this->stateDirectory];
         $log = ['file', "$this->home/log", 'a'];
-        $process = proc_open($command, [['file', '/dev/null', 'r'], $log, $log], $pipes, null, $this->environment());
+        $nothing = ['file', PHP_OS_FAMILY === 'Windows' ? 'NUL' : '/dev/null', 'r'];
+        $process = proc_open($command, [$nothing, $log, $log], $pipes, null, $this->environment());
         $this->process = is_resource($process) ? $process : throw new \RuntimeException("$command[0] does not run");
     }
 
@@ -84,10 +85,7 @@ final class Daemon
     public function kill(): void
     {
         if ($this->process !== null) {
-            $status = proc_get_status($this->process);
-            if ($status['running']) {
-                posix_kill($status['pid'], SIGKILL);
-            }
+            proc_terminate($this->process, 9);
             proc_close($this->process);
             $this->process = null;
         }

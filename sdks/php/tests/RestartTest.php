@@ -9,6 +9,7 @@ use P4\Client\Events;
 use P4\Client\Stream;
 use P4\P4Exception;
 use P4\Tasks;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 /** What a kill -9 of the daemon does to a program that uses it: nothing is lost, nothing comes twice. */
@@ -50,6 +51,7 @@ final class RestartTest extends TestCase
     }
 
     /** @dataProvider waysToBeDone */
+    #[DataProvider('waysToBeDone')]
     public function testADaemonThatIsKilledWhileItIsReadFromLosesAndDoublesNothing(bool $together): void
     {
         $arrived = [];

@@ -17,6 +17,7 @@ use P4\Transport\Refused;
 use P4\Transport\Socket;
 use P4\Transport\TimedOut;
 use P4\Transport\WebSocket;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 /** HTTP, WebSockets and server-sent events by the byte, against servers that break their rules. */
@@ -84,6 +85,7 @@ final class TransportTest extends TestCase
     }
 
     /** @dataProvider forbidden */
+    #[DataProvider('forbidden')]
     public function testWhatRfc6455ForbidsIsRefused(string $bytes, int $code): void
     {
         $reader = new FrameReader(1024);
@@ -166,6 +168,7 @@ final class TransportTest extends TestCase
     }
 
     /** @dataProvider answers */
+    #[DataProvider('answers')]
     public function testAnswersAreReadWhateverWayTheyAreCut(string $answer, string $body, bool $reusable): void
     {
         foreach ([1, 5, 1000] as $size) {
@@ -207,6 +210,7 @@ final class TransportTest extends TestCase
     }
 
     /** @dataProvider brokenAnswers */
+    #[DataProvider('brokenAnswers')]
     public function testBrokenAnswersAreTold(string $answer): void
     {
         [$ours, $theirs] = self::ends();
@@ -287,7 +291,8 @@ final class TransportTest extends TestCase
     /** @return array{resource, resource} both ends of a connection */
     private static function ends(): array
     {
-        $ends = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
+        $family = PHP_OS_FAMILY === 'Windows' ? STREAM_PF_INET : STREAM_PF_UNIX;
+        $ends = stream_socket_pair($family, STREAM_SOCK_STREAM, 0);
         stream_set_blocking($ends[1], false);
         return $ends;
     }

@@ -15,6 +15,7 @@ use P4\Core\JsonReader;
 use P4\Core\Keys;
 use P4\Core\ReplayWindow;
 use P4\P4Exception;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 /** Every file of vectors/ that this package implements: the layer, the code and the value must be as it says. */
@@ -55,6 +56,7 @@ final class VectorsTest extends TestCase
     }
 
     /** @dataProvider vectors */
+    #[DataProvider('vectors')]
     public function testVector(Engine $engine, string $kind, string $path): void
     {
         Engines::use($engine);

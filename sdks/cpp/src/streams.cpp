@@ -21,8 +21,21 @@ Stream Contact::next_stream(std::string_view service) const {
         connection_, "/v1/streams/" + detail::path_part(service) + detail::query({{"contact", reference_}})));
 }
 
+std::optional<Stream> Contact::next_stream(std::string_view service, Duration patience) const {
+    auto link = detail::StreamLink::open(
+        connection_, "/v1/streams/" + detail::path_part(service) + detail::query({{"contact", reference_}}),
+        detail::Clock::now() + patience);
+    return link ? std::optional(Stream(std::move(link))) : std::nullopt;
+}
+
 Stream Client::next_stream(std::string_view service) const {
     return Stream(detail::StreamLink::open(connection_, "/v1/streams/" + detail::path_part(service)));
+}
+
+std::optional<Stream> Client::next_stream(std::string_view service, Duration patience) const {
+    auto link = detail::StreamLink::open(connection_, "/v1/streams/" + detail::path_part(service),
+                                         detail::Clock::now() + patience);
+    return link ? std::optional(Stream(std::move(link))) : std::nullopt;
 }
 
 Stream::Stream(std::shared_ptr<detail::StreamLink> link) : link_(std::move(link)), told_(link_->position()) {}
@@ -88,6 +101,10 @@ std::size_t Stream::read_some(std::span<std::byte> buffer) {
     }
     std::copy(piece->begin(), piece->end(), buffer.begin());
     return piece->size();
+}
+
+bool Stream::await_readable(Duration patience) {
+    return link_->await_readable(patience);
 }
 
 Bytes Stream::read_all() {

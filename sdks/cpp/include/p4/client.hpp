@@ -123,6 +123,9 @@ public:
     /// after restarts: go on at its Stream::position.
     [[nodiscard]] Stream next_stream(std::string_view service) const;
 
+    /// As next_stream(), but nothing if there is none in time.
+    [[nodiscard]] std::optional<Stream> next_stream(std::string_view service, Duration patience) const;
+
     /// Datagrams of a service, from and to all contacts.
     [[nodiscard]] Datagrams datagrams(std::string_view service) const;
 

@@ -117,6 +117,9 @@ public:
     /// Waits for the next stream that it opens to a service of this device; see Client::next_stream.
     [[nodiscard]] Stream next_stream(std::string_view service) const;
 
+    /// As next_stream(), but nothing if there is none in time.
+    [[nodiscard]] std::optional<Stream> next_stream(std::string_view service, Duration patience) const;
+
     /// What is said with it.
     [[nodiscard]] Chat chat() const;
 

@@ -49,6 +49,11 @@ public:
     /// @throws P4Error as read()
     std::size_t read_some(std::span<std::byte> buffer);
 
+    /// Waits until read() would not have to: there are bytes, or the contact's end.
+    /// @return whether that is so; false if the time is over
+    /// @throws P4Error as read()
+    bool await_readable(Duration patience);
+
     /// Reads up to the contact's end. Everything counts as consumed.
     /// @throws P4Error as read()
     Bytes read_all();

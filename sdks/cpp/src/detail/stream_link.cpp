@@ -47,26 +47,33 @@ private:
     std::weak_ptr<StreamLink> link_;
 };
 
-std::shared_ptr<StreamLink> StreamLink::open(std::shared_ptr<Connection> connection, const std::string& path) {
+std::shared_ptr<StreamLink> StreamLink::open(std::shared_ptr<Connection> connection, const std::string& path,
+                                             Clock::time_point deadline) {
     auto link = std::make_shared<StreamLink>(std::move(connection));
-    link->attach(path, true);
+    if (!link->attach(path, true, deadline)) {
+        return nullptr;
+    }
     link->connection_->workers().start([link] { link->work(); });
     return link;
 }
 
 // -- the WebSocket ----------------------------------------------------------------------------------------
 
-void StreamLink::attach(const std::string& path, bool first) {
+bool StreamLink::attach(const std::string& path, bool first, Clock::time_point deadline) {
     while (true) {
         const auto opening = std::make_shared<StreamCarrier>(weak_from_this());
         auto socket = connection_->open_socket(path, opening);
         {
             Lock lock(mutex_);
-            changed_.wait(lock, [&] { return opening->open || opening->broken || closed_; });
+            const bool answered = changed_.wait_until(
+                lock, deadline, [&] { return opening->open || opening->broken || closed_; });
             if (opening->open) {
                 begin(opening, std::move(socket), first);
                 changed_.notify_all();
-                return;
+                return true;
+            }
+            if (!answered) {
+                return false; // one that comes in this moment comes again to the next who waits
             }
             if (opening->error) {
                 throw P4Error(*opening->error);
@@ -344,9 +351,7 @@ bool StreamLink::has_arrived() {
 
 std::optional<Bytes> StreamLink::read(std::size_t most) {
     Lock lock(mutex_);
-    wait(lock, Clock::time_point::max(), [this] {
-        return !arrived_.empty() || (end_arrived_ && arrived_through_ <= carrier_->given) || done_;
-    });
+    wait(lock, Clock::time_point::max(), [this] { return is_readable(); });
     changed_.notify_all();
     if (arrived_.empty()) {
         end_read_ = true;
@@ -416,6 +421,15 @@ bool StreamLink::await_confirmed(std::uint64_t offset, Duration patience) {
 bool StreamLink::await_done(Duration patience) {
     Lock lock(mutex_);
     return wait(lock, Clock::now() + patience, [this] { return done_; });
+}
+
+bool StreamLink::await_readable(Duration patience) {
+    Lock lock(mutex_);
+    return wait(lock, Clock::now() + patience, [this] { return is_readable(); });
+}
+
+bool StreamLink::is_readable() const {
+    return !arrived_.empty() || (end_arrived_ && arrived_through_ <= carrier_->given) || done_;
 }
 
 void StreamLink::close() noexcept {

@@ -13,8 +13,9 @@ class StreamCarrier;
 /// A task of its own sends what there is to send, and opens the next WebSocket when one has broken.
 class StreamLink : public std::enable_shared_from_this<StreamLink> {
 public:
-    /// Opens a stream, or waits for one.
-    static std::shared_ptr<StreamLink> open(std::shared_ptr<Connection> connection, const std::string& path);
+    /// Opens a stream, or waits for one; null if there is none at the deadline.
+    static std::shared_ptr<StreamLink> open(std::shared_ptr<Connection> connection, const std::string& path,
+                                            Clock::time_point deadline = Clock::time_point::max());
 
     explicit StreamLink(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
@@ -37,6 +38,7 @@ public:
     void part(Json word);
     bool await_confirmed(std::uint64_t offset, Duration patience);
     bool await_done(Duration patience);
+    bool await_readable(Duration patience);
     void close() noexcept;
 
     // Called by the carrier, on the network's thread.
@@ -48,7 +50,7 @@ private:
     using Lock = std::unique_lock<std::mutex>;
     using Sending = std::variant<std::monostate, Json, Bytes>;
 
-    void attach(const std::string& path, bool first);
+    bool attach(const std::string& path, bool first, Clock::time_point deadline = Clock::time_point::max());
     void begin(const std::shared_ptr<StreamCarrier>& carrier, std::shared_ptr<Socket> socket, bool first);
     void reattach();
     void work() noexcept;
@@ -61,6 +63,7 @@ private:
     template <typename Condition>
     bool wait(Lock& lock, Clock::time_point deadline, const Condition& condition);
 
+    [[nodiscard]] bool is_readable() const;
     [[nodiscard]] bool has_work() const;
     [[nodiscard]] std::uint64_t may_consume() const;
     [[nodiscard]] bool must_say_end() const;

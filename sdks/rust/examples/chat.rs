@@ -1,71 +1,83 @@
-//! A small chat: `cargo run --example chat -- CONTACT`, where `P4_STATE_DIR` may name another device than `~/.p4`.
+//! A small chat with one contact:
 //!
-//! What a person types is said to the contact, also while it is away; what it says is shown, also what it said
-//! while this program did not run. A line ends with ✓ when it is on the contact's disk.
+//! ```text
+//! cargo run --example chat -- CONTACT [STATE_DIRECTORY]
+//! ```
+//!
+//! It shows the last lines of the history, then what is said from now on; each line that you type is sent. The
+//! daemon may restart meanwhile.
 
 use std::io::Write;
+use std::process::ExitCode;
 
-use p4_client::{ChatEntry, Client, Event, FEED_OPENED, Options, Result};
+use p4_client::{ChatEntry, Client, ContactStatus, Event, FEED_OPENED, Options, Result};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    let Some(contact) = std::env::args().nth(1) else {
-        eprintln!("usage: chat CONTACT");
-        std::process::exit(2);
-    };
-    let options = match std::env::var_os("P4_STATE_DIR") {
-        Some(directory) => Options::default().state_dir(directory),
-        None => Options::default(),
-    };
-    let me = options.connect().await?;
-    let status = me.contact(&contact)?.status().await?;
-    println!("Chat with {}; Ctrl-D ends it.", status.label());
+/// Lines of the history.
+const SHOWN: u16 = 20;
 
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let Some(contact) = words.next() else {
+        eprintln!("Usage: chat CONTACT [STATE_DIRECTORY]");
+        return ExitCode::from(2);
+    };
+    let options = words.next().map_or_else(Options::default, |at| Options::default().state_dir(at));
+    match chat(options, &contact).await {
+        Ok(()) => std::process::exit(0), // a line that is being typed holds nobody up
+        Err(error) => {
+            eprintln!("{} [{}]", error.message(), error.code());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn chat(options: Options, contact: &str) -> Result<()> {
+    let me = options.connect().await?;
+    let contact = me.contact(contact)?.status().await?;
+    let mut typed = BufReader::new(tokio::io::stdin()).lines();
+    let mut events = me.events(&[FEED_OPENED, "chat.message"]);
     let mut shown = 0;
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    // The feed begins with FEED_OPENED, and again after each restart of the daemon: then the history is read.
-    let mut events = me.events(&[FEED_OPENED, "chat.message", "chat.receipt"]);
     loop {
         tokio::select! {
-            line = lines.next_line() => match line {
-                Ok(Some(line)) if line.trim().is_empty() => {}
-                Ok(Some(line)) => drop(me.chat().say(&status.id, line.trim()).await?),
+            line = typed.next_line() => match line {
+                Ok(Some(text)) if text.trim().is_empty() => {}
+                Ok(Some(text)) => drop(me.chat().say(&contact.id, &text).await?),
                 _ => return Ok(()),
             },
-            Some(event) = events.next() => show(&me, &status.id, &event?, &mut shown).await?,
+            Some(event) = events.next() => show(&me, &contact, &event?, &mut shown).await?,
         }
     }
 }
 
-/// Shows what is new, each entry once: places in the history only rise.
-async fn show(me: &Client, contact: &str, event: &Event, shown: &mut u64) -> Result<()> {
-    if event.kind != FEED_OPENED && event.kind != "feed.missed" && event.data["contact"]["id"] != contact {
+/// Whenever events begin anew some may have been missed, so the history is asked. It has each line once.
+async fn show(me: &Client, contact: &ContactStatus, event: &Event, shown: &mut u64) -> Result<()> {
+    if event.kind != FEED_OPENED && event.data["contact"]["id"] != *contact.id {
         return Ok(());
     }
-    if event.kind == "chat.receipt" {
-        for entry in event.data["entries"].as_array().into_iter().flatten() {
-            if entry["state"] == "delivered" {
-                println!("  ✓ {}", printable(entry["text"].as_str().unwrap_or_default()));
-            }
+    let page = me.chat().page(&contact.id, None, SHOWN).await?;
+    for entry in &page.entries {
+        let place = entry.id.parse().unwrap_or(0);
+        if place > *shown {
+            println!("{}", line(entry, contact));
+            *shown = place;
         }
-        return Ok(());
-    }
-    let page = me.chat().page(contact, None, 50).await?;
-    let fresh = |entry: &&ChatEntry| entry.id.parse().is_ok_and(|place: u64| place > *shown);
-    let entries: Vec<&ChatEntry> = page.entries.iter().filter(fresh).collect();
-    for entry in &entries {
-        println!("{} {}", if entry.mine { ">" } else { "<" }, printable(&entry.text));
     }
     let _ = std::io::stdout().flush(); // whoever reads it may have gone
-    if let Some(last) = entries.last() {
-        *shown = last.id.parse().unwrap_or(*shown);
-        me.chat().mark_read(contact, &last.id).await?;
+    match page.entries.last() {
+        Some(last) if !last.mine => me.chat().mark_read(&contact.id, &last.id).await,
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// A stranger's text on our terminal: without what would steer it.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+fn line(entry: &ChatEntry, contact: &ContactStatus) -> String {
+    // The text is a stranger's: nothing in it may steer the terminal, nor turn its direction.
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0001}'..='\u{e007f}')
+    };
+    let text: String = entry.text.chars().map(|c| if steers(c) { '·' } else { c }).collect();
+    format!("{}: {text}", if entry.mine { "me" } else { contact.label() })
 }

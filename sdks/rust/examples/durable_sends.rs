@@ -1,4 +1,4 @@
-//! How many durable messages a second one program hands over, many at a time over few connections:
+//! How many durable messages a second one program hands over, one by one by many tasks, and many in a request:
 //! `cargo run --release --example durable_sends -- CONTACT [COUNT] [AT_ONCE]`; `P4_STATE_DIR` names the device.
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ async fn main() -> Result<()> {
             }
         });
     }
-    report("one message a request", count, began, senders.join_all().await)?;
+    report(&format!("sent by {at_once} tasks"), count, began, senders.join_all().await)?;
 
     let began = Instant::now();
     let mut sent = Vec::new();

@@ -48,19 +48,19 @@ async fn two_people_chat() {
     let (devices, _anna, bob) = pair("notes").await;
     bob.contact("anna").unwrap().say("are you there?").await.unwrap();
     let mut command = tokio::process::Command::from(devices.anna.command(example("chat")));
-    command.arg("bob").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    command.arg("bob").arg(devices.anna.state());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut program = command.spawn().unwrap();
     let mut output = BufReader::new(program.stdout.take().unwrap()).lines();
-    assert_eq!(line(&mut output).await, "Chat with bob; Ctrl-D ends it.");
-    assert_eq!(line(&mut output).await, "< are you there?");
+    assert_eq!(line(&mut output).await, "bob: are you there?");
     let mut input = program.stdin.take().unwrap();
-    input.write_all(b"yes\n").await.unwrap();
-    let mut printed = vec![line(&mut output).await, line(&mut output).await];
-    printed.sort();
-    assert_eq!(printed, ["  ✓ yes", "> yes"]);
+    input.write_all(b"good morning\n").await.unwrap();
+    assert_eq!(line(&mut output).await, "me: good morning");
+    bob.chat().say("anna", "and \u{1b}[31myou").await.unwrap();
+    assert_eq!(line(&mut output).await, "bob: and ·[31myou");
     drop(input);
     assert!(within(program.wait()).await.unwrap().success());
-    assert_eq!(bob.chat().page("anna", None, 9).await.unwrap().entries.last().unwrap().text, "yes");
+    assert_eq!(output.next_line().await.unwrap(), None);
 }
 
 async fn line(output: &mut Lines<BufReader<ChildStdout>>) -> String {

@@ -11,7 +11,7 @@ import pytest
 from conformance.languages import LANGUAGES, ROOT
 from tests.requirements import missing
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("all languages")]
 
 NAMES = [language.name for language in LANGUAGES]
 

@@ -12,7 +12,7 @@ from conformance.outcomes import Outcome, Report, Verdict
 from conformance.runner import LOCAL_CASES, Runner
 from tests.conformance.faulty_command import FAULTS, ROOT, name_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("planted faults")]
 
 PYTHON = LANGUAGES[0]
 NOTICED = [(name_of(fault), case, words) for fault, cases in FAULTS.items() for case, words in cases.items()]

@@ -88,8 +88,8 @@ private:
         all["messages.open"] = [this](const Json& given) {
             auto& me = client(given);
             const auto service = text(given, "service");
-            auto messages = given.contains("contact") ? me.contact(text(given, "contact")).messages(service)
-                                                      : me.messages(service);
+            auto messages =
+                given.contains("contact") ? me.contact(text(given, "contact")).messages(service) : me.messages(service);
             subscriptions_.put(given, "messages", {std::move(messages), {}});
             return Json::object();
         };

@@ -93,7 +93,9 @@ Operations core_operations() {
     return {
         {"identity.derive", [](const Json& given) { return about(Identity::from_base64(text(given, "seed_b64"))); }},
         {"identity.key",
-         [](const Json& given) { return Json{{"peer_id", peer_id(key_from_base64(text(given, "public_key_b64")))}}; }},
+         [](const Json& given) {
+             return Json{{"peer_id", peer_id(key_from_base64(text(given, "public_key_b64")))}};
+         }},
         {"identity.verify", check_signature},
         {"identity.generate", generate},
         {"identity.sign",
@@ -101,7 +103,10 @@ Operations core_operations() {
              const auto identity = Identity::from_base64(text(given, "seed_b64"));
              return Json{{"signature_b64", to_base64(identity.sign(from_hex(text(given, "message_hex"))))}};
          }},
-        {"canonical.parse", [](const Json& given) { return Json{{"canonical", canonical(raw(given, "bytes_b64"))}}; }},
+        {"canonical.parse",
+         [](const Json& given) {
+             return Json{{"canonical", canonical(raw(given, "bytes_b64"))}};
+         }},
         {"envelope.verify", open},
         {"envelope.seal", seal_payload},
         {"replay.steps", replay},

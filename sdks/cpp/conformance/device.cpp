@@ -128,9 +128,7 @@ private:
                         {"connected", status.connected},
                         {"queued_messages", status.queued_messages}};
         };
-        all["contact.ping"] = [this](const Json& given) {
-            return Json{{"round_trip_seconds", contact(given).ping()}};
-        };
+        all["contact.ping"] = [this](const Json& given) { return Json{{"round_trip_seconds", contact(given).ping()}}; };
         all["contact.rename"] = [this](const Json& given) {
             return Json{{"name", contact(given).rename(text(given, "name")).name}};
         };

@@ -14,7 +14,8 @@ std::vector<std::string> grants_of(const Json& answer) {
 } // namespace
 
 Contact::Contact(std::shared_ptr<detail::Connection> connection, std::string_view reference)
-    : connection_(std::move(connection)), reference_(reference), path_("/v1/contacts/" + detail::path_part(reference)) {}
+    : connection_(std::move(connection)), reference_(reference), path_("/v1/contacts/" + detail::path_part(reference)) {
+}
 
 ContactStatus Contact::status() const {
     return detail::record<ContactStatus>(connection_->request("GET", path_));
@@ -63,7 +64,8 @@ std::vector<std::string> Contact::grant(const std::vector<std::string>& services
 
 std::vector<std::string> Contact::revoke(const std::vector<std::string>& services) const {
     for (const auto& service : services) {
-        connection_->request("DELETE", path_ + "/grants/" + detail::path_part(service), {.body = {}, .repeatable = false});
+        connection_->request("DELETE", path_ + "/grants/" + detail::path_part(service),
+                             {.body = {}, .repeatable = false});
     }
     return grants();
 }
@@ -125,8 +127,7 @@ Chat::Chat(std::shared_ptr<detail::Connection> connection, std::string_view cont
     : connection_(std::move(connection)), path_("/v1/chat/" + detail::path_part(contact)) {}
 
 ChatPage Chat::page(std::optional<std::string_view> before, int limit) const {
-    const auto asked =
-        detail::query({{"before", std::string(before.value_or(""))}, {"limit", std::to_string(limit)}});
+    const auto asked = detail::query({{"before", std::string(before.value_or(""))}, {"limit", std::to_string(limit)}});
     return detail::record<ChatPage>(connection_->request("GET", path_ + asked));
 }
 

@@ -104,7 +104,8 @@ Bytes from_base64(std::string_view text) {
     const auto refused = [] { return P4Error("bad-base64", "This is not standard base64 with its padding."); };
     const auto end = std::min(text.find('='), text.size());
     const auto padding = text.substr(end);
-    if (text.size() % group_letters != 0 || padding.size() >= group_bytes || padding != std::string_view("==").substr(0, padding.size())) {
+    if (text.size() % group_letters != 0 || padding.size() >= group_bytes ||
+        padding != std::string_view("==").substr(0, padding.size())) {
         throw refused();
     }
     static const auto values = [] {
@@ -222,8 +223,8 @@ std::string seal(const Identity& identity, std::string_view recipient, std::stri
                                   payload.size(), timestamp_ms, raw(nonce)));
 }
 
-std::string seal(const Identity& identity, std::string_view recipient, const Json& payload,
-                 std::uint64_t timestamp_ms, const Nonce& nonce) {
+std::string seal(const Identity& identity, std::string_view recipient, const Json& payload, std::uint64_t timestamp_ms,
+                 const Nonce& nonce) {
     try {
         return seal(identity, recipient, std::string_view(payload.dump()), timestamp_ms, nonce);
     } catch (const nlohmann::json::exception&) {
@@ -242,8 +243,8 @@ Envelope Envelope::parse(std::string_view line) {
 
 Verified Envelope::verify(const PublicKey& key, std::string_view me, std::uint64_t now_ms,
                           std::uint64_t max_skew) const {
-    auto read = object(
-        p4_envelope_open(line_.data(), line_.size(), raw(key), std::string(me).c_str(), now_ms, max_skew));
+    auto read =
+        object(p4_envelope_open(line_.data(), line_.size(), raw(key), std::string(me).c_str(), now_ms, max_skew));
     return {.sender = read.at("sender").get<std::string>(),
             .timestamp_ms = read.at("timestamp_ms").get<std::uint64_t>(),
             .nonce = nonce_from_hex(read.at("nonce_hex").get<std::string>()),

@@ -62,8 +62,8 @@ bool Receipt::await(std::string_view wanted, Duration patience) {
             return false;
         }
         const auto timeout = std::min<Duration>(left, one_wait);
-        const auto waited = detail::query(
-            {{"wait", std::string(wanted)}, {"timeout", std::to_string(detail::seconds(timeout))}});
+        const auto waited =
+            detail::query({{"wait", std::string(wanted)}, {"timeout", std::to_string(detail::seconds(timeout))}});
         const auto entry = connection_->request("GET", path + waited);
         state_ = detail::member_text(entry, "state");
         if (state_ == "dropped") {
@@ -96,7 +96,8 @@ void Receipt::look(const DaemonEvent& event) {
     auto entries = event.data.is_object() ? event.data.value("entries", Json()) : Json();
     if (!entries.is_array()) { // it may have come further while nobody told
         const auto behind = std::to_string(std::stoull(chat_place_) + 1);
-        const auto path = "/v1/chat/" + detail::path_part(contact_) + detail::query({{"before", behind}, {"limit", "1"}});
+        const auto path =
+            "/v1/chat/" + detail::path_part(contact_) + detail::query({{"before", behind}, {"limit", "1"}});
         entries = connection_->request("GET", path).value("entries", Json::array());
     }
     for (const auto& entry : entries) {

@@ -17,8 +17,8 @@ Stream Contact::stream(std::string_view service, std::string_view name) const {
 }
 
 Stream Contact::next_stream(std::string_view service) const {
-    return Stream(detail::StreamLink::open(
-        connection_, "/v1/streams/" + detail::path_part(service) + detail::query({{"contact", reference_}})));
+    return Stream(detail::StreamLink::open(connection_, "/v1/streams/" + detail::path_part(service) +
+                                                            detail::query({{"contact", reference_}})));
 }
 
 std::optional<Stream> Contact::next_stream(std::string_view service, Duration patience) const {

@@ -276,10 +276,12 @@ TEST_CASE("what waits ends when the client is closed") {
     auto notes = client.messages("notes");
     static_cast<void>(events.next());
     std::vector<std::future<std::string>> waiting;
-    waiting.push_back(std::async(std::launch::async, [&] { return code_of([&] { static_cast<void>(events.next()); }); }));
-    waiting.push_back(std::async(std::launch::async, [&] { return code_of([&] { static_cast<void>(notes.next()); }); }));
     waiting.push_back(
-        std::async(std::launch::async, [&] { return code_of([&] { static_cast<void>(client.next_stream("films")); }); }));
+        std::async(std::launch::async, [&] { return code_of([&] { static_cast<void>(events.next()); }); }));
+    waiting.push_back(
+        std::async(std::launch::async, [&] { return code_of([&] { static_cast<void>(notes.next()); }); }));
+    waiting.push_back(std::async(std::launch::async,
+                                 [&] { return code_of([&] { static_cast<void>(client.next_stream("films")); }); }));
     client.close();
     for (auto& one : waiting) {
         CHECK(one.get() == "closed");

@@ -120,11 +120,11 @@ Device::~Device() {
 
 void Device::start() {
     auto words = command();
-    for (const auto& word : {std::string("up"), std::string("--plain"), std::string("--state-dir"), state().string(),
-                             std::string("--mode"), std::string("direct"), std::string("--signal-port"),
-                             std::to_string(signal_port_), std::string("--stun-server"), std::string(),
-                             std::string("--no-lan"), std::string("--no-direct-signaling"),
-                             std::string("--retry-seconds"), std::string("1")}) {
+    for (const auto& word :
+         {std::string("up"), std::string("--plain"), std::string("--state-dir"), state().string(),
+          std::string("--mode"), std::string("direct"), std::string("--signal-port"), std::to_string(signal_port_),
+          std::string("--stun-server"), std::string(), std::string("--no-lan"), std::string("--no-direct-signaling"),
+          std::string("--retry-seconds"), std::string("1")}) {
         words.push_back(word);
     }
     daemon_ = std::make_unique<Program>(words, home_, home_ / "daemon.log");
@@ -161,8 +161,7 @@ p4::Client DevicePair::started(Device& device) {
     return device.client();
 }
 
-DevicePair::DevicePair()
-    : on_laptop((phone.start(), started(laptop))), on_phone(phone.client()) {
+DevicePair::DevicePair() : on_laptop((phone.start(), started(laptop))), on_phone(phone.client()) {
     const auto invite = on_laptop.pairing().create("link", std::chrono::minutes(5), "phone");
     on_laptop.pairing().await_findable(invite.id);
     on_phone.pairing().add(invite.text, "laptop", patience);

@@ -97,9 +97,9 @@ Outcome envelope(const Json& input) {
         return read;
     }
     return attempt("trust", [&] {
-        const auto verified = Envelope::parse(line).verify(key_from_base64(input.at("public_key_b64").get<std::string>()),
-                                                           input.at("me").get<std::string>(), input.at("now_ms"),
-                                                           input.at("max_skew_ms"));
+        const auto verified = Envelope::parse(line).verify(
+            key_from_base64(input.at("public_key_b64").get<std::string>()), input.at("me").get<std::string>(),
+            input.at("now_ms"), input.at("max_skew_ms"));
         return Json{{"sender", verified.sender},
                     {"timestamp_ms", verified.timestamp_ms},
                     {"nonce_hex", hex(verified.nonce)},
@@ -156,7 +156,8 @@ Outcome outcome_of(const std::string& operation, const Json& input) {
     const auto text = [&](const char* name) { return input.at(name).get<std::string>(); };
     if (operation == "identity derive") {
         const auto identity = Identity::from_base64(text("seed_b64"));
-        return {"identity", "ok", {{"public_key_b64", to_base64(identity.public_key())}, {"peer_id", identity.peer_id()}}};
+        return {
+            "identity", "ok", {{"public_key_b64", to_base64(identity.public_key())}, {"peer_id", identity.peer_id()}}};
     }
     if (operation == "identity key") {
         return attempt("identity", [&] { return Json{{"peer_id", peer_id(key_from_base64(text("public_key_b64")))}}; });

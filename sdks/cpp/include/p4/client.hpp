@@ -59,8 +59,8 @@ struct TokenOptions {
 /// How a client finds its daemon.
 struct ClientOptions {
     std::optional<std::filesystem::path> state_directory; ///< of the device; nothing for `~/.p4`
-    std::string url;   ///< with a token: address of the daemon, `http://127.0.0.1:PORT`
-    std::string token; ///< of an app, as `p4 token new` gave it
+    std::string url;                             ///< with a token: address of the daemon, `http://127.0.0.1:PORT`
+    std::string token;                           ///< of an app, as `p4 token new` gave it
     Duration restart = std::chrono::seconds(20); ///< how long a request waits for a daemon that restarts
 };
 

@@ -66,11 +66,11 @@ struct ContactStatus {
     int queued_messages = 0;                  ///< how many wait for it
     std::optional<std::int64_t> queued_bytes; ///< how long they are together
     int open_streams = 0;
-    std::int64_t last_seen_ms = 0;              ///< 0 for never
-    std::string why_not;                        ///< why there is no link, in a sentence
+    std::int64_t last_seen_ms = 0; ///< 0 for never
+    std::string why_not;           ///< why there is no link, in a sentence
     std::optional<std::int64_t> next_attempt_ms;
-    std::string verification;                   ///< `no`, `verified` or `verified-before-rotation`
-    bool blocked = false;                       ///< whether it is answered as strangers are
+    std::string verification; ///< `no`, `verified` or `verified-before-rotation`
+    bool blocked = false;     ///< whether it is answered as strangers are
 
     /// Who it is.
     [[nodiscard]] ContactName contact() const { return {id, name}; }
@@ -119,10 +119,10 @@ struct DeviceStatus {
     std::string id; ///< its peer id
     std::int64_t moment_ms = 0, started_ms = 0, pid = 0;
     std::string state_directory;
-    bool reachable = false;                  ///< whether others can find it
-    std::string reachability;                ///< that in a sentence
-    std::optional<std::int64_t> checked_ms;  ///< when it was looked at
-    std::vector<std::string> addresses;      ///< where others find it
+    bool reachable = false;                 ///< whether others can find it
+    std::string reachability;               ///< that in a sentence
+    std::optional<std::int64_t> checked_ms; ///< when it was looked at
+    std::vector<std::string> addresses;     ///< where others find it
     std::vector<std::string> local_addresses, mappings;
     bool lan = false; ///< whether it looks for contacts in the local network
     int port = 0;
@@ -187,9 +187,9 @@ struct DeviceInvite {
     std::string text; ///< the link or the words, secret; empty once it has ended
     std::string name; ///< what the guest shall be called; empty for what it calls itself
     std::int64_t created_ms = 0, expires_at_ms = 0;
-    std::string state;     ///< `open`, `claimed`, `paired`, or the code of why it ended
-    bool findable = false; ///< whether a guest would find the device now
-    std::string message;   ///< why it ended, in sentences
+    std::string state;                  ///< `open`, `claimed`, `paired`, or the code of why it ended
+    bool findable = false;              ///< whether a guest would find the device now
+    std::string message;                ///< why it ended, in sentences
     std::optional<ContactName> contact; ///< who is paired by it
 
     /// Whether a guest can still come.
@@ -252,8 +252,8 @@ struct ChatLine {
     std::optional<ChatFile> file;
     std::int64_t sent_ms = 0; ///< by its sender's clock
     std::int64_t kept_ms = 0; ///< when it came into this history
-    std::string state;  ///< `sending`, `queued`, `delivered`, `consumed`, `seen`, `failed`; for theirs `received`
-    std::string reason; ///< why it failed
+    std::string state;        ///< `sending`, `queued`, `delivered`, `consumed`, `seen`, `failed`; for theirs `received`
+    std::string reason;       ///< why it failed
 
     static void each(auto& self, auto&& visit) {
         visit("id", self.id);

@@ -27,10 +27,10 @@ public:
 
 /// A contact asks.
 struct IncomingCall {
-    ContactName contact;     ///< who
-    std::string service;     ///< which one was meant, of those that the handler serves
-    Value argument;          ///< JSON or bytes
-    double remaining = 0;    ///< seconds until the caller gave up, when the call arrived
+    ContactName contact;       ///< who
+    std::string service;       ///< which one was meant, of those that the handler serves
+    Value argument;            ///< JSON or bytes
+    double remaining = 0;      ///< seconds until the caller gave up, when the call arrived
     std::stop_token cancelled; ///< told when nobody waits any more
 };
 

@@ -33,7 +33,8 @@ public:
     [[nodiscard]] const ContactName& contact() const noexcept; ///< with whom it is
     [[nodiscard]] const std::string& service() const noexcept; ///< to which service it goes
     [[nodiscard]] const std::string& name() const noexcept;    ///< that its opener gave it; may be empty
-    [[nodiscard]] std::uint64_t written() const;   ///< bytes of ours accepted, in this and earlier runs: write on from here
+    [[nodiscard]] std::uint64_t
+    written() const; ///< bytes of ours accepted, in this and earlier runs: write on from here
     [[nodiscard]] std::uint64_t confirmed() const; ///< bytes of ours that the contact's application has consumed
     [[nodiscard]] std::uint64_t position() const;  ///< offset of the next byte that is read
 

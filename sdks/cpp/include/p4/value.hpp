@@ -43,11 +43,13 @@ public:
         : content_(Bytes(bytes.begin(), bytes.end())) {}
 
     /// JSON: text in UTF-8, numbers, booleans, lists, maps, and all else that nlohmann::json takes.
+    // clang-format off
     template <typename T>
         requires(std::same_as<std::remove_cvref_t<T>, Json> ||
                  (std::constructible_from<Json, T &&> && !std::same_as<std::remove_cvref_t<T>, Value> &&
                   !std::convertible_to<T &&, std::span<const std::byte>>))
     Value(T&& content) : content_(Json(std::forward<T>(content))) {} // NOLINT(google-explicit-constructor)
+    // clang-format on
 
     /// Whether these are bytes, not JSON.
     [[nodiscard]] bool is_bytes() const noexcept { return std::holds_alternative<Bytes>(content_); }

@@ -137,7 +137,8 @@ using OpenedBody = Opening<std::unique_ptr<EventBody>>;
 asio::awaitable<OpenedBody> open_body(Reactor& reactor, Endpoint endpoint, std::string target) {
     auto wire = co_await reactor.connect(endpoint);
     const CutWire cuttable(reactor, wire);
-    auto message = message_for(endpoint, {.method = "GET", .target = std::move(target), .body = {}, .timeout = silence});
+    auto message =
+        message_for(endpoint, {.method = "GET", .target = std::move(target), .body = {}, .timeout = silence});
     message.set(http::field::accept, "text/event-stream");
     auto feed = std::make_shared<Feed>(reactor, wire);
     OpenedBody result;

@@ -102,8 +102,9 @@ std::string text_of_json(const Json& json) {
 std::string path_part(std::string_view part) {
     if (part.empty() || part == "." || part == ".." || part.find('/') != std::string_view::npos) {
         // Servers take %2F for a slash, and look for another route.
-        throw P4Error("bad-name", "'" + std::string(part) + "' cannot name anything. Nothing was done. For a contact "
-                                                            "with such a name use the beginning of its id.");
+        throw P4Error("bad-name", "'" + std::string(part) +
+                                      "' cannot name anything. Nothing was done. For a contact "
+                                      "with such a name use the beginning of its id.");
     }
     return escaped(part);
 }

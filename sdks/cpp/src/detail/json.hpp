@@ -53,7 +53,9 @@ template <typename T>
 void read(const Json& from, T& to);
 
 template <typename T>
-concept Record = requires(T& record) { T::each(record, [](const char*, auto&) {}); };
+concept Record = requires(T& record) {
+    T::each(record, [](const char*, auto&) {});
+};
 
 template <typename T>
 inline constexpr bool is_vector = false;

@@ -155,7 +155,7 @@ asio::awaitable<Answer> Reactor::exchange(Endpoint endpoint, Request request) {
     co_await http::async_read(wire->stream, wire->buffer, parser, asio::redirect_error(asio::use_awaitable, unread));
     if (unread) {
         const auto& first = problem ? problem : unread;
-        const auto failure = closed                            ? Failure::closed
+        const auto failure = closed                           ? Failure::closed
                              : first == beast::error::timeout ? Failure::timeout
                                                               : Failure::broken;
         throw NetworkError{failure, first.message()};

@@ -109,8 +109,7 @@ private:
             queue_.pop_front();
             boost::system::error_code problem;
             stream.binary(next.binary);
-            co_await stream.async_write(asio::buffer(next.message),
-                                        asio::redirect_error(asio::use_awaitable, problem));
+            co_await stream.async_write(asio::buffer(next.message), asio::redirect_error(asio::use_awaitable, problem));
             if (problem) {
                 fail(next, problem.message());
             } else {

@@ -106,4 +106,15 @@ private:
     std::optional<P4Error> error_;
 };
 
+template <typename Condition>
+bool StreamLink::wait(Lock& lock, Clock::time_point deadline, const Condition& condition) {
+    while (!condition()) {
+        refuse_ended();
+        if (changed_.wait_until(lock, deadline) == std::cv_status::timeout && !condition()) {
+            return false;
+        }
+    }
+    return true;
+}
+
 } // namespace p4::detail

@@ -23,8 +23,7 @@ bool is_starting(std::string_view code) {
 
 } // namespace
 
-SubscriptionState::SubscriptionState(std::shared_ptr<Connection> connection, std::string path,
-                                     const std::string& query)
+SubscriptionState::SubscriptionState(std::shared_ptr<Connection> connection, std::string path, const std::string& query)
     : connection_(std::move(connection)), path_(std::move(path)), feed_(connection_, path_ + query) {}
 
 std::optional<Json> SubscriptionState::next(Clock::time_point deadline) {

@@ -55,7 +55,7 @@ native: ## Builds and tests the core in Rust and its C library, native/; needs c
 	@scripts/native $(ARGS)
 
 packages: ## What is published for each language, built, installed into empty projects and tried out: build/packages.
-	@scripts/setup check
+	@scripts/setup test
 	@scripts/packages $(ARGS)
 
 tor-wheel: ## Builds the minimal Tor client and its wheel from the distribution's source package.

@@ -67,7 +67,7 @@ async def try_out(output: Path, project: Path) -> str:
     )
     run(cmake, "--build", made, "--config", "Release", cwd=project)
     async with stage() as home:
-        await home.perform(made / "hello", cwd=project, expected="true")
+        await home.perform(made / "hello", cwd=project, expected="delivered: true\n")
     return "found by CMake; the example of its README ran"
 
 

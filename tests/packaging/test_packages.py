@@ -55,6 +55,7 @@ def test_the_page_and_the_command_know_every_package() -> None:
         ("sdks/java/README.md", "java"),
         ("sdks/rust/README.md", "rust,no_run"),
         ("sdks/php/README.md", "php"),
+        ("sdks/cpp/README.md", "cpp"),
         ("native/README.md", "c"),
     ],
 )

@@ -27,7 +27,7 @@ PLATFORMS = {
 """The runner of each; the labels are GitHub's."""
 ACTIONS = {"checkout@v4", "setup-python@v5", "setup-node@v4", "setup-java@v4", "upload-artifact@v4"}
 """Of `actions/`, that is GitHub itself; nobody else's code runs with our checkout."""
-SYSTEMS_OWN = {"apt-get", "brew", "cargo", "python", "rustup"}
+SYSTEMS_OWN = {"apt-get", "brew", "cargo", "echo", "python", "rustup"}
 ARGUMENT = re.compile(r"\$\{\{ *matrix\.(\w+) *\}\}")
 
 

@@ -231,7 +231,8 @@ class Connection:
             self.drop()
 
     def announce(self) -> None:
-        """What we announce has changed: tell the contact now, if that costs no new stream."""
+        """What we announce has changed: tell the contact, now or with the next link."""
+        self._streams.untold = True
         if self.connected:
             self._background.spawn(self._streams.announce())
 
@@ -321,8 +322,7 @@ class Connection:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        deadline = self._machine.deadline
-        if deadline is not None:
+        if (deadline := self._machine.deadline) is not None:
             delay = max(0.0, deadline - self._context.clock.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self.feed, TimePassed())
 

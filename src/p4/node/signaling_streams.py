@@ -75,7 +75,10 @@ class SignalingStreams:
         """Those that a common contact passes on: on links, though not on ours to the contact."""
         self._news = asyncio.Event()
         self._doubted_at = float("-inf")
+        self.untold = False
+        """Whether what we announce has changed since the contact was told it over an open stream."""
         self._keeper: asyncio.Task[None] | None = None
+        self._teller: asyncio.Task[None] | None = None
         self._pinger: asyncio.Task[None] | None = None
 
     @property
@@ -151,6 +154,8 @@ class SignalingStreams:
     def carry(self, stream: SignalStream) -> None:
         """The link in service carries signaling, too."""
         self._add(stream, dialled=True, in_band=True)
+        if self.untold:  # it changed behind our last offer or answer
+            self._teller = asyncio.create_task(self.announce())
 
     def accept(self, stream: SignalStream) -> Conversation:
         """Take over an inbound stream whose far end is the contact."""
@@ -191,14 +196,21 @@ class SignalingStreams:
             self._keeper = None
 
     async def announce(self) -> None:
-        """Tell the contact over an open stream what we announce now, if there is one."""
-        conversation = next((c for c in reversed(self._conversations) if c.stays and not c.ended), None)
-        if conversation is not None and self._sealed():
-            await self._ping(conversation)
+        """Tell the contact over an open stream what we announce now; see ``untold`` if there is none."""
+        self.untold = True
+        while self.untold and (open_now := [c for c in self._conversations if c.stays and not c.ended]):
+            self.untold = False
+            if not self._sealed():
+                return
+            try:
+                await self._ping(open_now[-1])
+            except P4Error as error:  # that stream is closed now; another one may have come meanwhile
+                _log.debug("no news for %s: %s", self._contact().label, error.message)
+                self.untold = True
 
     def close(self) -> None:
         """End everything."""
-        for task in (self._keeper, self._pinger):
+        for task in (self._keeper, self._teller, self._pinger):
             if task:
                 task.cancel()
         for conversation in list(self._conversations):

@@ -32,6 +32,7 @@ from p4.ports.pairing import MeetingKind
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 from p4.testing.simulated_backend import SimulatedLinkBackend
 from p4.testing.simulated_link import LinkRegistry, SimulatedLink
+from p4.testing.simulated_mapper import SimulatedPortMapper
 from p4.testing.simulated_meeting import SimulatedMeetingPlaces
 from p4.testing.simulated_monitor import SimulatedMonitor
 from p4.testing.simulated_presence import SimulatedDirectDialler, SimulatedDoorway, leads
@@ -65,6 +66,8 @@ class SimulatedHost(Process):
         self.clock = VirtualClock()
         self.monitor: SimulatedMonitor | None = None
         """Tells its node of changes, once it has a `presence`."""
+        self.mapper = SimulatedPortMapper()
+        """The router of its network, as far as it passes ports on: a test grants that."""
         self.entropy = SeededEntropy(f"{network.world.seed} {self.name}")
 
     def rendezvous(self, transport: Transport = Transport.ONION) -> SimulatedRendezvous:
@@ -84,7 +87,7 @@ class SimulatedHost(Process):
         if self.place not in self.world.addresses:
             return None
         self.monitor = SimulatedMonitor(self.world.addresses[self.place])
-        return Presence(SimulatedDoorway(self, self._network.switch), self.monitor)
+        return Presence(SimulatedDoorway(self, self._network.switch), self.monitor, self.mapper)
 
     def pairing(self) -> PairingParts:
         """Where it meets devices that it does not know yet, and the file of its open invites."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 from trial import stage
@@ -35,7 +36,7 @@ async def try_out(output: Path, project: Path) -> str:
     example = Example.of("sdks/php/README.md", "php").text
     if shutil.which("composer"):
         how = "installed by Composer"
-        (project / "composer.json").write_text(json.dumps(project_of(output)), "utf-8")
+        (project / "composer.json").write_text(json.dumps(project_of(archive)), "utf-8")
         run(program("composer"), "install", "--no-interaction", "--no-progress", "--quiet", cwd=project)
     else:
         how = "unpacked by hand"
@@ -48,11 +49,14 @@ async def try_out(output: Path, project: Path) -> str:
     return f"{how}; the example of its README ran"
 
 
-def project_of(output: Path) -> dict[str, object]:
-    """A composer.json that knows the archives of a directory, and no other source."""
+def project_of(archive: Path) -> dict[str, object]:
+    """A composer.json that knows this one archive, and no other source; as a registry would describe it."""
+    with zipfile.ZipFile(archive) as packed:
+        about = json.loads(packed.read("composer.json"))
+    described = {**about, "dist": {"type": "zip", "url": archive.as_uri()}}
     return {
-        "repositories": [{"type": "artifact", "url": str(output)}, {"packagist.org": False}],
-        "require": {"p4/sdk": "*"},
+        "repositories": [{"type": "package", "package": described}, {"packagist.org": False}],
+        "require": {about["name"]: "*"},
         "minimum-stability": "dev",
     }
 

@@ -19,7 +19,7 @@ BUILD = REPOSITORY / "build"
 OUTPUT = BUILD / "packages"
 CACHE = BUILD / "packages-cache"
 """Downloads and compiled dependencies, kept between runs; nothing in it is published."""
-SHOWN_LINES = 40
+SHOWN_LINES = 60
 
 
 class PackageError(Exception):

@@ -60,7 +60,7 @@ _FIRST = (
 
 
 def arrange(items: list[pytest.Item]) -> None:
-    """Put tests that share something dear into one group, and the longest ones first.
+    """Put tests that share something dear into one group, the longest ones first, and give them time.
 
     Args:
         items: all tests of the run; ordered in place.
@@ -68,7 +68,7 @@ def arrange(items: list[pytest.Item]) -> None:
     for item in items:
         if group := _group_of(item):
             item.add_marker(pytest.mark.xdist_group(group))
-        if item.nodeid.startswith(_REAL) and item.get_closest_marker("timeout") is None:
+        if item.nodeid.startswith(_REAL) and not any(map(item.get_closest_marker, ("timeout", "soak"))):
             item.add_marker(pytest.mark.timeout(_SECONDS))
     items.sort(key=_rank)
 

@@ -14,7 +14,6 @@ from work import (
     Example,
     PackageError,
     copy_sources,
-    empty,
     need,
     only,
     program,
@@ -34,14 +33,14 @@ def build(scratch: Path, output: Path) -> None:
     cargo = ("cargo", "build", "--quiet", "--release", "--locked", "-p", "p4-ffi")
     run(*cargo, cwd=native, environment={"CARGO_TARGET_DIR": str(target)})
     sdk = copy_sources(scratch, "sdks/cpp", "native/include") / "sdks" / "cpp"
-    made, prefix = CACHE / "cpp", scratch / "prefix"
+    made, prefix = scratch / "made", scratch / "prefix"
     run(
-        *(cmake, "-S", sdk, "-B", empty(made), "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_INSTALL_LIBDIR=lib"),
+        *(cmake, "-S", sdk, "-B", made, "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_INSTALL_LIBDIR=lib"),
         *("-DP4_BUILD_TESTS=OFF", "-DP4_BUILD_EXAMPLES=OFF", f"-DCMAKE_INSTALL_PREFIX={prefix}"),
         f"-DP4_CORE_LIBRARY={target / 'release' / STATIC_LIBRARY}",
         cwd=scratch,
     )
-    run(cmake, "--build", made, "--config", "Release", cwd=scratch)
+    run(cmake, "--build", made, "--config", "Release", "--parallel", str(os.cpu_count() or 1), cwd=scratch)
     run(cmake, "--install", made, "--config", "Release", cwd=scratch)
     found = re.search(r"project\(p4 VERSION ([\d.]+)", (sdk / "CMakeLists.txt").read_text("utf-8"))
     if found is None:

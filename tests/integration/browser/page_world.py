@@ -76,14 +76,17 @@ async def two_sides(
         lan: whether they look for each other on the local network, too.
     """
     async with AsyncExitStack() as ending:
-        chromium = await ending.enter_async_context(open_chromium(directory))
-        sides = []
+        daemons = {}
         for name in ("laptop", "phone"):
             home = directory / name
-            daemon = Daemon(p4.Node(home, replace(direct_options(), lan=lan)), home)
+            daemon = daemons[name] = Daemon(p4.Node(home, replace(direct_options(), lan=lan)), home)
             await daemon.start()
             ending.push_async_callback(daemon.close)
             daemon.node.rename(name)
+        # It ends before they do: a connection that it opens meanwhile would be left over.
+        chromium = await ending.enter_async_context(open_chromium(directory))
+        sides = []
+        for name, daemon in daemons.items():
             page = await chromium.new_page()
             await page.look()
             share = directory / f"{name} files"

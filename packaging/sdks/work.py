@@ -69,7 +69,11 @@ def run(
 
 
 def run_offline_first(
-    offline: Sequence[str | Path], online: Sequence[str | Path], *, cwd: Path, **more: Mapping[str, str]
+    offline: Sequence[str | Path],
+    online: Sequence[str | Path],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str] | None = None,
 ) -> str:
     """Run the first command, which uses what was downloaded before; if that is not enough, the second.
 
@@ -77,9 +81,9 @@ def run_offline_first(
         PackageError: as `run`, of the second.
     """
     try:
-        return run(*offline, cwd=cwd, **more)
+        return run(*offline, cwd=cwd, environment=environment)
     except PackageError:
-        return run(*online, cwd=cwd, **more)
+        return run(*online, cwd=cwd, environment=environment)
 
 
 def need(*programs: str) -> None:

@@ -13,10 +13,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 __all__ = [
     "EXAMPLES",
     "Effort",
+    "examples",
     "explored",
 ]
 
@@ -25,6 +27,11 @@ EXAMPLES = {"check": 40, "test": 100, "soak": 5_000}
 
 MINUTES = 15
 """What a test may take in `make test` on the slowest machine; `make soak` waits for ever."""
+
+
+def examples(part: float) -> settings:
+    """For property tests with dear examples, or with many cheap ones: this part of the profile's number."""
+    return settings(max_examples=max(1, round(part * settings().max_examples)))
 
 
 class Effort(NamedTuple):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.counts import examples
 
 from p4.core import limits
 from p4.core.identity import Identity, PeerId
@@ -73,7 +74,7 @@ def test_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
         st.tuples(st.sampled_from("rcpf"), st.sampled_from([ANNA, BERT]), st.integers(0, 12)), max_size=20
     )
 )
-@settings(max_examples=60)
+@examples(0.6)
 def test_whatever_happens_both_sides_have_a_key_in_common(steps: list[tuple[str, PeerId, int]]) -> None:
     keys, known = OwnKeys(KEYS[0]), {ANNA: 0, BERT: 0}
     for what, contact, number in steps:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.counts import examples
 
 from p4.core import limits
 from p4.core.punch import PacketKind, probe_ports
@@ -118,7 +119,7 @@ WORLDS = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@examples(0.3)
 @given(WORLDS)
 def test_the_limits_hold_and_both_sides_agree(world: World) -> None:
     world.run()
@@ -169,7 +170,7 @@ def test_a_run_without_an_end_uses_what_it_may_and_no_more() -> None:
     assert world.hard.over(20.0)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(0.3)
 @given(st.lists(st.floats(0, 1.5), max_size=60))
 def test_a_loop_that_stalls_does_not_catch_up_in_a_burst(pauses: list[float]) -> None:
     easy, hard, now = EasyPlan(b"s", 0.0), HardPlan(256, 0.0), 0.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.counts import examples
 
 from p4.core import limits
 from p4.core.identity import Identity
@@ -26,7 +27,7 @@ CHAIN = (statement(FIRST, SECOND), statement(SECOND, THIRD))
 
 
 @given(st.integers(0, 7), st.integers(0, 7), st.integers(0, limits.SAFE_INTEGER))
-@settings(max_examples=30)
+@examples(0.3)
 def test_what_is_made_is_read(old: int, new: int, now_ms: int) -> None:
     if old == new:
         with pytest.raises(ValueError, match="another key"):
@@ -38,7 +39,7 @@ def test_what_is_made_is_read(old: int, new: int, now_ms: int) -> None:
 
 
 @given(st.integers(0, STATEMENT_BYTES - 1), st.integers(1, 255))
-@settings(max_examples=80)
+@examples(0.8)
 def test_a_changed_byte_is_noticed(place: int, change: int) -> None:
     encoded = bytearray(CHAIN[0].encoded)
     encoded[place] ^= change

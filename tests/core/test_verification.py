@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.counts import examples
 
 from p4.core.verification import comparison_indices
 from p4.node.peer_trust import comparison_words
@@ -13,7 +14,7 @@ KEY = st.binary(min_size=32, max_size=32)
 
 
 @given(KEY, KEY)
-@settings(max_examples=8, deadline=None)
+@examples(0.08)
 def test_both_sides_see_the_same_words_and_others_do_not(one: bytes, other: bytes) -> None:
     code = comparison_indices(one, other)
     assert code == comparison_indices(other, one)

@@ -19,7 +19,7 @@ from p4.core import limits
 from p4.errors import InputError, TransferError
 
 Pair = tuple[RunningDaemon, RunningDaemon]
-SIZE = 40_000_000
+SIZE = 16_000_000
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.apps.files.hostile_sender import (
     digest_of,
@@ -22,6 +22,7 @@ from tests.apps.files.hostile_sender import (
     send_all,
     snapshot,
 )
+from tests.counts import examples
 
 from p4.apps.files import present
 from p4.apps.files.frames import (
@@ -128,7 +129,7 @@ def test_what_is_no_name_breaks_the_transfer(name: str, kind: str) -> None:
     assert refused.value.code == "protocol"
 
 
-@settings(max_examples=150, deadline=None)
+@examples(1.5)
 @given(sent=st.lists(ENTRIES, max_size=8), windows=st.booleans(), overwrite=st.booleans())
 @example(
     sent=[(link_entry(("a", "up"), ("..",)), b""), (file_entry("a", "up", "x", content=b"1"), b"1")],
@@ -176,7 +177,7 @@ def test_nothing_outside_ever_changes(
             assert sent[number][1] in contents, given_names
 
 
-@settings(max_examples=100, deadline=None)
+@examples(1)
 @given(name=GOOD_NAMES)
 def test_names_that_windows_would_change_are_refused_there(name: str) -> None:
     if not WINDOWS.refusal(name):
@@ -188,7 +189,7 @@ def test_names_that_windows_would_change_are_refused_there(name: str) -> None:
     assert not is_partial(name) or POSIX.refusal(name)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(1)
 @given(name=GOOD_NAMES)
 def test_numbered_names_are_names(name: str) -> None:
     found = [other for other, _ in zip(numbered(name), range(4), strict=False)]

@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.counts import examples
 from vectors.generate.gate_frames import onion_name
 
 from p4.core.address import RendezvousAddress, Transport
@@ -77,7 +78,7 @@ def mutated(line: bytes) -> st.SearchStrategy[bytes]:
 
 
 @given(mutated(LINES[0]), mutated(LINES[2]), mutated(LINES[4]))
-@settings(max_examples=150, deadline=None)
+@examples(0.75)
 def test_the_host_reads_anything(first: bytes, third: bytes, fifth: bytes) -> None:
     for hello_line, proof, done in (
         (first, LINES[2], LINES[4]),
@@ -93,7 +94,7 @@ def test_the_host_reads_anything(first: bytes, third: bytes, fifth: bytes) -> No
 
 
 @given(mutated(LINES[1]), mutated(LINES[3]))
-@settings(max_examples=150, deadline=None)
+@examples(0.75)
 def test_the_guest_reads_anything(second: bytes, fourth: bytes) -> None:
     for pake, proof in ((second, LINES[3]), (LINES[1], fourth)):
         guest = GuestExchange(SECRET, BOB, card(BOB), noise)

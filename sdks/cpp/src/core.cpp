@@ -223,10 +223,9 @@ std::string seal(const Identity& identity, std::string_view recipient, std::stri
                                   payload.size(), timestamp_ms, raw(nonce)));
 }
 
-std::string seal(const Identity& identity, std::string_view recipient, const Json& payload, std::uint64_t timestamp_ms,
-                 const Nonce& nonce) {
+std::string payload_text(const Json& payload) {
     try {
-        return seal(identity, recipient, std::string_view(payload.dump()), timestamp_ms, nonce);
+        return payload.dump();
     } catch (const nlohmann::json::exception&) {
         throw P4Error("not-utf8", "The payload holds text that is not UTF-8. Nothing was signed.");
     }

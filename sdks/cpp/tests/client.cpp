@@ -7,6 +7,7 @@
 #include <future>
 #include <random>
 #include <ranges>
+#include <thread>
 
 using p4::Json;
 using p4::Value;

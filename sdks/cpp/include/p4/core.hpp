@@ -77,7 +77,8 @@ public:
     [[nodiscard]] Signature sign(std::span<const std::byte> message) const;
 
 private:
-    friend std::string seal(const Identity&, std::string_view, std::string_view, std::uint64_t, const Nonce&);
+    friend std::string seal(const Identity& identity, std::string_view recipient, std::string_view payload,
+                            std::uint64_t timestamp_ms, const Nonce& nonce);
     struct Free {
         void operator()(p4_identity* identity) const noexcept;
     };
@@ -98,9 +99,15 @@ private:
 [[nodiscard]] std::string seal(const Identity& identity, std::string_view recipient, std::string_view payload,
                                std::uint64_t timestamp_ms, const Nonce& nonce);
 
-/// As above, with a payload that is no text yet.
-[[nodiscard]] std::string seal(const Identity& identity, std::string_view recipient, const Json& payload,
-                               std::uint64_t timestamp_ms, const Nonce& nonce);
+/// The text of a payload. @throws P4Error `not-utf8`
+[[nodiscard]] std::string payload_text(const Json& payload);
+
+/// As above, with a payload that is no text yet. @throws P4Error `not-utf8`, and as above
+template <std::same_as<Json> Object>
+[[nodiscard]] std::string seal(const Identity& identity, std::string_view recipient, const Object& payload,
+                               std::uint64_t timestamp_ms, const Nonce& nonce) {
+    return seal(identity, recipient, std::string_view(payload_text(payload)), timestamp_ms, nonce);
+}
 
 /// What a verified envelope says.
 struct Verified {

@@ -65,11 +65,10 @@ public:
 
     void close() noexcept {
         asio::post(reactor_.context, [self = shared_from_this()] {
-            if (!self->writing_ && !self->leaving_) {
-                self->leaving_ = true;
+            self->leaving_ = true;
+            if (!self->writing_) {
                 self->say_goodbye();
             }
-            self->leaving_ = true;
         });
         {
             std::unique_lock lock(mutex_);
@@ -123,6 +122,9 @@ private:
     }
 
     void say_goodbye() {
+        if (std::exchange(said_goodbye_, true)) {
+            return;
+        }
         stream.async_close(websocket::close_code::normal, [self = shared_from_this()](boost::system::error_code) {});
     }
 
@@ -148,6 +150,7 @@ private:
     std::deque<Outgoing> queue_;
     bool writing_ = false;
     bool leaving_ = false;
+    bool said_goodbye_ = false;
     std::mutex mutex_;
     std::condition_variable changed_;
     bool ended_ = false;

@@ -15,10 +15,14 @@ import java.net.http.WebSocketHandshakeException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Supplier;
 import p4.P4Exception;
 
@@ -38,6 +42,10 @@ final class DaemonConnection implements AutoCloseable {
     private volatile Endpoint endpoint;
     private volatile boolean reached;
     private volatile boolean closed;
+    /** What threads wait for; closing ends it. */
+    private final Set<CompletableFuture<?>> awaited = ConcurrentHashMap.newKeySet();
+    private final Set<DaemonSocket> sockets = ConcurrentHashMap.newKeySet();
+    private final Set<EventFeed> feeds = ConcurrentHashMap.newKeySet();
 
     DaemonConnection(Supplier<Endpoint> find, Duration restart) {
         this.find = find;
@@ -66,7 +74,72 @@ final class DaemonConnection implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        awaited.forEach(one -> one.cancel(true));
+        sockets.forEach(DaemonSocket::abort);
+        feeds.forEach(EventFeed::close);
         threads.shutdownNow();
+    }
+
+    /** Closing ends this WebSocket, too. */
+    void opened(DaemonSocket socket) {
+        sockets.add(socket);
+        if (closed) {
+            socket.abort();
+        }
+    }
+
+    void ended(DaemonSocket socket) {
+        sockets.remove(socket);
+    }
+
+    /** Closing ends this feed, too: interrupting whoever reads an answer does not. */
+    void opened(EventFeed feed) {
+        feeds.add(feed);
+    }
+
+    void ended(EventFeed feed) {
+        feeds.remove(feed);
+    }
+
+    /** Waits for something that this connection works on, until it is closed. */
+    <T> T await(CompletableFuture<T> work) throws ExecutionException, InterruptedException {
+        awaited.add(work);
+        try {
+            if (closed) {
+                work.cancel(true);
+            }
+            return work.get();
+        } catch (CancellationException error) {
+            throw closedError();
+        } catch (ExecutionException error) {
+            if (closed) { // whatever closing did to it
+                throw closedError();
+            }
+            throw error;
+        } catch (InterruptedException error) {
+            work.cancel(true);
+            throw error;
+        } finally {
+            awaited.remove(work);
+        }
+    }
+
+    private <T> HttpResponse<T> exchange(HttpRequest request, HttpResponse.BodyHandler<T> body)
+            throws IOException, InterruptedException {
+        try {
+            return await(http.sendAsync(request, body));
+        } catch (ExecutionException error) {
+            if (error.getCause() instanceof IOException broken) {
+                throw broken;
+            }
+            throw new P4Exception("no-daemon", "The daemon cannot be reached.", Map.of(), error.getCause());
+        } catch (RejectedExecutionException error) {
+            throw closedError();
+        }
+    }
+
+    static P4Exception closedError() {
+        return new P4Exception("closed", "This client has been closed. Nothing was done.");
     }
 
     /** One attempt after the other, with pauses, until the daemon has been away for too long. */
@@ -80,7 +153,7 @@ final class DaemonConnection implements AutoCloseable {
         Endpoint next() {
             while (true) {
                 if (closed) {
-                    throw new P4Exception("closed", "This client has been closed. Nothing was done.");
+                    throw closedError();
                 }
                 try {
                     Endpoint found = endpoint;
@@ -98,6 +171,9 @@ final class DaemonConnection implements AutoCloseable {
 
         /** The daemon was not there; it may be elsewhere next time. */
         void failed(IOException cause) {
+            if (closed) {
+                throw closedError();
+            }
             endpoint = null;
             pause(Endpoint.noDaemon(last, cause));
         }
@@ -153,7 +229,7 @@ final class DaemonConnection implements AutoCloseable {
             request.method(method, body == null
                     ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofByteArray(data));
             try {
-                HttpResponse<byte[]> answer = http.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+                HttpResponse<byte[]> answer = exchange(request.build(), HttpResponse.BodyHandlers.ofByteArray());
                 if (answer.statusCode() < 400) {
                     reached = true;
                     return answer.body();
@@ -185,7 +261,7 @@ final class DaemonConnection implements AutoCloseable {
             HttpRequest request =
                     to(attempts.next(), path).header("Accept", "text/event-stream").timeout(ANSWER).build();
             try {
-                HttpResponse<InputStream> answer = http.send(request, HttpResponse.BodyHandlers.ofInputStream());
+                HttpResponse<InputStream> answer = exchange(request, HttpResponse.BodyHandlers.ofInputStream());
                 if (answer.statusCode() < 400) {
                     reached = true;
                     return answer.body();
@@ -215,7 +291,7 @@ final class DaemonConnection implements AutoCloseable {
             }
             try {
                 URI address = URI.create(at.url().replaceFirst("^http", "ws") + path);
-                WebSocket socket = builder.buildAsync(address, listener).get();
+                WebSocket socket = await(builder.buildAsync(address, listener));
                 reached = true;
                 return socket;
             } catch (InterruptedException error) {

@@ -31,13 +31,19 @@ final class DaemonSocket implements AutoCloseable {
 
     private static final long CLOSE_SECONDS = 5;
 
+    private final DaemonConnection connection;
     private final Receiver receiver;
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private final WebSocket socket;
 
     DaemonSocket(DaemonConnection connection, String path, Receiver receiver) {
+        this.connection = connection;
         this.receiver = receiver;
         this.socket = connection.websocket(path, new Listener());
+        connection.opened(this);
+        if (ended.isDone()) { // before it was known there
+            connection.ended(this);
+        }
     }
 
     void send(ObjectNode word) {
@@ -52,7 +58,7 @@ final class DaemonSocket implements AutoCloseable {
     private synchronized void send(java.util.function.Supplier<CompletableFuture<WebSocket>> message) {
         try {
             // Completes when the bytes are with the system: a daemon that does not read holds us here.
-            message.get().get();
+            connection.await(message.get());
         } catch (InterruptedException error) {
             throw Wire.interrupted(error);
         } catch (ExecutionException error) {
@@ -84,6 +90,7 @@ final class DaemonSocket implements AutoCloseable {
 
     private void end(P4Exception error, int code) {
         if (ended.complete(null)) {
+            connection.ended(this);
             receiver.ended(error, code);
         }
     }

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import p4.P4Exception;
 
@@ -39,13 +40,21 @@ final class EventFeed implements AutoCloseable {
     EventFeed(DaemonConnection connection, String path) {
         this.connection = connection;
         this.path = path;
-        this.reading = connection.threads().submit(this::run);
+        try {
+            this.reading = connection.threads().submit(this::run);
+        } catch (RejectedExecutionException error) {
+            throw DaemonConnection.closedError();
+        }
+        connection.opened(this);
     }
 
     /** The next event; null if there is none within the time. */
     Event next(Duration patience) {
         long deadline = System.nanoTime() + patience.toNanos();
         while (true) {
+            if (connection.isClosed()) {
+                throw DaemonConnection.closedError();
+            }
             if (closed) {
                 throw closedError();
             }
@@ -74,6 +83,7 @@ final class EventFeed implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        connection.ended(this);
         InputStream open = body;
         if (open != null) {
             shut(open);

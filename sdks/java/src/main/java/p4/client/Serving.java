@@ -148,6 +148,8 @@ public final class Serving implements AutoCloseable {
                 LOG.log(System.Logger.Level.WARNING, "Calls are not answered any more: " + error);
             } else if (!closed && !connection.isClosed()) {
                 connection.threads().execute(Serving.this::reopen);
+            } else {
+                begun.completeExceptionally(new P4Exception("closed", "This client has been closed."));
             }
         }
     }

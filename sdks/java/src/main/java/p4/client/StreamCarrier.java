@@ -9,6 +9,7 @@ import p4.P4Exception;
 
 /** What arrives on one WebSocket of a stream, with its offsets. */
 final class StreamCarrier implements DaemonSocket.Receiver {
+    private final DaemonConnection connection;
     private final StreamLink link;
     /** The word `open`; null if the connection ended before it. */
     private final CompletableFuture<JsonNode> open = new CompletableFuture<>();
@@ -17,13 +18,14 @@ final class StreamCarrier implements DaemonSocket.Receiver {
     private long given;
     private volatile boolean broken;
 
-    StreamCarrier(StreamLink link) {
+    StreamCarrier(DaemonConnection connection, StreamLink link) {
+        this.connection = connection;
         this.link = link;
     }
 
     JsonNode awaitOpen(DaemonSocket socket) {
         try {
-            return open.get();
+            return connection.await(open);
         } catch (InterruptedException error) {
             socket.abort();
             throw Wire.interrupted(error);

@@ -69,7 +69,7 @@ final class StreamLink {
 
     private void attach(String address, boolean first) {
         while (true) {
-            StreamCarrier opening = new StreamCarrier(this);
+            StreamCarrier opening = new StreamCarrier(connection, this);
             DaemonSocket opened = new DaemonSocket(connection, address, opening);
             JsonNode open = opening.awaitOpen(opened); // null if the daemon ended while it was waited for
             if (open != null) {

@@ -12,10 +12,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -43,6 +50,75 @@ final class ClientTest {
     @AfterAll
     static void stop() throws Exception {
         pair.close();
+    }
+
+    @Test
+    void whatWaitsWhenAClientIsClosedEndsWithIt() throws Exception {
+        Client client = Client.connect(pair.laptop.state());
+        DeviceInvite invite = client.pairing().create("link", Duration.ofMinutes(5), "nobody");
+        Events events = client.events("link.up");
+        MessageSubscription notes = client.messages("notes");
+        List<CompletableFuture<String>> waiting = new ArrayList<>();
+        for (Runnable wait : List.<Runnable>of(
+                () -> client.pairing().await(invite.id()), () -> client.nextStream("films"),
+                notes::next, events::next)) {
+            CountDownLatch begun = new CountDownLatch(1);
+            waiting.add(CompletableFuture.supplyAsync(() -> {
+                begun.countDown();
+                try {
+                    while (true) {
+                        wait.run();
+                    }
+                } catch (P4Exception error) {
+                    return error.code();
+                }
+            }, runnable -> new Thread(runnable).start()));
+            begun.await();
+        }
+        while (pair.onLaptop.services().stream().noneMatch(use -> use.acceptsStreams() > 0)) {
+            Thread.sleep(20);
+        }
+        client.close();
+        for (CompletableFuture<String> one : waiting) {
+            assertTrue(List.of("closed", "interrupted").contains(one.get(5, TimeUnit.SECONDS)), one::join);
+        }
+        assertEquals("closed", assertThrows(P4Exception.class, () -> client.events()).code());
+        pair.onLaptop.pairing().cancel(invite.id());
+    }
+
+    @Test
+    void messagesOfManyThreadsKeepTheirOrderAndOneThatIsRefusedHarmsNoOther() throws Exception {
+        Contact phone = pair.onLaptop.contact("phone");
+        ExecutorService threads = Executors.newFixedThreadPool(8);
+        List<Future<List<Receipt>>> sending = new ArrayList<>();
+        for (int thread = 0; thread < 8; thread++) {
+            int first = 100 * thread;
+            sending.add(threads.submit(() -> {
+                List<Receipt> receipts = new ArrayList<>();
+                for (int number = first; number < first + 50; number++) {
+                    receipts.add(phone.send("notes", number));
+                }
+                P4Exception refused =
+                        assertThrows(P4Exception.class, () -> phone.send("notes", "x".repeat(1_200_000)));
+                assertTrue(refused.status() >= 400, refused.toString());
+                return receipts;
+            }));
+        }
+        Set<String> ids = new HashSet<>();
+        for (Future<List<Receipt>> sent : sending) {
+            sent.get(60, TimeUnit.SECONDS).forEach(receipt -> ids.add(receipt.id()));
+        }
+        threads.shutdown();
+        assertEquals(400, ids.size());
+        int[] next = IntStream.range(0, 8).map(thread -> 100 * thread).toArray();
+        try (MessageSubscription notes = pair.onPhone.messages("notes")) {
+            for (int i = 0; i < 400; i++) {
+                Message message = notes.next(Duration.ofSeconds(60));
+                int number = message.value().json().asInt();
+                assertEquals(next[number / 100]++, number); // in the order of its thread
+                message.done();
+            }
+        }
     }
 
     @Test

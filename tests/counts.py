@@ -55,7 +55,7 @@ def explored(effort: Effort) -> pytest.MarkDecorator:
 # --- whole nodes on virtual time (tests/sim): seeds ---------------------------------------------------------
 
 CHAOS = Effort(test=20, soak=5_000)
-CHAOS_OF_STREAMS = Effort(test=40, soak=5_000)
+CHAOS_OF_STREAMS = Effort(test=16, soak=5_000)
 CLOCK_JUMPS = Effort(test=10, soak=2_000)
 RESTORED_BACKUPS = Effort(test=30, soak=5_000)
 RESTORED_STREAMS = Effort(test=30, soak=2_000)

@@ -99,8 +99,7 @@ class World:
         self.grants: list[tuple[str, ...]] = [("chat", "door"), ("chat", "door")]
         for index, script in enumerate(scripts):
             epochs = Epochs(index)
-            side = Side(self._machine(index, epochs, Disk()), epochs, script=list(script))
-            self.sides.append(side)
+            self.sides.append(Side(self._machine(index, epochs, Disk()), epochs, script=list(script)))
 
     def _machine(self, index: int, epochs: Callable[[], bytes], disk: Disk) -> MessageMachine:
         return self.make(disk.model.load(), quota=ROOMY, fresh_epoch=epochs, grants=self.grants[index])

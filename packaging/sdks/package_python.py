@@ -30,11 +30,10 @@ async def try_out(output: Path, project: Path) -> str:
     run(PYTHON, "-m", "venv", "environment", cwd=project)
     programs = project / "environment" / ("Scripts" if os.name == "nt" else "bin")
     python = programs / "python"
-    run(
-        *(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"),
-        *("--find-links", _wheels(), only(output, "*.whl")),
-        cwd=project,
-    )
+    pip = (python, "-m", "pip", "--disable-pip-version-check")
+    wheels = (*sorted(_wheels().glob("*.whl")), only(output, "*.whl"))
+    run(*pip, "install", "--quiet", "--no-index", "--no-deps", *wheels, cwd=project)
+    run(*pip, "check", cwd=project)  # what the wheel asks for is there
     version = run(programs / "p4", "--version", cwd=project).strip()
     if version != f"p4 {only(output, '*.whl').name.split('-')[1]}":
         raise PackageError(f"p4 --version says {version!r}")

@@ -19,7 +19,19 @@ from p4.core.canonical import canonical_bytes, parse_object
 from p4.core.identity import Identity, PeerId, encode_key, is_peer_id, peer_id_of, verify_signature
 from p4.errors import EnvelopeError
 
-__all__ = ["Unverified", "Verified", "parse", "parse_fields", "seal"]
+__all__ = [
+    "Unverified",
+    "Verified",
+    "bad_field",
+    "check_time",
+    "check_version",
+    "parse",
+    "parse_fields",
+    "required_field",
+    "seal",
+    "signature_of",
+    "timestamp_of",
+]
 
 _NONCE = re.compile(rf"[0-9a-f]{{{2 * limits.NONCE_BYTES}}}")
 _SIGNATURE_BYTES = 64

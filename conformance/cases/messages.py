@@ -160,7 +160,7 @@ async def ends(pair: Pair) -> None:
 
 
 async def _read_chat(side: Side) -> dict[str, Any]:
-    """Reads what the daemon itself reads; some SDKs ask for messages when a subscription is opened already."""
+    """Reads what the daemon itself reads; some SDKs ask for messages when a subscription is opened."""
     await side.ask("messages.open", messages="chat", service="chat")
     try:
         return await side.ask("messages.next", messages="chat", timeout_seconds=PATIENCE)

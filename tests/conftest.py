@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from tests.counts import EXAMPLES
-from tests.side_by_side import arrange
+from tests.side_by_side import Groups, arrange
+from xdist.remote import Producer
 
 # A shell starts background jobs with Ctrl-C ignored, and children inherit that. Tests press Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -41,7 +42,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min((os.cpu_count() or 1) + (4 if config.getoption("dist") == "loadgroup" else 2), 8)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups | None:
+    """With ``--dist=loadgroup`` ours; else the one that was asked for."""
+    return Groups(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever runs real parts together is left out of `make check`, marked or not; the longest go first."""
     for item in items:

@@ -2,25 +2,32 @@
 
 Most of them wait: for Tor, for routers, for heart-beats. What is dear to start serves all tests of a group,
 which one process of the run has to itself; what takes long begins first, so that nothing long is left when
-everything else is done. It takes effect with ``--dist=loadgroup --no-loadscope-reorder``; without, the tests
-run in the same order.
+everything else is done. Groups take effect with ``--dist=loadgroup --no-loadscope-reorder``; without, the
+tests run in the same order. pytest-xdist's own groups (marks) get lost since node ids of pytest are no plain
+strings any more.
 """
 
 from __future__ import annotations
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-__all__ = ["arrange"]
+__all__ = ["Groups", "arrange"]
 
-_ONE_FILE = frozenset({"installed", "internet", "running_pair", "servers"})
-"""Fixtures that a whole file shares: a built wheel, a laboratory, two daemons, TURN servers."""
-
-_TOR_LANES = (
-    ("tor/test_onion",),
-    ("tor/test_gate", "tor/test_meeting"),
-    ("tor/test_doctor", "v1/test_onion", "pairing/test_pairing_for_real"),
-)
-"""Files below tests/integration that share one private Tor network; each lane takes about as long."""
+_GROUPS = {
+    "tests/packaging/test_tor_wheel": "the built wheel",
+    "tests/integration/punch/test_nat_finding": "its laboratory",
+    "tests/integration/turn/test_turn": "its servers",
+    "tests/cli/daemon/test_talking": "its daemons",
+    "tests/integration/tor/test_onion": "Tor network 1",
+    "tests/integration/tor/test_gate": "Tor network 2",
+    "tests/integration/tor/test_meeting": "Tor network 2",
+    "tests/integration/tor/test_doctor": "Tor network 3",
+    "tests/integration/v1/test_onion": "Tor network 3",
+    "tests/integration/pairing/test_pairing_for_real": "Tor network 3",
+}
+"""What files share, by their beginnings; those of one private Tor network take about as long as those of
+another."""
 
 _REAL = ("tests/integration/", "tests/packaging/", "tests/cli/")
 """Where whole programs are tested."""
@@ -60,28 +67,22 @@ _FIRST = (
 
 
 def arrange(items: list[pytest.Item]) -> None:
-    """Put tests that share something dear into one group, the longest ones first, and give them time.
+    """Put the longest tests first, and give all of them time.
 
     Args:
         items: all tests of the run; ordered in place.
     """
     for item in items:
-        if group := _group_of(item):
-            item.add_marker(pytest.mark.xdist_group(group))
         if item.nodeid.startswith(_REAL) and not any(map(item.get_closest_marker, ("timeout", "soak"))):
             item.add_marker(pytest.mark.timeout(_SECONDS))
     items.sort(key=_rank)
 
 
-def _group_of(item: pytest.Item) -> str | None:
-    file = item.nodeid.partition("::")[0].removesuffix(".py")
-    names = set(getattr(item, "fixturenames", ()))
-    if "tor_network" in names:
-        for number, lane in enumerate(_TOR_LANES, start=1):
-            if any(file.startswith(f"tests/integration/{start}") for start in lane):
-                return f"Tor network {number}"
-        return "Tor network 1"
-    return file if names & _ONE_FILE else None
+class Groups(LoadScopeScheduling):  # type: ignore[misc] # of a package without types
+    """Hands out what shares something dear as a whole, and everything else test by test."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((group for start, group in _GROUPS.items() if nodeid.startswith(start)), nodeid)
 
 
 def _rank(item: pytest.Item) -> int:

@@ -7,7 +7,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help demo test check soak bench native packages tor-wheel docs lock format clean
+.PHONY: help demo test check soak bench native sdks packages tor-wheel docs lock format clean
+.PHONY: sdk-js sdk-java sdk-rust sdk-php sdk-cpp
 
 PYTHON ?=
 VENV ?= .venv
@@ -17,8 +18,13 @@ export PYTHON VENV
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
+# Where scripts/setup puts Node.js if the system has none.
+export PATH := $(PATH):$(abspath $(BIN))
 # Whole programs and their networks: they wait more than they work. tests/side_by_side.py says what goes together.
-REAL = tests/integration tests/packaging tests/cli
+REAL = tests/integration tests/packaging tests/cli tests/conformance
+# Of other languages: scripts/sdk-NAME builds and tests one, with real daemons. Two at a time: they wait, too.
+SDKS = sdk-js sdk-java sdk-rust sdk-php sdk-cpp
+ALL_SDKS = $(MAKE) --no-print-directory --output-sync=target -j2 $(SDKS)
 # Status 5: ARGS chose no test of this part.
 NOTHING = [ $$? -eq 5 ]
 PYTEST = $(BIN)/python -m pytest --durations=15 --durations-min=0.5
@@ -36,10 +42,12 @@ check: ## Style, types, import contracts and the quick tests: a few minutes on t
 	@scripts/static-checks
 	@$(PYTEST) -n auto --dist=worksteal -m "not slow and not soak" $(ARGS)
 
-test: ## Everything that every change must pass, real Tor, browser and TURN included: about 50 minutes on two cores.
+test: ## Everything that every change must pass, in all languages, with real Tor, browser and TURN.
 	@scripts/setup test
 	@scripts/static-checks
-	@$(PYTEST) -n auto --dist=worksteal -m "not soak" $(addprefix --ignore=,$(REAL)) $(ARGS) || $(NOTHING)
+	@scripts/native
+	@$(PYTEST) -n auto --dist=worksteal -m "not soak" $(addprefix --ignore=,$(REAL) tests/native) $(ARGS) || $(NOTHING)
+	@$(ALL_SDKS)
 	@$(PYTEST) -n auto --dist=loadgroup --no-loadscope-reorder -m "not soak" $(REAL) $(ARGS) || $(NOTHING)
 
 soak: ## The tests with large counts, and new examples for all property tests: hours. tests/counts.py says how much.
@@ -53,6 +61,14 @@ bench: ## Our node beside each raw library, TCP and TLS; its recovery over a pri
 native: ## Builds and tests the core in Rust and its C library, native/; needs cargo.
 	@scripts/setup check
 	@scripts/native $(ARGS)
+
+sdks: ## Builds and tests the SDKs of JavaScript, Java, Rust, PHP and C++; one alone: make sdk-php.
+	@scripts/setup test
+	@scripts/native
+	@$(ALL_SDKS)
+
+$(SDKS):
+	@scripts/$@
 
 packages: ## What is published for each language, built, installed into empty projects and tried out: build/packages.
 	@scripts/setup test

@@ -259,7 +259,7 @@ def test_the_readme_shows_code_that_exists() -> None:
 def test_every_distribution_package_has_its_reason() -> None:
     for file in tracked("scripts/apt-packages*"):
         for line in file.read_text("utf-8").splitlines():
-            assert re.fullmatch(r"#.*|[a-z0-9][a-z0-9+.-]+ # \S.+", line), f"{file.name}: {line}"
+            assert re.fullmatch(r"#.*|[a-z0-9][a-z0-9+.-]+(/[a-z]+)? # \S.+", line), f"{file.name}: {line}"
 
 
 # --- dependencies ----------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["dev", "build"])
+@pytest.mark.parametrize("kind", ["dev", "build", "node"])
 def test_the_lock_inputs_are_in_step_with_pyproject(kind: str) -> None:
     written = (ROOT / "requirements" / f"{kind}.in").read_text("utf-8").splitlines()
     assert written == requirements.lines(kind), "run `make lock`"

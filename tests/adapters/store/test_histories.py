@@ -15,6 +15,9 @@ from tests.testing.test_store_mutants import BeginsWithWhatWaits, ClosesHolesOfA
 from p4.core import limits
 from p4.testing.memory_store import MemoryDisk, MemoryStore
 
+MOST = 600
+"""Histories in which a mistake has to be found: several times as many as the rarest one needs."""
+
 Stores = Callable[[Path], MakeStore]
 
 
@@ -45,7 +48,7 @@ def test_a_mistake_of_the_database_is_found(
 ) -> None:
     mutant(monkeypatch)
     with pytest.raises(AssertionError):
-        agree(sqlite_stores, 60, [Phase.generate])
+        agree(sqlite_stores, MOST, [Phase.generate])
 
 
 @pytest.mark.parametrize("kind", [BeginsWithWhatWaits, ClosesHolesOfARenewedOutbox])
@@ -55,4 +58,4 @@ def test_a_mistake_of_the_memory_store_is_found(kind: type[MemoryStore]) -> None
         return lambda: kind(disk)
 
     with pytest.raises(AssertionError):
-        agree(stores, 60, [Phase.generate])
+        agree(stores, MOST, [Phase.generate])

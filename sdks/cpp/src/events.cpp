@@ -24,7 +24,9 @@ std::string path_of(const std::vector<std::string>& kinds) {
 } // namespace
 
 Events::Events(const std::shared_ptr<detail::Connection>& connection, std::vector<std::string> kinds)
-    : kinds_(std::move(kinds)), feed_(std::make_shared<detail::EventFeed>(connection, path_of(kinds_))) {}
+    : kinds_(std::move(kinds)), feed_(std::make_shared<detail::EventFeed>(connection, path_of(kinds_))) {
+    feed_->begin();
+}
 
 Events::Events(Events&&) noexcept = default;
 

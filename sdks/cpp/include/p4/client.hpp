@@ -114,9 +114,8 @@ public:
     /// Invites of this device, and taking those of others.
     [[nodiscard]] Pairing pairing() const;
 
-    /// The messages of contacts for a service, each once.
+    /// The messages of contacts for a service, each once. Asks nothing yet: the first next() does.
     /// @param window how many come before one must be done, 1 to 256
-    /// @throws P4Error `in-use`, `not-granted`
     [[nodiscard]] MessageSubscription messages(std::string_view service, int window = 64) const;
 
     /// Waits for the next byte stream that a contact opens to a service. One that was not finished comes again, also
@@ -133,7 +132,7 @@ public:
     /// @throws P4Error `already-served`, `not-granted`
     [[nodiscard]] Serving serve(std::string_view service, CallHandler handler) const;
 
-    /// What happens in the daemon from now on.
+    /// What happens in the daemon from now on: of what happens after this returned nothing is missed.
     /// @param kinds only these, such as `link.up`; none for all
     [[nodiscard]] Events events(std::vector<std::string> kinds = {}) const;
 

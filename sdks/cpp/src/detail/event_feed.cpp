@@ -10,7 +10,10 @@ constexpr std::size_t line_bytes = 16 * 1024 * 1024;
 } // namespace
 
 EventFeed::EventFeed(std::shared_ptr<Connection> connection, std::string path)
-    : connection_(std::move(connection)), path_(std::move(path)) {
+    : connection_(std::move(connection)), path_(std::move(path)) {}
+
+void EventFeed::begin() {
+    const std::scoped_lock lock(reading_);
     open(Clock::time_point::max());
 }
 

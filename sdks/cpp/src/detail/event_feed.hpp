@@ -16,8 +16,11 @@ struct FeedEvent {
 /// Read by the thread that waits for events. Several may; each event goes to one.
 class EventFeed {
 public:
-    /// Opens it. @throws P4Error what the daemon says, `no-daemon`
+    /// Asks nothing yet.
     EventFeed(std::shared_ptr<Connection> connection, std::string path);
+
+    /// Opens it now, not with the first event that is waited for. @throws P4Error what the daemon says, `no-daemon`
+    void begin();
 
     /// The next event; nothing at the deadline. @throws P4Error
     std::optional<FeedEvent> next(Clock::time_point deadline);

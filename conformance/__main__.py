@@ -51,6 +51,7 @@ def main() -> int:
         report,
         wanted=lambda _, case: any(text in case for text in arguments.case),
         told=_tell,
+        noted=lambda words: print(words, file=sys.stderr),
         jobs=arguments.jobs,
     )
     asyncio.run(runner.run())

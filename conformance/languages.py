@@ -73,7 +73,12 @@ async def build(language: Language) -> None:
         stderr=asyncio.subprocess.STDOUT,
         env=environment,
     )
-    output = (await process.communicate())[0].decode(errors="replace").strip()
+    try:
+        output = (await process.communicate())[0].decode(errors="replace").strip()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
     if process.returncode == _MISSING_TOOLCHAIN:
         raise MissingToolchainError(output or "its toolchain is missing")
     if process.returncode != 0:

@@ -26,6 +26,10 @@ __all__ = ["CASE_SECONDS", "LOCAL_CASES", "Runner", "pair_case"]
 
 CASE_SECONDS = 120.0
 """No case takes so long."""
+BUILD_SECONDS = 900.0
+"""No build takes so long, on a machine that has nothing built yet."""
+NOTED_SECONDS = 10.0
+"""A person who waits for a build for so long is told why."""
 
 LOCAL_CASES = {
     name: run
@@ -55,6 +59,7 @@ class Runner:
         report: to which everything is added.
         wanted: which cases, by their language (of pairs the sender's) and their names.
         told: called for each outcome, as it comes.
+        noted: called with a line about what takes long.
         jobs: languages at a time. Each has daemons of its own for L1.
     """
 
@@ -62,6 +67,7 @@ class Runner:
     report: Report
     wanted: Callable[[str, str], bool] = lambda language, case: True
     told: Callable[[Outcome], None] = lambda _: None
+    noted: Callable[[str], None] = lambda _: None
     jobs: int = 2
     _built: list[Language] = field(default_factory=list)
 
@@ -87,14 +93,21 @@ class Runner:
         return [name for name in names if self.wanted(language.name, name)]
 
     async def _build(self, language: Language) -> None:
+        words = f"{language.name} is being built, or waits for another build of it"
+        slow = asyncio.get_running_loop().call_later(NOTED_SECONDS, self.noted, words)
         try:
-            await build(language)
+            async with asyncio.timeout(BUILD_SECONDS):
+                await build(language)
+        except TimeoutError:
+            self._add(language, "build", f"not built within {BUILD_SECONDS:g} s")
         except MissingToolchainError as error:
             self.report.missing[language.name] = str(error)
         except BuildError as error:
             self._add(language, "build", str(error))
         else:
             self._built.append(language)
+        finally:
+            slow.cancel()
 
     async def _spread(self, works: Sequence[Awaitable[None]]) -> None:
         gate = asyncio.Semaphore(self.jobs)

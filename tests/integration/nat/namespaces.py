@@ -65,7 +65,8 @@ def unusable_reason() -> str | None:
         return "the NAT laboratory makes network namespaces, which only root may: run it with sudo"
     if not Path("/dev/net/tun").exists():
         return "the kernel has no TUN devices (/dev/net/tun), which carry the simulated lines"
-    trial = Namespace(f"p4nat-trial-{os.getpid()}")
+    # Not named as a laboratory: another one that begins would remove it as what a killed run left.
+    trial = Namespace(f"p4-trial-{os.getpid()}")
     try:
         trial.create()
         trial.ip("link add one type veth peer name two")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if INTEGRATION in item.path.parents:
             item.add_marker(pytest.mark.slow)
     arrange(items)
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No garbage collection during the test.
+
+    Vectors nest deeper than Python goes. A collection at the very bottom calls Hypothesis, which then fails for
+    want of a frame, and pytest, which hears of that, fails for the same reason.
+    """
+    gc.disable()
+    yield
+    gc.enable()

@@ -231,10 +231,12 @@ def broken_vectors() -> Iterator[str]:
             yield path
 
 
+@pytest.mark.usefixtures("uncollected")
 def test_without_a_bug_nothing_is_broken() -> None:
     assert list(broken_vectors()) == []
 
 
+@pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize(("bug", "target", "replacement"), MUTANTS, ids=[mutant[0] for mutant in MUTANTS])
 def test_a_planted_bug_breaks_a_vector(
     bug: str, target: str, replacement: Any, monkeypatch: pytest.MonkeyPatch

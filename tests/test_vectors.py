@@ -114,6 +114,7 @@ def test_the_directory_is_what_the_scripts_generate() -> None:
     assert len(PATHS) >= 60
 
 
+@pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize("path", PATHS)
 def test_vector(path: str) -> None:
     vector = load(path)

@@ -61,8 +61,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def uncollected() -> Iterator[None]:
     """No garbage collection during the test.
 
-    Vectors nest deeper than Python goes. A collection at the very bottom calls Hypothesis, which then fails for
-    want of a frame, and pytest, which hears of that, fails for the same reason.
+    Vectors nest deeper than Python goes. A collection at the very bottom calls Hypothesis, which then fails
+    for want of a frame, and pytest, which hears of that, fails for the same reason.
     """
     gc.disable()
     yield

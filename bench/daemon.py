@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import socket
 import statistics
 import sys
 import tempfile
@@ -42,23 +43,27 @@ def _options() -> p4.NodeOptions:
 
 
 class BareClient:
-    """HTTP/1.1 on one connection, and nothing more."""
+    """HTTP/1.1 on one blocking socket, and nothing more: what is measured is the daemon."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(path)
 
-    async def request(self, method: str, path: str, body: object = None) -> int:
+    def request(self, method: str, path: str, body: object = None) -> int:
         """The status of the answer, when all of it has arrived."""
         data = b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: p4\r\nContent-Type: application/json\r\n"
-        self._writer.write(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
-        answer = await self._reader.readuntil(b"\r\n\r\n")
+        self._socket.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += self._socket.recv(65536)
+        top, _, rest = answer.partition(b"\r\n\r\n")
         length = next(
-            int(line.split(b":")[1]) for line in answer.split(b"\r\n") if line.startswith(b"content-length")
+            int(line.split(b":")[1]) for line in top.split(b"\r\n") if line.startswith(b"content-length")
         )
-        await self._reader.readexactly(length)
-        return int(answer.split(b" ", 2)[1])
+        while len(rest) < length:
+            rest += self._socket.recv(65536)
+        return int(top.split(b" ", 2)[1])
 
 
 async def _phone(directory: Path) -> None:
@@ -73,18 +78,18 @@ async def _phone(directory: Path) -> None:
 
 async def _program(directory: Path) -> None:
     """A program that uses the laptop's daemon: for each line one measurement of each kind."""
-    bare = BareClient(*await asyncio.open_unix_connection(str(directory / "daemon" / "api.sock")))
+    bare = BareClient(str(directory / "daemon" / "api.sock"))
     async with connect(directory) as client:
         contact = client.contact("phone")
 
         async def by_api() -> None:
-            assert await bare.request("POST", "/v1/contacts/phone/messages", BODY) == 201
+            assert bare.request("POST", "/v1/contacts/phone/messages", BODY) == 201
 
         async def by_client() -> None:
             await contact.send(BODY["value"], service="notes")
 
         async def no_disk() -> None:
-            assert await bare.request("GET", "/v1/identity") == 200
+            assert bare.request("GET", "/v1/identity") == 200
 
         ways = {"API, send": by_api, "client, send": by_client, "API, identity": no_disk}
         while await asyncio.to_thread(sys.stdin.readline):

@@ -89,7 +89,7 @@ class Meeting:
     """
 
     lateness: Callable[[float], float] = staticmethod(float)
-    """What ``late`` comes to: itself where something is measured. Tests on a busy machine are more patient."""
+    """What ``late`` comes to: itself where something is measured. Tests on a busy machine are patient."""
 
     def __init__(
         self, one: NodeProcess, other: NodeProcess, *, late: float = 0.3, keeps: bool = True

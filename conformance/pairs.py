@@ -145,6 +145,6 @@ async def talk(pair: Pair) -> None:
     for name, part in PARTS.items():
         try:
             await part(pair)
-        except Exception as error:
+        except Exception as error:  # whatever it is, it goes on, and says where it was
             error.add_note(name)
             raise

@@ -23,4 +23,15 @@ trait Refusals
         }
         self::fail("not refused with $code");
     }
+
+    /** What was thrown. */
+    private function errorOf(callable $run): P4Exception
+    {
+        try {
+            $run();
+        } catch (P4Exception $error) {
+            return $error;
+        }
+        self::fail('nothing was thrown');
+    }
 }

@@ -219,14 +219,20 @@ SEEN_IN_TEXT_ONLY = {"byte_order_mark", "duplicate_nonce", "duplicate_unknown_ke
 """Offences that are gone when a program has read the line."""
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if path.startswith("envelope/")])
+def is_json(path: str) -> bool:
+    """Whether a program could read the line, to pass it on."""
+    try:
+        json.loads(content(load(path)["input"]["line"]))
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path.startswith("envelope/") and is_json(path)])
 def test_the_vectors_of_envelopes(path: str) -> None:
     vector = load(path)
     given_, expected = vector["input"], vector["expect"]["code"]
-    try:
-        envelope = json.loads(content(given_["line"]))
-    except ValueError:
-        pytest.skip("no JSON, so no program could pass it on")
+    envelope = json.loads(content(given_["line"]))
     judged = outcome(
         lambda: verified_by(
             OURS,

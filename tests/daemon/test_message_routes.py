@@ -89,6 +89,19 @@ async def test_bytes_and_batches(notes: Pair) -> None:
     assert "base64" not in second
 
 
+async def test_what_was_done_before_it_was_handed_out_is_given_to_nobody(notes: Pair) -> None:
+    """As after a restart: the program had it from the daemon before."""
+    laptop, phone = notes
+    first = await send(laptop, "old")
+    await send(laptop, "new")
+    had = {"contact": {"id": laptop.node.peer_id}, "id": first["id"]}
+    assert (await done(phone, had))["unknown"] == [{"contact": laptop.node.peer_id, "id": first["id"]}]
+    async with reading(phone.http, "notes") as reader:
+        assert (await reader.next())["value"] == "new"
+    path = f"/v1/contacts/phone/receipts/{first['id']}"
+    assert (await laptop.http.get(path, params={"wait": "consumed"})).json()["state"] == "consumed"
+
+
 async def test_what_was_not_done_comes_again_in_order_after_a_broken_connection(notes: Pair) -> None:
     laptop, phone = notes
     for number in range(4):

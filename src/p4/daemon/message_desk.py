@@ -32,6 +32,7 @@ class _Service:
         self.handed_out: dict[_Key, tuple[Message, Subscription]] = {}
         self.returned: OrderedDict[_Key, Message] = OrderedDict()
         self.readers: set[Subscription] = set()
+        self._done_before: OrderedDict[_Key, None] = OrderedDict()
 
     def give_back(self, messages: Sequence[Message]) -> None:
         """The next reader gets them, in order."""
@@ -42,6 +43,20 @@ class _Service:
         self.returned = OrderedDict((_key(message), message) for message in returned)
         for reader in self.readers:
             reader.changed.set()
+
+    def expect(self, key: _Key) -> None:
+        """A program has done with a message that was not handed out in this run: nobody gets it again."""
+        self._done_before[key] = None
+        if len(self._done_before) > limits.API_DONE_BEFORE:
+            self._done_before.popitem(last=False)
+
+    def arrived(self, message: Message) -> Message | None:
+        """A message that nobody has had in this run; None if a program has done with it all the same."""
+        if _key(message) not in self._done_before:
+            return message
+        del self._done_before[_key(message)]
+        message.done()  # whether or not it comes to disk: the program was told that this is not known
+        return None
 
 
 class MessageDesk:
@@ -88,12 +103,13 @@ class MessageDesk:
         """Programs have done with messages; on disk when this returns.
 
         Returns:
-            How many there were, and those that were not handed out, or were done before.
+            How many there were, and those that were not handed out, or were done before. Should one of them
+            still wait, as after a restart of the daemon, then nobody is given it in this run.
 
         Raises:
             LocalError: the node has ended, or the disk refused; those that did not come to disk come again.
         """
-        state = self._services.get(service, _Service())
+        state = self._services.setdefault(service, _Service())
         found: list[Message] = []
         unknown: list[_Key] = []
         holders: set[Subscription] = set()
@@ -105,6 +121,7 @@ class MessageDesk:
                 found.append(returned)  # its reader's connection ended first, and the program lives on
             else:
                 unknown.append(key)
+                state.expect(key)
         for holder in holders:
             holder.settled()
         results = await asyncio.gather(*(message.done() for message in found), return_exceptions=True)
@@ -173,7 +190,7 @@ class Subscription:
         coming, self._coming = self._coming, {}
         for task in coming:
             # What has arrived and was not given out yet is the next reader's.
-            if message := _result(task):
+            if (arrived := _result(task)) and (message := self._state.arrived(arrived)):
                 self._state.give_back([message])
             task.cancel()
 
@@ -206,16 +223,22 @@ class Subscription:
             elif self._only is None or key[0] in self._only:
                 return self._state.returned.pop(key)
         for stream in self._idle:
-            self._coming[asyncio.create_task(_next(stream), name="message for a program")] = stream
+            self._wait_on(stream)
         self._idle.clear()
         for task, stream in list(self._coming.items()):
             if not task.done():
                 continue
             del self._coming[task]
-            if arrived := _result(task):
+            if (arrived := _result(task)) is None:
+                continue
+            if given := self._state.arrived(arrived):
                 self._idle.append(stream)
-                return arrived
+                return given
+            self._wait_on(stream)
         return None
+
+    def _wait_on(self, stream: MessageStream) -> None:
+        self._coming[asyncio.create_task(_next(stream), name="message for a program")] = stream
 
 
 def _key(message: Message) -> _Key:

@@ -32,6 +32,9 @@ API_WAIT_SECONDS = 300.0
 API_UNACKNOWLEDGED = 256
 """Messages a subscription hands out before it waits for acknowledgements."""
 
+API_DONE_BEFORE = 4096
+"""Messages of a service that were done before the daemon handed them out, as after its restart."""
+
 API_CALLS_AT_ONCE = 64
 """Calls under way at a time for one registration of a service."""
 

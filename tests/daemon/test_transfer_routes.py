@@ -30,6 +30,7 @@ async def sharing(pair: Pair, tmp_path: Path) -> Pair:
         answer = await daemon.http.put("/v1/share", json={"path": str(tmp_path / f"{name} share")})
         assert answer.status_code == 200, answer.text
     assert (await phone.http.post("/v1/contacts/laptop/grants", json={"services": ["files"]})).is_success
+    await phone.node.peer("laptop").ping()  # by then the laptop knows
     return pair
 
 
@@ -178,7 +179,8 @@ async def test_a_source_that_is_not_there(sharing: Pair, tmp_path: Path) -> None
 
 async def test_ctrl_c_pauses_and_says_how_to_go_on(sharing: Pair, tmp_path: Path) -> None:
     laptop, _ = sharing
-    (tmp_path / "film.mkv").write_bytes(os.urandom(4 * SIZE))
+    with (tmp_path / "film.mkv").open("wb") as film:
+        film.truncate(64 * SIZE)  # more than arrives while commands start
     words = ("-m", "p4.cli", "cp", "--state-dir", str(laptop.directory), str(tmp_path / "film.mkv"), "phone:")
     process = await asyncio.create_subprocess_exec(
         sys.executable, *words, stderr=asyncio.subprocess.PIPE, env=environment()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from p4.daemon.access.ending import Ending
 from p4.daemon.access.failures import FailureLimit
 from p4.daemon.access.tokens import TokenBook
 from p4.daemon.access.web_logins import WebLogins
@@ -44,7 +44,7 @@ class DaemonContext:
     link_counts: LinkCounts = field(default_factory=LinkCounts)
     serving: set[str] = field(default_factory=set)
     """Services of which programs answer the calls."""
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: Ending = field(default_factory=Ending)
     """Set when the daemon ends: what lasts long ends then."""
     port: int = 0
     """Loopback TCP port; 0 before it listens."""

@@ -8,17 +8,24 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from p4.core import limits
 
 __all__ = ["HttpServer"]
 
 
-class _PatientOnlySoLong(H11Protocol):
-    """Gives a connection up on which no whole head of a request arrives in time (a "slow loris")."""
+class _BoundedHeads(HttpToolsProtocol):
+    """Gives a connection up whose request has no whole head in time (a "slow loris"), or one without end."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _in_head = True
+    """Whether the next bytes belong to the head of a request, or begin one."""
+    _head_size = 0
+    _moved = False
+    """Whether the parser has found anything whole in the bytes that it was given last."""
+    _pending = 0
+    """Bytes that it may have kept because they are no whole."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -29,15 +36,46 @@ class _PatientOnlySoLong(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
+        if self._in_head and self._head_timer is None:
             self._expect_head()  # the first bytes of another request
+        self._moved = False
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_expecting()
+        self._pending = 0 if self._moved else self._pending + len(data)
+        if self._pending > limits.API_HEADER_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
 
-    def handle_websocket_upgrade(self, event: Any) -> None:
+    def on_message_begin(self) -> None:
+        self._head_size = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        if self._in_head:  # and not behind a body in chunks (RFC 9112, 7.1.2): nobody has looked at that
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._moved = True
+        self._in_head = False
         self._stop_expecting()
-        super().handle_websocket_upgrade(event)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._moved = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._moved = True
+        self._in_head = True
+        super().on_message_complete()
+
+    def _count(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > limits.API_HEADER_BYTES:
+            raise ValueError("the head of the request is too long")  # the parser makes it a bad request
 
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(limits.API_HEADER_SECONDS, self._too_slow)
@@ -61,13 +99,12 @@ class HttpServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 application,
-                http=_PatientOnlySoLong,
+                http=_BoundedHeads,
                 ws="websockets-sansio",
                 ws_max_size=limits.API_FRAME_BYTES,
                 ws_per_message_deflate=False,
                 ws_ping_interval=limits.API_PING_SECONDS,
                 ws_ping_timeout=limits.API_PING_SECONDS,
-                h11_max_incomplete_event_size=limits.API_HEADER_BYTES,
                 limit_concurrency=limits.API_CONNECTIONS,
                 timeout_keep_alive=limits.API_IDLE_SECONDS,
                 timeout_graceful_shutdown=1,

@@ -5,8 +5,8 @@ from __future__ import annotations
 API_BODY_BYTES = 2 * 1024 * 1024
 """Largest body of a request: a message of `BODY_BYTES` in base64, with room for its envelope."""
 
-API_HEADER_BYTES = 16 * 1024
-"""Largest head of a request."""
+API_HEADER_BYTES = 64 * 1024
+"""Largest head of a request: a path of 4096 characters is up to 48 KiB of it."""
 
 API_HEADER_SECONDS = 10.0
 """How long the head of a request may take to arrive: one byte a minute holds no connection."""

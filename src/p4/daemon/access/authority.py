@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from p4.core.identity import PeerId
 from p4.core.session.grants import covers
+from p4.daemon.access.ending import Ending
 from p4.errors import AccessError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Authority:
     name: str = ""
     services: tuple[str, ...] | None = None
     contacts: frozenset[PeerId] | None = None
-    ended: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
+    ended: Ending = field(default_factory=Ending, compare=False)
 
     @property
     def is_owner(self) -> bool:

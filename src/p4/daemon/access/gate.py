@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from p4.core import limits
 from p4.daemon import errors
 from p4.daemon.access.authority import Authority, AuthorityKind
+from p4.daemon.access.ending import Ending
 from p4.daemon.access.failures import FailureLimit
 from p4.daemon.access.tokens import TokenBook
 from p4.daemon.access.web_logins import WebLogins
@@ -60,7 +60,7 @@ class Doors:
     logins: WebLogins
     owner_token: str
     """For this run; in ``endpoint.json``, which only this user can read."""
-    closing: asyncio.Event
+    closing: Ending
     failures: FailureLimit
 
 
@@ -176,38 +176,69 @@ class AccessGate:
     ) -> None:
         """Let the request run until it is done, its authority ends, or the daemon does."""
         replied = _Replied(send)
-        work = asyncio.ensure_future(self._application(scope, receive, replied))
-        ends: list[asyncio.Task[Any]] = [asyncio.ensure_future(self._doors.closing.wait())]
-        if authority.kind is not AuthorityKind.OWNER:
-            ends.append(asyncio.ensure_future(authority.ended.wait()))
-        if until_ms is not None:
-            ends.append(asyncio.ensure_future(_until(until_ms, self._doors.tokens.now_ms)))
+        cut = _Cut()
+        ends = (self._doors.closing, authority.ended)
+        for end in ends:
+            end.add_callback(cut.soon)
+        expiring = None if until_ms is None else asyncio.ensure_future(self._until(until_ms, cut))
         try:
-            await asyncio.wait([work, *ends], return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                # A short moment for what is about to answer anyway, such as the request to end the daemon.
-                await asyncio.wait([work], timeout=limits.API_LAST_ANSWER_SECONDS)
-            if work.done():
-                work.result()
-                return
-            work.cancel()
-            await asyncio.wait([work], timeout=limits.API_END_SECONDS)
-            await replied.finish(scope, closing=self._doors.closing.is_set())
+            await self._application(scope, receive, replied)
+        except asyncio.CancelledError:
+            if not cut.is_mine():
+                raise
         finally:
-            for waiting in (work, *ends):
-                waiting.cancel()
+            cut.forget()
+            for end in ends:
+                end.remove_callback(cut.soon)
+            if expiring is not None:
+                expiring.cancel()
+        if cut.done:
+            await replied.finish(scope, closing=self._doors.closing.is_set())
+
+    async def _until(self, moment_ms: int, cut: _Cut) -> None:
+        # In steps: the clock may be set, and the machine may sleep.
+        while (left := moment_ms - self._doors.tokens.now_ms()) > 0:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(min(left / 1000, 60.0))
+        cut.soon()
+
+
+class _Cut:
+    """Cancels the task that it is made in: a moment later, for what is about to answer anyway, such as the
+    request to end the daemon."""
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._forgotten = False
+        self.done = False
+        """Whether it has happened."""
+
+    def soon(self) -> None:
+        """What gave the right to go on has ended."""
+        if self._timer is None and not self._forgotten:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(limits.API_LAST_ANSWER_SECONDS, self._now)
+
+    def forget(self) -> None:
+        """The request is done."""
+        self._forgotten = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def is_mine(self) -> bool:
+        """Whether the cancellation that has arrived is this one, and no one else's beside it."""
+        return self.done and self._task is not None and self._task.uncancel() == 0
+
+    def _now(self) -> None:
+        self.done = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 def _is_open(scope: Scope) -> bool:
     path = scope["path"]
     reads = scope["type"] == "http" and scope["method"] in _SAFE_METHODS
     return reads and (path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER))
-
-
-async def _until(moment_ms: int, now_ms: Callable[[], int]) -> None:
-    # In steps: the clock may be set, and the machine may sleep.
-    while (left := moment_ms - now_ms()) > 0:  # noqa: ASYNC110 - nobody tells when a clock gets there
-        await asyncio.sleep(min(left / 1000, 60.0))
 
 
 class _Replied:

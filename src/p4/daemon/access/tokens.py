@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -17,6 +16,7 @@ from p4.adapters.store import files
 from p4.core import limits
 from p4.core.identity import PeerId
 from p4.daemon.access.authority import Authority, AuthorityKind
+from p4.daemon.access.ending import Ending
 from p4.errors import InputError
 
 __all__ = ["AppToken", "TokenBook"]
@@ -61,7 +61,7 @@ class TokenBook:
         self.now_ms = now_ms
         """Unix milliseconds, by the clock that decides whether a token has expired."""
         self._tokens: dict[str, AppToken] = {}
-        self._ended: dict[str, asyncio.Event] = {}
+        self._ended: dict[str, Ending] = {}
 
     def load(self) -> None:
         """Read the file.
@@ -140,7 +140,7 @@ class TokenBook:
         if found is None or (found.expires_ms is not None and found.expires_ms <= self.now_ms()):
             return None
         contacts = None if found.contacts is None else frozenset(found.contacts)
-        ended = self._ended.setdefault(found.id, asyncio.Event())
+        ended = self._ended.setdefault(found.id, Ending())
         return Authority(AuthorityKind.APP, found.app, found.services, contacts, ended), found.expires_ms
 
     def _save(self, tokens: dict[str, AppToken]) -> None:

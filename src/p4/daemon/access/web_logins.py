@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
 import time
@@ -10,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from p4.core import limits
+from p4.daemon.access.ending import Ending
 
 __all__ = ["WebLogins"]
 
@@ -25,7 +25,7 @@ class WebLogins:
         self._now = now
         self._codes: OrderedDict[bytes, float] = OrderedDict()
         self._sessions: OrderedDict[bytes, float] = OrderedDict()
-        self._ended: dict[bytes, asyncio.Event] = {}
+        self._ended: dict[bytes, Ending] = {}
 
     def create_code(self) -> str:
         """A code that works once, within `limits.LOGIN_CODE_SECONDS`."""
@@ -60,9 +60,9 @@ class WebLogins:
         self._sessions.move_to_end(digest)
         return True
 
-    def ended(self, secret: str) -> asyncio.Event:
+    def ended(self, secret: str) -> Ending:
         """Set when the session with this secret, which is one, has ended: what lasts long ends then."""
-        return self._ended.setdefault(_digest(secret), asyncio.Event())
+        return self._ended.setdefault(_digest(secret), Ending())
 
     def log_out(self, secret: str) -> None:
         """Forget a browser; what it has under way ends at once."""

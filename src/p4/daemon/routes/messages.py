@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Literal
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Request
 from pydantic import BaseModel, Field
 
 from p4.core import limits
-from p4.daemon.dependencies import Access, Context, NamedContact
+from p4.daemon.dependencies import (
+    Access,
+    ContactReference,
+    Context,
+    NamedContact,
+    access_of,
+    context_of,
+    find_contact,
+)
 from p4.daemon.models import ContactName
 from p4.daemon.routing import api_router
 from p4.daemon.values import ValueModel
@@ -60,10 +68,10 @@ class ReceiptsModel(BaseModel):
 
 
 @router.post("/contacts/{contact}/messages", status_code=201)
-async def send_message(
-    peer: NamedContact, message: NewMessageModel, context: Context, access: Access
-) -> ReceiptModel:
+async def send_message(contact: ContactReference, message: NewMessageModel, request: Request) -> ReceiptModel:
     """Hand over a message: it is on disk with the answer, and arrives once, in order."""
+    context, access = context_of(request), access_of(request)
+    peer = find_contact(context.node, access, contact)
     access.require(service=message.service)
     receipt = await peer.send(
         message.content(), service=message.service, ttl=message.ttl, latest=message.latest
@@ -74,9 +82,11 @@ async def send_message(
 
 @router.post("/contacts/{contact}/messages/batch", status_code=201)
 async def send_messages(
-    peer: NamedContact, messages: NewMessagesModel, context: Context, access: Access
+    contact: ContactReference, messages: NewMessagesModel, request: Request
 ) -> ReceiptsModel:
     """Hand over several messages, all or none, with one write to disk."""
+    context, access = context_of(request), access_of(request)
+    peer = find_contact(context.node, access, contact)
     access.require(service=messages.service)
     values = [value.content() for value in messages.values]
     receipts = await peer.send_many(values, service=messages.service, ttl=messages.ttl)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from p4.apps.files.frames import FileFrame, Over, not_a_frame
 from p4.apps.files.hashing import HASHES
@@ -15,6 +15,7 @@ from p4.errors import P4Error, TransferError
 from p4.node.streams import Stream
 
 __all__ = [
+    "ReadAhead",
     "Run",
     "agreed_hash",
     "check_version",
@@ -52,6 +53,58 @@ async def to_the_end(work: Awaitable[T], halt: Callable[[], None] | None = None)
         with suppress(Exception):  # nobody needs what it would have given
             await running
         raise
+
+
+class ReadAhead:
+    """Reads a stream on while a thread works on what was read.
+
+    So each turn of the thread takes all that has come by then: to begin one costs as much as the work on some
+    hundred kilobytes.
+
+    Args:
+        most: bytes that are held; more stay in the stream.
+    """
+
+    def __init__(self, stream: Stream, most: int) -> None:
+        self._stream = stream
+        self._most = most
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._taken = asyncio.Event()
+        self.arrived = asyncio.Event()
+        """There is something to `take`, or there never will be."""
+
+    async def __aenter__(self) -> Self:
+        self._reading = asyncio.ensure_future(self._read())
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._reading.cancel()
+        await asyncio.wait([self._reading])
+        if not self._reading.cancelled():
+            self._reading.exception()  # `take` has raised it, or nobody asked any more
+
+    def take(self) -> list[bytes]:
+        """All that is there; nothing at the stream's end. Raises StreamError if it ended before that."""
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        self._taken.set()
+        if not self._reading.done():
+            self.arrived.clear()
+        elif not pieces:
+            self._reading.result()
+        return pieces
+
+    async def _read(self) -> None:
+        try:
+            while data := await self._stream.read(self._most):
+                self._pieces.append(data)
+                self._size += len(data)
+                self.arrived.set()
+                while self._size >= self._most:
+                    self._taken.clear()
+                    await self._taken.wait()
+        finally:
+            self.arrived.set()
 
 
 async def write(stream: Stream, frames: Iterable[FileFrame]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from p4.apps.files.conversation import (
+    ReadAhead,
     Run,
     agreed_hash,
     check_version,
@@ -91,36 +93,31 @@ class Receiving:
 
     async def _receive(self) -> None:
         loop = asyncio.get_running_loop()
-        reading: asyncio.Task[bytes] | None = None
         synced = loop.time()
-        try:
+        async with ReadAhead(self._stream, limits.FILE_BLOCK_BYTES) as ahead:
             while self._intake is None or not self._intake.complete:
-                reading = reading or asyncio.ensure_future(self._stream.read(limits.FILE_BLOCK_BYTES))
                 wait = max(0.0, synced + limits.FILE_SYNC_SECONDS - loop.time())
                 unsafe = self._intake is not None and self._intake.unsafe
-                if not reading.done():
-                    await asyncio.wait([reading], timeout=wait if unsafe else None)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait if unsafe else None):
+                        await ahead.arrived.wait()
                 if unsafe and loop.time() >= synced + limits.FILE_SYNC_SECONDS:
                     await self._answer(await to_the_end(self._run(self._sync)))
                     synced = loop.time()
                 elif not unsafe:
                     synced = loop.time()
-                if reading.done():
-                    data, reading = reading.result(), None
-                    if not data:
+                if ahead.arrived.is_set():
+                    pieces = ahead.take()
+                    if not pieces:
                         raise not_a_frame("its stream ended before the transfer did.")
-                    await self._take(data)
-        finally:
-            if reading is not None:
-                reading.cancel()
-                await asyncio.wait([reading])
+                    await self._take(pieces)
 
-    async def _take(self, data: bytes) -> None:
+    async def _take(self, pieces: list[bytes]) -> None:
         if self._intake is None:
-            data = await self._take_offer(data)
+            pieces = [await self._take_offer(b"".join(pieces))]
             if self._intake is None:
                 return
-        replies, failed = await to_the_end(self._run(self._feed, data), self._intake.halt)
+        replies, failed = await to_the_end(self._run(self._feed, pieces), self._intake.halt)
         await self._answer(replies)
         if failed is not None:
             raise failed
@@ -145,12 +142,12 @@ class Receiving:
 
     # -- in a thread ------------------------------------------------------------------------------------
 
-    def _feed(self, data: bytes) -> tuple[list[FileFrame], TransferError | None]:
+    def _feed(self, pieces: list[bytes]) -> tuple[list[FileFrame], TransferError | None]:
         intake = self._intake
         assert intake is not None  # noqa: S101 - called after the offer
         replies: list[FileFrame] = []
         try:
-            for frame in self._reader.feed(data):
+            for frame in chain.from_iterable(map(self._reader.feed, pieces)):
                 if isinstance(frame, Over):
                     raise_over(frame)
                 replies += intake.take(frame)

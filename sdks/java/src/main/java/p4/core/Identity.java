@@ -3,7 +3,9 @@ package p4.core;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.Provider;
 import java.security.SecureRandom;
+import java.security.Security;
 import java.security.interfaces.EdECPrivateKey;
 import java.security.spec.NamedParameterSpec;
 import java.util.Arrays;
@@ -12,12 +14,14 @@ import java.util.Arrays;
 public final class Identity {
     private final EdECPrivateKey privateKey;
     private final byte[] publicKey;
+    private final Object signingKey;
     private final String peerId;
 
     private Identity(KeyPair pair) {
         privateKey = (EdECPrivateKey) pair.getPrivate();
         byte[] encoded = pair.getPublic().getEncoded(); // X.509 (RFC 8410): the raw key comes last
         publicKey = Arrays.copyOfRange(encoded, encoded.length - Keys.KEY_BYTES, encoded.length);
+        signingKey = Keys.SIGNATURES.forSigning(privateKey, publicKey);
         peerId = Keys.peerId(publicKey);
     }
 
@@ -43,18 +47,29 @@ public final class Identity {
         if (seed.length != Keys.KEY_BYTES) {
             throw new IllegalArgumentException("an Ed25519 seed has 32 bytes, not " + seed.length);
         }
+        Provider[] providers = Security.getProviders("KeyPairGenerator.Ed25519");
+        // The JDK makes no public key of a private one, but its generator takes the seed from its random source.
+        // Another provider that the program has put before it need not.
+        for (Provider provider : providers == null ? new Provider[0] : providers) {
+            KeyPair pair = pairOf(seed, provider);
+            if (pair != null) {
+                return new Identity(pair);
+            }
+        }
+        throw new IllegalStateException("This Java has no Ed25519 that takes a seed");
+    }
+
+    /** Null if the provider does not take the seed. */
+    private static KeyPair pairOf(byte[] seed, Provider provider) {
         try {
-            KeyPairGenerator generator = KeyPairGenerator.getInstance("Ed25519");
-            // The JDK makes no public key of a private one. Its generator takes the seed from its random source.
+            KeyPairGenerator generator = KeyPairGenerator.getInstance("Ed25519", provider);
             generator.initialize(NamedParameterSpec.ED25519, new SeedSource(seed.clone()));
             KeyPair pair = generator.generateKeyPair();
-            byte[] used = ((EdECPrivateKey) pair.getPrivate()).getBytes().orElseThrow();
-            if (!Arrays.equals(used, seed)) {
-                throw new IllegalStateException("this Java's Ed25519 generator does not take a seed");
-            }
-            return new Identity(pair);
-        } catch (GeneralSecurityException error) {
-            throw new IllegalStateException("This Java has no Ed25519", error);
+            boolean used = pair.getPrivate() instanceof EdECPrivateKey key
+                    && Arrays.equals(key.getBytes().orElseThrow(), seed);
+            return used ? pair : null;
+        } catch (GeneralSecurityException | IllegalStateException | UnsupportedOperationException error) {
+            return null;
         }
     }
 
@@ -92,7 +107,7 @@ public final class Identity {
      * @return 64 bytes
      */
     public byte[] sign(byte[] message) {
-        return Keys.SIGNATURES.sign(privateKey, publicKey, message);
+        return Keys.SIGNATURES.sign(signingKey, message);
     }
 
     @Override

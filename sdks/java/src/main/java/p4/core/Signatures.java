@@ -1,21 +1,25 @@
 package p4.core;
 
-import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
+import java.security.PrivateKey;
+import java.security.Provider;
 import java.security.PublicKey;
 import java.security.Signature;
 import java.security.interfaces.EdECPrivateKey;
-import java.security.spec.EdECPoint;
-import java.security.spec.EdECPublicKeySpec;
-import java.security.spec.NamedParameterSpec;
+import java.security.spec.X509EncodedKeySpec;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.bouncycastle.math.ec.rfc8032.Ed25519;
 
-/** Ed25519 (RFC 8032): that of Bouncy Castle where the program has it, which is many times as fast as the JDK's. */
+/**
+ * Ed25519 (RFC 8032): that of Corretto's provider or of Bouncy Castle where the program has one, which are many times
+ * as fast as the JDK's.
+ */
 abstract class Signatures {
     private static final int SIGNATURE_BYTES = 64;
     /** Keys that are kept as the arithmetic wants them; each contact has one. */
@@ -26,16 +30,35 @@ abstract class Signatures {
 
     /** The fastest that there is. */
     static Signatures best() {
+        Provider corretto = corretto();
+        if (corretto != null) {
+            return new Jca(corretto);
+        }
         try {
             Class.forName("org.bouncycastle.math.ec.rfc8032.Ed25519$PublicPoint"); // older ones have no such class
             return new BouncyCastle();
         } catch (ClassNotFoundException | LinkageError error) {
-            return new Jdk();
+            return new Jca(null);
         }
     }
 
-    /** A signature over a message; the keys belong together. */
-    abstract byte[] sign(EdECPrivateKey key, byte[] publicKey, byte[] message);
+    /** Amazon Corretto's provider, native code; null where it is not there or does not run on this machine. */
+    private static Provider corretto() {
+        try {
+            Class<?> type = Class.forName("com.amazon.corretto.crypto.provider.AmazonCorrettoCryptoProvider");
+            Provider provider = (Provider) type.getField("INSTANCE").get(null);
+            boolean runs = type.getMethod("getLoadingError").invoke(provider) == null;
+            return runs && provider.getService("Signature", "Ed25519") != null ? provider : null;
+        } catch (ReflectiveOperationException | LinkageError error) {
+            return null;
+        }
+    }
+
+    /** A private key as the arithmetic wants it; the two belong together. */
+    abstract Object forSigning(EdECPrivateKey key, byte[] publicKey);
+
+    /** A signature over a message, by what {@link #forSigning} gave. */
+    abstract byte[] sign(Object key, byte[] message);
 
     /** Whether a signature over a message is the key's; false for bytes that are no key. */
     final boolean verify(byte[] publicKey, byte[] signature, byte[] message) {
@@ -55,13 +78,28 @@ abstract class Signatures {
 
     abstract boolean verify(Object key, byte[] signature, byte[] message);
 
-    /** The JDK's, in Java and with a constant running time. */
-    static final class Jdk extends Signatures {
+    /** That of a provider; of the JDK it is in Java and with a constant running time. */
+    static final class Jca extends Signatures {
+        /** What comes before the raw key in its X.509 form (RFC 8410, section 4). */
+        private static final byte[] X509 = HexFormat.of().parseHex("302a300506032b6570032100");
+
+        private final Provider provider;
+
+        /** Of one provider, or null for those of this Java in their order. */
+        Jca(Provider provider) {
+            this.provider = provider;
+        }
+
         @Override
-        byte[] sign(EdECPrivateKey key, byte[] publicKey, byte[] message) {
+        Object forSigning(EdECPrivateKey key, byte[] publicKey) {
+            return key;
+        }
+
+        @Override
+        byte[] sign(Object key, byte[] message) {
             try {
-                Signature signer = Signature.getInstance("Ed25519");
-                signer.initSign(key);
+                Signature signer = signature();
+                signer.initSign((PrivateKey) key);
                 signer.update(message);
                 return signer.sign();
             } catch (GeneralSecurityException error) {
@@ -71,11 +109,10 @@ abstract class Signatures {
 
         @Override
         Object prepared(byte[] raw) {
-            BigInteger ordinate = Keys.ordinate(raw);
-            EdECPoint point = new EdECPoint((raw[Keys.KEY_BYTES - 1] & 0x80) != 0, ordinate);
+            byte[] encoded = Arrays.copyOf(X509, X509.length + raw.length);
+            System.arraycopy(raw, 0, encoded, X509.length, raw.length);
             try {
-                return KeyFactory.getInstance("Ed25519")
-                        .generatePublic(new EdECPublicKeySpec(NamedParameterSpec.ED25519, point));
+                return KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(encoded));
             } catch (GeneralSecurityException error) {
                 return null; // the key is not on the curve
             }
@@ -84,7 +121,7 @@ abstract class Signatures {
         @Override
         boolean verify(Object key, byte[] signature, byte[] message) {
             try {
-                Signature verifier = Signature.getInstance("Ed25519");
+                Signature verifier = signature();
                 verifier.initVerify((PublicKey) key);
                 verifier.update(message);
                 return verifier.verify(signature);
@@ -92,15 +129,26 @@ abstract class Signatures {
                 return false; // S is not below the group order, or R is no point
             }
         }
+
+        private Signature signature() throws GeneralSecurityException {
+            return provider == null ? Signature.getInstance("Ed25519") : Signature.getInstance("Ed25519", provider);
+        }
     }
 
     /** Bouncy Castle's; signing has a constant running time, too. */
     static final class BouncyCastle extends Signatures {
+        private record Pair(byte[] seed, byte[] publicKey) {}
+
         @Override
-        byte[] sign(EdECPrivateKey key, byte[] publicKey, byte[] message) {
-            byte[] seed = key.getBytes().orElseThrow();
+        Object forSigning(EdECPrivateKey key, byte[] publicKey) {
+            return new Pair(key.getBytes().orElseThrow(), publicKey);
+        }
+
+        @Override
+        byte[] sign(Object key, byte[] message) {
+            Pair pair = (Pair) key;
             byte[] signature = new byte[SIGNATURE_BYTES];
-            Ed25519.sign(seed, 0, publicKey, 0, message, 0, message.length, signature, 0);
+            Ed25519.sign(pair.seed(), 0, pair.publicKey(), 0, message, 0, message.length, signature, 0);
             return signature;
         }
 

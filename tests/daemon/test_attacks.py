@@ -345,6 +345,12 @@ async def test_heads_have_a_size_and_a_time(daemon: RunningDaemon, monkeypatch: 
     writer.write(b"GET / HTTP/1.1\r\nX: " + b"y" * limits.API_HEADER_BYTES)
     assert (await reader.read()).startswith(b"HTTP/1.1 400")
     writer.close()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"GET / HTTP/1.1\r\n" + b"".join(b"X%d: %s\r\n" % (n, b"y" * 1000) for n in range(80)) + b"\r\n"
+    )
+    assert (await reader.read()).startswith(b"HTTP/1.1 400"), "one that is whole, too"
+    writer.close()
     slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
     for _, writer in slow[:10]:
         writer.write(b"GET /v1/identity HTTP/1.1\r\nHost:")
@@ -361,6 +367,18 @@ async def test_heads_have_a_size_and_a_time(daemon: RunningDaemon, monkeypatch: 
     writer.write(b"GET /v1/")
     async with asyncio.timeout(3):
         await reader.read()
+    writer.close()
+
+
+async def test_what_follows_a_body_opens_nothing(daemon: RunningDaemon) -> None:
+    endpoint = daemon.daemon.endpoint
+    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+    head = (
+        f"POST /v1/tokens HTTP/1.1\r\nHost: 127.0.0.1:{endpoint.port}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    trailer = f"0\r\nAuthorization: Bearer {endpoint.owner_token}\r\n\r\n"
+    writer.write(f"{head}2\r\n{{}}\r\n{trailer}".encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 401")
     writer.close()
 
 

@@ -238,6 +238,28 @@ def test_a_change_of_network_ends_a_call_that_hangs_on_the_old_one() -> None:
     watched(onion, scenario)
 
 
+def test_after_a_change_of_network_calls_that_hang_are_given_up_sooner_the_quicker_the_network_is() -> None:
+    def spent(pace: float) -> list[float]:
+        onion = Onion()
+        onion.watchdog.pace = pace
+
+        async def scenario() -> None:
+            onion.watchdog.tor_is(TorState.PUBLISHED)
+            await asyncio.sleep(10)
+            onion.reachable, onion.hangs = False, True
+            onion.watchdog.poke()
+            await asyncio.sleep(100)
+
+        watched(onion, scenario)
+        calls = [moment for moment in onion.moments("check") if moment >= 10]
+        return [round(later - earlier, 1) for earlier, later in pairwise(calls)]
+
+    # Between calls there is the publishing of this test, too.
+    quick, slow = spent(1.5), spent(30.0)
+    assert quick[0] == quick[1] == slow[0] - 6.0 == slow[1] - 6.0
+    assert quick[2] > slow[1], "what is wrong after two remedies needs patience"
+
+
 def test_a_call_says_nothing_when_tor_ended_meanwhile() -> None:
     onion = Onion(reachable=False, hangs=True)
 
@@ -302,6 +324,10 @@ def waits_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(watchdog, "_CHECK_SECONDS", 10 * HOUR)
 
 
+def is_as_patient_as_ever(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(watchdog, "_HURRIED_CALLS", 1)
+
+
 def restarts_at_every_turn(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(watchdog, "_RESTART_SECONDS", (0.0, 0.0))
 
@@ -322,6 +348,10 @@ def calls_before_it_is_published(patch: pytest.MonkeyPatch) -> None:
     [
         (never_mends, test_one_that_is_never_published_is_mended_too),
         (takes_every_call_for_a_success, test_one_that_is_never_published_is_mended_too),
+        (
+            is_as_patient_as_ever,
+            test_after_a_change_of_network_calls_that_hang_are_given_up_sooner_the_quicker_the_network_is,
+        ),
         (restarts_at_every_turn, test_restarts_become_ever_more_seldom_while_nothing_helps),
         (sleeps_through_a_change, test_a_change_of_network_ends_a_call_that_hangs_on_the_old_one),
         (calls_before_it_is_published, test_nothing_is_tried_before_the_address_is_published),

@@ -291,7 +291,7 @@ class TorRendezvous:
         It looks after its services once a second, counted from the moment the first one was added; added
         anew when circuits can be built, ours is published about a second sooner.
         """
-        dialler.pace = asyncio.get_running_loop().time() - self._launched_at
+        dialler.pace = self._watchdog.pace = asyncio.get_running_loop().time() - self._launched_at
         self._republishing = asyncio.create_task(self._publish_early(tor))
 
     async def _publish_early(self, tor: TorProcess) -> None:

@@ -75,6 +75,11 @@ def test_bash_completes_contacts_as_one_word_each_and_carries_nothing_out(
     assert not (home / "pwned").exists()
 
 
+def test_bash_completes_both_sides_of_a_copy(shell_directory: Path, home: Path) -> None:
+    assert proposals_of_bash(shell_directory, home, "p4", "cp", "-r", "x", "anna") == [r"Anna\'s\ laptop:"]
+    assert proposals_of_bash(shell_directory, home, "p4", "cp", "./anna") == [""]
+
+
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
 def test_zsh_takes_the_script(shell_directory: Path, home: Path) -> None:
     script = 'autoload -Uz compinit && compinit -u && eval "$(p4 completion zsh)" && print $_comps[p4]'
@@ -94,5 +99,10 @@ def test_powershell_gets_the_same_proposals(shell_directory: Path, p4_process: R
     answer = p4_process(_P4_COMPLETE="powershell_complete", COMP_WORDS="p4 policy ann", COMP_WORD="ann")
     kind, value, explained = answer.stdout.rstrip("\n").split("\t")
     assert (kind, value, explained) == ("plain", "Anna's laptop", ANNA.peer_id[:8])
+    answer = p4_process(_P4_COMPLETE="powershell_complete", COMP_WORDS="p4 cp ann", COMP_WORD="ann")
+    assert [line.split("\t")[:2] for line in answer.stdout.splitlines()] == [
+        ["plain", "Anna's laptop:"],
+        ["file", "ann"],
+    ]
     script = p4_process("completion", "powershell").stdout
     assert "Register-ArgumentCompleter -Native -CommandName p4" in script

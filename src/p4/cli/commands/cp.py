@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p4.cli.completion.contacts import complete_copy
 from p4.cli.daemon_connection import daemon_options, json_option, run_command
 from p4.cli.examples import examples
 from p4.cli.output import say, say_json
@@ -28,7 +29,7 @@ __all__ = ["command"]
         ("p4 cp --detach big.iso laptop:", "goes on without this command"),
     ),
 )
-@click.argument("paths", nargs=-1, required=True, metavar="SOURCE... TARGET")
+@click.argument("paths", nargs=-1, required=True, metavar="SOURCE... TARGET", shell_complete=complete_copy)
 @click.option("-r", "--recursive", is_flag=True, help="Copy folders, with all that is in them.")
 @click.option(
     "--overwrite", is_flag=True, help="Replace a file that is there and differs. Without: both are kept."

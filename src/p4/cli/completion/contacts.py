@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 from p4.cli.output import visible
 from p4.errors import P4Error
 
-__all__ = ["complete_contact", "contact_argument"]
+__all__ = ["complete_contact", "complete_copy", "contact_argument"]
 
 
 def complete_contact(context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -27,6 +27,15 @@ def complete_contact(context: click.Context, _parameter: click.Parameter, typed:
         if proposal.casefold().startswith(typed.casefold()):
             found.append(CompletionItem(proposal, help=peer_id[:8] if name else ""))
     return found
+
+
+def complete_copy(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """One side of a copy: a contact with its colon, or a file here, which the shell completes."""
+    here = CompletionItem(typed, type="file")
+    if "/" in typed or typed.startswith((".", "~")):
+        return [here]
+    contacts = complete_contact(context, parameter, typed)
+    return [*(CompletionItem(f"{item.value}:", help=item.help) for item in contacts), here]
 
 
 def _contacts(directory: Path) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
     try {
         %(prog_name)s | ForEach-Object {
             $kind, $value, $help = $_ -split "`t", 3
+            if ($kind -ne "plain") { return } # PowerShell completes files by itself
             $text = if ($value -match "[\\s'""]") { "'" + $value.Replace("'", "''") + "'" } else { $value }
             if (-not $help) { $help = $value }
             [System.Management.Automation.CompletionResult]::new($text, $value, "ParameterValue", $help)
@@ -54,7 +55,9 @@ _p4_completion() {
                 case "$word" in
                     [\\"\\']*) [ "$quoted" = "$value" ] && COMPREPLY+=("$value") ;;
                     *) COMPREPLY+=("$quoted") ;;
-                esac ;;
+                esac
+                # What ends so goes on: a path at a contact.
+                case "$value" in *:) compopt -o nospace 2>/dev/null ;; esac ;;
         esac
     done < <(COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD %(complete_var)s=bash_complete "$1")
 }

@@ -54,6 +54,9 @@ async def client_of(daemon: RunningDaemon) -> AsyncIterator[Client]:
 async def serve(daemon: RunningDaemon, name: str, port: int, *to: str, **more: Any) -> dict[str, Any]:
     answer = await daemon.http.post("/v1/forwards", json=served(name, "127.0.0.1", port, to=to, **more))
     assert answer.status_code == 201, answer.text
+    for contact in to:
+        if (peer := daemon.node.peer(contact)).connected:
+            await peer.ping()  # by then it knows what it may use
     return dict(answer.json())
 
 

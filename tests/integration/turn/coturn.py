@@ -6,9 +6,10 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.adapters.webrtc.harness import own_address
@@ -84,8 +85,8 @@ def run_coturn(directory: Path, login: Sequence[str]) -> Iterator[Coturn]:
         cwd=directory,
     )
     try:
-        for wanted in (port, tls_port):
-            _wait_for(address, wanted, process, log)
+        for wanted, answers in ((port, _by_tcp), (tls_port, _by_tcp), (port, _by_udp)):
+            _wait_for(partial(answers, address, wanted), process, log)
         yield Coturn(address, port, tls_port, certificate, log, process)
     finally:
         process.kill()
@@ -107,11 +108,24 @@ def _free_ports(address: str, count: int) -> list[int]:
             each.close()
 
 
-def _wait_for(address: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _by_tcp(address: str, port: int) -> None:
+    socket.create_connection((address, port), timeout=1).close()
+
+
+def _by_udp(address: str, port: int) -> None:
+    """Raises OSError unless a binding request is answered (RFC 8489)."""
+    with socket.socket(type=socket.SOCK_DGRAM) as asking:
+        asking.settimeout(0.5)
+        asking.connect((address, port))
+        asking.send(b"\0\x01\0\0\x21\x12\xa4\x42" + bytes(12))
+        asking.recv(2048)
+
+
+def _wait_for(answered: Callable[[], None], process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            socket.create_connection((address, port), timeout=1).close()
+            answered()
         except OSError:
             time.sleep(0.05)
         else:

@@ -114,6 +114,7 @@ export class Messages implements AsyncIterableIterator<Message> {
     });
   }
 
+  /** For `for await`: each message once, until {@link close}. */
   [Symbol.asyncIterator](): this {
     return this;
   }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.daemon import test_attacks as attacks
+from tests.daemon import test_request_bounds as bounds
 from tests.daemon.conftest import RunningDaemon
 
 from p4.daemon.access import gate
@@ -61,7 +62,7 @@ MUTANTS: list[tuple[Any, str, Any, Attack]] = [
     (WebLogins, "log_in", reusable, attacks.test_a_login_code_works_once),
     (WebLogins, "is_session", yes, attacks.test_the_cookie_alone_changes_nothing),
     (FailureLimit, "failed", no_wait, attacks.test_guessing_is_slowed_down_and_shuts_nobody_out),
-    (gate, "_bounded", lambda receive: receive, attacks.test_bodies_have_a_size),
+    (gate, "_bounded", lambda receive: receive, bounds.test_bodies_have_a_size),
 ]
 
 

@@ -1,0 +1,82 @@
+"""Requests that are too large, too slow, or go on where they should have ended."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.daemon.conftest import RunningDaemon
+
+from p4.core import limits
+
+
+async def test_bodies_have_a_size(daemon: RunningDaemon) -> None:
+    tcp = await daemon.over_tcp(daemon.daemon.endpoint.owner_token)
+
+    async def endless() -> Any:
+        for _ in range(limits.API_BODY_BYTES // 65536 + 2):
+            yield bytes(65536)
+
+    too_long = b"x" * (limits.API_BODY_BYTES + 1)
+    answer = await tcp.post("/v1/tokens", content=too_long)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too-large")
+    answer = await tcp.post("/v1/tokens", content=endless())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too-large")
+
+
+async def test_heads_have_a_size_and_a_time(daemon: RunningDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "API_HEADER_SECONDS", 0.3)
+    port = daemon.daemon.endpoint.port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nX: " + b"y" * limits.API_HEADER_BYTES)
+    assert (await reader.read()).startswith(b"HTTP/1.1 400")
+    writer.close()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"GET / HTTP/1.1\r\n" + b"".join(b"X%d: %s\r\n" % (n, b"y" * 1000) for n in range(80)) + b"\r\n"
+    )
+    assert (await reader.read()).startswith(b"HTTP/1.1 400"), "one that is whole, too"
+    writer.close()
+    slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+    for _, writer in slow[:10]:
+        writer.write(b"GET /v1/identity HTTP/1.1\r\nHost:")
+    async with asyncio.timeout(3):
+        for reader, writer in slow:
+            assert await reader.read() == b""
+            writer.close()
+    # A connection that has been used is given up too, when its next head does not come to an end.
+    token = daemon.daemon.endpoint.owner_token
+    head = f"GET /v1/identity HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head.encode())
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    writer.write(b"GET /v1/")
+    async with asyncio.timeout(3):
+        await reader.read()
+    writer.close()
+
+
+async def test_what_follows_a_body_opens_nothing(daemon: RunningDaemon) -> None:
+    endpoint = daemon.daemon.endpoint
+    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+    head = (
+        f"POST /v1/tokens HTTP/1.1\r\nHost: 127.0.0.1:{endpoint.port}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    trailer = f"0\r\nAuthorization: Bearer {endpoint.owner_token}\r\n\r\n"
+    writer.write(f"{head}2\r\n{{}}\r\n{trailer}".encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+    writer.close()
+
+
+async def test_bodies_have_a_time(daemon: RunningDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "API_BODY_SECONDS", 0.3)
+    endpoint = daemon.daemon.endpoint
+    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+    head = f"Host: 127.0.0.1:{endpoint.port}\r\nAuthorization: Bearer {endpoint.owner_token}\r\n"
+    writer.write(f"POST /v1/tokens HTTP/1.1\r\n{head}Content-Length: 9\r\n\r\n{{".encode())
+    async with asyncio.timeout(3):
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"too-slow" in answer
+    writer.close()

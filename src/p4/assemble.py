@@ -14,7 +14,7 @@ from p4.adapters.lan import MulticastDiscovery
 from p4.adapters.lan.meeting import LanMeetingPlaces
 from p4.adapters.net.direct import DirectRendezvous
 from p4.adapters.net.doorway import TcpDoorway, mapping_secret, usual_port
-from p4.adapters.net.mapping import RouterPortMapper
+from p4.adapters.net.mapping import LendingPortMapper, RouterPortMapper
 from p4.adapters.net.monitor import select_monitor
 from p4.adapters.net.punch import UdpPortGuesser
 from p4.adapters.store.gate_seed import load_gate_seed
@@ -74,6 +74,7 @@ class Node(BaseNode):
             identity = state.load_identity() or state.create_identity(entropy.token(KEY_BYTES))
             keys = load_keys(state.path, identity)
             rendezvous = _rendezvous(state, self.options)
+            router = self._router(keys.current)
             parts = NodeParts(
                 identity=keys.current,
                 keys=keys,
@@ -87,20 +88,25 @@ class Node(BaseNode):
                 load_backend=self._load_backend,
                 clock=SystemClock(),
                 entropy=entropy,
-                presence=self._presence(keys.current),
+                presence=self._presence(keys.current, router),
                 port_guesser=UdpPortGuesser() if self.options.port_guessing else None,
-                stream_lanes=TlsStreamLanes() if self.options.stream_lanes else None,
+                stream_lanes=TlsStreamLanes(router) if self.options.stream_lanes else None,
             )
             self._held = held.pop_all()
         return parts
 
-    def _presence(self, identity: Identity) -> Presence:
+    def _router(self, identity: Identity) -> LendingPortMapper | None:
+        if not self.options.direct_signaling:
+            return None
+        return LendingPortMapper(RouterPortMapper(secret=mapping_secret(identity.seed)))
+
+    def _presence(self, identity: Identity, router: LendingPortMapper | None) -> Presence:
         options = self.options
         told = options.direct_signaling
         return Presence(
             doorway=TcpDoorway(usual_port(identity.seed)) if told or options.lan else None,
             monitor=select_monitor(),
-            mapper=RouterPortMapper(secret=mapping_secret(identity.seed)) if told else None,
+            mapper=router,
             lan=MulticastDiscovery() if options.lan else None,
             told=told,
         )

@@ -295,6 +295,44 @@ async def test_a_contact_cannot_make_us_speak_to_other_services(
             service.accept()
 
 
+class Router:
+    """Lends ports, and remembers which were given back."""
+
+    outer = LaneAddress(ipaddress.IPv4Address("203.0.113.5"), 6000)
+
+    def __init__(self) -> None:
+        self.lent: list[LaneAddress] = []
+
+    async def lend(self, inner: LaneAddress) -> LaneAddress:
+        self.lent.append(inner)
+        return self.outer
+
+    def give_back(self, inner: LaneAddress) -> None:
+        self.lent.remove(inner)
+
+
+async def test_a_mapped_port_is_offered_first_and_given_back_with_the_lane() -> None:
+    router = Router()
+    lanes = TlsStreamLanes(router, addresses=lambda: [ipaddress.IPv4Address("127.0.0.1")])
+    told = Told()
+    _, invitation = await lanes.listen(TOKEN, told)
+    assert invitation.addresses == (router.outer, *router.lent)
+    dialler = await lanes.dial(replace(invitation, addresses=tuple(router.lent)), Told())
+    async with asyncio.timeout(SECONDS):
+        await told.ready.wait()
+        assert router.lent
+        dialler.close()
+        await told.closed.wait()
+    assert not router.lent
+    listener, _ = await lanes.listen(TOKEN, Told())
+    assert router.lent
+    listener.close()
+    assert not router.lent
+    _, invitation = await lanes.listen(TOKEN, Told(), local_only=True)
+    assert router.outer not in invitation.addresses
+    await lanes.close()
+
+
 async def test_nothing_is_left_behind(lanes: TlsStreamLanes) -> None:
     before = asyncio.all_tasks()
     for _ in range(3):

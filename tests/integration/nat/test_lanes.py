@@ -1,14 +1,16 @@
-"""Peer lanes on a long path that loses packets, where one WebRTC connection brings little."""
+"""Lanes between homes: through a port that the router maps, and over a long path that loses packets."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 from tests.integration.nat.line import Conditions
 from tests.integration.nat.meeting import Meeting
 from tests.integration.nat.node_process import NodeProcess
+from tests.integration.nat.port_mapping import run_port_mapping
 from tests.integration.nat.rules import NatKind
 from tests.integration.nat.world import World
 
@@ -41,6 +43,25 @@ async def rate(world: World, name: str, *, peer_lanes: bool) -> tuple[float, int
     last = said[-1]
     first = next(one for one in said if one["at"] >= last["at"] - MEASURED_SECONDS)
     return (last["position"] - first["position"]) / (last["at"] - first["at"]), last["lanes"]["peer"]
+
+
+async def test_a_tcp_lane_goes_through_a_port_that_the_router_maps(world: World) -> None:
+    nodes = []
+    with ExitStack() as routers:
+        for side in ("ann", "bob"):
+            network = world.laboratory.network(f"{side}-mapped", NatKind.PORT_RESTRICTED)
+            routers.enter_context(run_port_mapping(network, world.directory / network.name))
+            host = world.laboratory.host(f"{side}mapped", network)
+            extra = {"peer_lanes": False, "stream_lanes": True}
+            settings = replace(world.direct(host), extra=extra)
+            nodes.append(NodeProcess(host, world.directory / host.name, settings, program=PROGRAM))
+        ann, bob = nodes
+        async with Meeting(ann, bob) as meeting:
+            await meeting.connected()
+            ann.tell(stream=bob.name, seconds=8.0)
+            await bob.says("over", seconds=60)
+            lanes = [one["lanes"]["stream"] for one in bob.said if one["event"] == "bytes"]
+    assert lanes[-1] == 1, lanes
 
 
 @pytest.mark.soak

@@ -6,9 +6,10 @@ import asyncio
 import hmac
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 from p4.adapters.tls_lane.addresses import loopback_needed, own_addresses
 from p4.adapters.tls_lane.certificate import client_context, fingerprint, server_context
@@ -19,11 +20,21 @@ from p4.core.session.lane_frames import IpAddress, LaneAddress, LaneInvitation, 
 from p4.errors import LinkError
 from p4.ports.lane import Lane, LaneClosed, LaneEvent, LaneReady, LaneSink
 
-__all__ = ["MapPort", "TlsStreamLanes"]
+__all__ = ["PortLender", "TlsStreamLanes"]
 
-MapPort = Callable[[IpAddress, int], Awaitable[LaneAddress | None]]
-"""Makes a router pass a TCP port on to this address and port of ours: gives the outer address, or None if
-that cannot be done. It has a second for it; a mapping that is not renewed shall end by itself."""
+
+class PortLender(Protocol):
+    """Has a router pass connections on to ports of ours."""
+
+    async def lend(self, inner: LaneAddress) -> LaneAddress | None:
+        """The address outside that leads to this one of ours, or None if that cannot be done.
+
+        It has a second for it; cancelled, it leaves nothing behind.
+        """
+
+    def give_back(self, inner: LaneAddress) -> None:
+        """What `lend` gave is needed no more."""
+
 
 _MAPPING_SECONDS = 1.0
 _STAGGER_SECONDS = 0.1
@@ -34,16 +45,16 @@ class TlsStreamLanes:
     """Makes lanes over TLS.
 
     Args:
-        map_port: a way to make a listener reachable through a router, if there is one.
+        ports: makes listeners reachable through a router, if there is one.
         addresses: those of this machine.
     """
 
     def __init__(
         self,
-        map_port: MapPort | None = None,
+        ports: PortLender | None = None,
         addresses: Callable[[], list[IpAddress]] = own_addresses,
     ) -> None:
-        self._map_port = map_port
+        self._ports = ports
         self._addresses = addresses
         self._listeners: set[_Listener] = set()
         self._client: ssl.SSLContext | None = None
@@ -66,7 +77,7 @@ class TlsStreamLanes:
         self._listeners.add(listener)
         listener.start()
         try:
-            mapped = [] if local_only else await self._mapped(reachable)
+            mapped = [] if local_only else await self._mapped(listener, reachable)
         except BaseException:
             listener.close()
             raise
@@ -111,15 +122,19 @@ class TlsStreamLanes:
         for listener in list(self._listeners):
             listener.close()
 
-    async def _mapped(self, reachable: list[LaneAddress]) -> list[LaneAddress]:
+    async def _mapped(self, listener: _Listener, reachable: list[LaneAddress]) -> list[LaneAddress]:
         inner = next((at for at in reachable if at.ip.version == 4 and at.ip.is_private), None)
-        if self._map_port is None or inner is None:
+        if self._ports is None or inner is None:
             return []
+        outer: LaneAddress | None = None
         with suppress(TimeoutError):
             async with asyncio.timeout(_MAPPING_SECONDS):
-                outer = await self._map_port(inner.ip, inner.port)
-                return [outer] if outer is not None else []
-        return []
+                outer = await self._ports.lend(inner)
+        if outer is None:
+            return []
+        # Until the lane has ended: some routers cut connections whose mapping goes.
+        listener.unmap = partial(self._ports.give_back, inner)
+        return [outer]
 
 
 class _Listener:
@@ -144,6 +159,8 @@ class _Listener:
         self._timer: asyncio.TimerHandle | None = None
         self._admitted: FrameConnection | None = None
         self._closed = False
+        self.unmap: Callable[[], None] | None = None
+        """Has the router pass nothing on any more."""
 
     def bind(self, addresses: list[IpAddress]) -> list[LaneAddress]:
         """Listen on these addresses, as far as they can be had."""
@@ -175,6 +192,7 @@ class _Listener:
         """See `Lane.close`."""
         self._closed = True
         self._stop_listening()
+        self._end_mapping()
         if self._admitted is not None:
             self._admitted.close()
 
@@ -231,7 +249,14 @@ class _Listener:
             connection.send(encode_received(0))
             self._stop_listening()
         if connection is self._admitted and not self._closed:
+            if isinstance(event, LaneClosed):
+                self._end_mapping()
             self._sink(event)
+
+    def _end_mapping(self) -> None:
+        if self.unmap is not None:
+            self.unmap()
+            self.unmap = None
 
     def _stop_listening(self) -> None:
         if self._timer is not None:

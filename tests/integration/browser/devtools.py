@@ -278,7 +278,9 @@ async def open_chromium(directory: Path) -> AsyncIterator[_Connection]:
                 await asyncio.sleep(0.05)  # a file of another program: there is no event to wait for
             port, path = where.read_text().split("\n")[:2]
         address = f"ws://127.0.0.1:{port}{path}"
-        async with connect(address, max_size=None, compression=None, proxy=None) as socket:
+        async with connect(
+            address, max_size=None, compression=None, proxy=None, open_timeout=SECONDS
+        ) as socket:
             connection = _Connection(socket)
             yield connection
             connection.close()

@@ -80,3 +80,29 @@ async def test_bodies_have_a_time(daemon: RunningDaemon, monkeypatch: pytest.Mon
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"too-slow" in answer
     writer.close()
+
+
+@pytest.mark.parametrize("cut", [1, 60, 10_000])
+async def test_who_would_also_speak_http_2_is_answered_in_http_1(daemon: RunningDaemon, cut: int) -> None:
+    """As Java's own client asks, and curl --http2."""
+    endpoint = daemon.daemon.endpoint
+    reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+    upgrade = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    own = f"Host: 127.0.0.1:{endpoint.port}\r\nAuthorization: Bearer {endpoint.owner_token}\r\n"
+    asked = f"GET /v1/identity HTTP/1.1\r\n{own}{upgrade}\r\n"
+    body = b'{"app": "notes", "services": ["notes"]}'
+    post = f"POST /v1/tokens HTTP/1.1\r\n{own}{upgrade}Content-Type: application/json\r\n"
+    whole = f"{post}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    chunked = f"{post}Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+    for sent, status in ((whole, 201), (asked.encode(), 200), (chunked, 201), (whole, 201)):
+        for begin in range(0, len(sent), cut):
+            writer.write(sent[begin : begin + cut])
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(f"HTTP/1.1 {status}".encode()), head
+            length = next(
+                int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length")
+            )
+            await reader.readexactly(length)
+    writer.close()

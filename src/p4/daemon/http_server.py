@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import Any
 
+import httptools
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -22,6 +23,8 @@ class _BoundedHeads(HttpToolsProtocol):
     _in_head = True
     """Whether the next bytes belong to the head of a request, or begin one."""
     _head_size = 0
+    _replayed = False
+    """Whether the parser is given a head again that was looked at before."""
     _moved = False
     """Whether the parser has found anything whole in the bytes that it was given last."""
     _pending = 0
@@ -39,25 +42,58 @@ class _BoundedHeads(HttpToolsProtocol):
         if self._in_head and self._head_timer is None:
             self._expect_head()  # the first bytes of another request
         self._moved = False
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
         self._pending = 0 if self._moved else self._pending + len(data)
         if self._pending > limits.API_HEADER_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
 
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            else:
+                self._stay(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("This is no HTTP request.")
+
+    def _stay(self, rest: bytes) -> None:
+        """Go on with HTTP/1.1 when a client would also speak something else, such as HTTP/2 (RFC 9110, 7.8).
+
+        The parser takes every upgrade for the end of HTTP, so another one reads the body and what follows.
+        """
+        framing = {b"content-length", b"transfer-encoding"}
+        lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] in framing]
+        self.parser = httptools.HttpRequestParser(self)
+        self._replayed = True
+        try:
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n" + b"".join(lines) + b"\r\n")
+        finally:
+            self._replayed = False
+        self._parse(rest)
+
     def on_message_begin(self) -> None:
-        self._head_size = 0
-        super().on_message_begin()
+        if not self._replayed:
+            self._head_size = 0
+            super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
+        if not self._replayed:
+            self._count(len(url))
+            super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._replayed:
+            return
         self._count(len(name) + len(value))
         if self._in_head:  # and not behind a body in chunks (RFC 9112, 7.1.2): nobody has looked at that
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._replayed:
+            return
         self._moved = True
         self._in_head = False
         self._stop_expecting()
@@ -68,6 +104,8 @@ class _BoundedHeads(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            return  # its body has not been read: `_stay` does that
         self._moved = True
         self._in_head = True
         super().on_message_complete()

@@ -30,11 +30,13 @@ final class DaemonSocket implements AutoCloseable {
     static final int BROKEN = 1006;
 
     private static final long CLOSE_SECONDS = 5;
+    private static final long PING_SECONDS = 2;
 
     private final DaemonConnection connection;
     private final Receiver receiver;
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private final WebSocket socket;
+    private volatile boolean closing;
 
     DaemonSocket(DaemonConnection connection, String path, Receiver receiver) {
         this.connection = connection;
@@ -44,6 +46,26 @@ final class DaemonSocket implements AutoCloseable {
         if (ended.isDone()) { // before it was known there
             connection.ended(this);
         }
+        ping();
+    }
+
+    /**
+     * Notices a connection that has ended, by sending on it. The JDK's WebSocket does not always tell of an end that
+     * comes together with the last message, as when the daemon is killed just then.
+     */
+    private void ping() {
+        CompletableFuture.delayedExecutor(PING_SECONDS, TimeUnit.SECONDS, connection.threads()).execute(() -> {
+            if (closing || ended.isDone()) {
+                return;
+            }
+            socket.sendPing(ByteBuffer.allocate(0)).whenComplete((sent, error) -> {
+                if (error == null) {
+                    ping();
+                } else if (!closing) {
+                    abort();
+                }
+            });
+        });
     }
 
     void send(ObjectNode word) {
@@ -69,6 +91,7 @@ final class DaemonSocket implements AutoCloseable {
     /** Says that we leave, lets the daemon read what was sent, and cuts the connection if it does not. */
     @Override
     public void close() {
+        closing = true;
         try {
             if (!socket.isOutputClosed()) {
                 socket.sendClose(WebSocket.NORMAL_CLOSURE, "").get(CLOSE_SECONDS, TimeUnit.SECONDS);

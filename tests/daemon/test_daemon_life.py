@@ -103,7 +103,7 @@ async def test_a_killed_daemon_leaves_nothing_that_blocks_the_next(
     async with asyncio.timeout(20):
         port = int(await process.stdout.readline())
     process.kill()
-    await process.wait()
+    await process.communicate()  # also what is left in its pipe, which would stay open
     assert (directory / "daemon" / "endpoint.json").exists()
     assert (directory / "daemon" / "api.sock").exists()
     running = await start_daemon("laptop")

@@ -28,7 +28,8 @@ async def test_contacts_are_told_addresses_only_if_they_may_use_them(
     tmp_path: Path, lan: bool, direct_signaling: bool
 ) -> None:
     node = p4.Node(tmp_path, p4.NodeOptions(lan=lan, direct_signaling=direct_signaling))
-    presence = node._presence(Identity(b"i" * 32))
+    identity = Identity(b"i" * 32)
+    presence = node._presence(identity, node._router(identity))
     await presence.start(_refuse, changed=lambda change: None, announce=lambda: None)
     try:
         assert (presence.port > 0) == (lan or direct_signaling)

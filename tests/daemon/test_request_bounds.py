@@ -106,3 +106,21 @@ async def test_who_would_also_speak_http_2_is_answered_in_http_1(daemon: Running
             )
             await reader.readexactly(length)
     writer.close()
+
+
+async def test_an_offer_of_http_2_hides_no_mistake_and_many_of_them_are_as_good_as_one(
+    daemon: RunningDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = daemon.daemon.endpoint.port
+    head = f"GET /v1/identity HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"{head}Transfer-Encoding: gzip\r\n\r\n".encode())
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+    writer.close()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"{head}\r\n".encode() * 2000)
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+    writer.close()
+    assert not caplog.records

@@ -50,16 +50,23 @@ class _BoundedHeads(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self._should_upgrade():
-                self.handle_websocket_upgrade()
-            else:
-                self._stay(data[upgrade.args[0] :])
+            while data:
+                data = self._feed(data)
         except httptools.HttpParserError:
             self.send_400_response("This is no HTTP request.")
 
-    def _stay(self, rest: bytes) -> None:
+    def _feed(self, data: bytes) -> bytes:
+        """Give the parser bytes; what it has left of them is for another one."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if not self._should_upgrade():
+                self._stay()
+                return data[upgrade.args[0] :]
+            self.handle_websocket_upgrade()
+        return b""
+
+    def _stay(self) -> None:
         """Go on with HTTP/1.1 when a client would also speak something else, such as HTTP/2 (RFC 9110, 7.8).
 
         The parser takes every upgrade for the end of HTTP, so another one reads the body and what follows.
@@ -72,7 +79,6 @@ class _BoundedHeads(HttpToolsProtocol):
             self.parser.feed_data(b"POST / HTTP/1.1\r\n" + b"".join(lines) + b"\r\n")
         finally:
             self._replayed = False
-        self._parse(rest)
 
     def on_message_begin(self) -> None:
         if not self._replayed:

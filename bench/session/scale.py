@@ -24,7 +24,8 @@ class Scale:
     peers: int = 100
     settle_seconds: float = 40.0
     """From the last link to the first look: then the links are idle (spec/link.md, Heartbeat)."""
-    idle_seconds: float = 20.0
+    idle_seconds: float = 60.0
+    """What is done now and then is done once in this time: each warm stream is tried, each path is looked at."""
     queued: int = 1_000_000
 
 

@@ -25,7 +25,7 @@ class Scale:
     settle_seconds: float = 40.0
     """From the last link to the first look: then the links are idle (spec/link.md, Heartbeat)."""
     idle_seconds: float = 60.0
-    """What is done now and then is done once in this time: each warm stream is tried, each path is looked at."""
+    """What is done now and then is done once in it: each warm stream is tried, each path is looked at."""
     queued: int = 1_000_000
 
 

@@ -109,7 +109,7 @@ class Programs:
                 receipt = await peer.send(f"{name} {number}")
                 self.sent[name].append(f"{name} {number}")
                 self._ids[f"{name} {number}"] = receipt.id
-                if self.latest:
+                if self.latest and self.sending:  # a write may take until the end
                     await peer.send(number, service=STATE, latest="count")
                     self.values_sent[name].append(number)
 

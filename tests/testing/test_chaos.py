@@ -10,6 +10,26 @@ from p4.testing.chaos import FAULTS, Chaos
 from p4.testing.network import SimulatedNetwork, simulate
 
 
+def test_it_ends_when_every_host_is_started() -> None:
+    async def scenario(network: SimulatedNetwork) -> None:
+        ready: set[str] = set()
+
+        async def restart(place: str) -> None:
+            ready.discard(place)
+            network.host(place)
+            await asyncio.sleep(5)
+            ready.add(place)
+
+        places = ["alice", "bob"]
+        await asyncio.gather(*map(restart, places))
+        crashes = {"crash": 1.0}
+        await Chaos(network, places, restart=restart, pause=(1, 4), weights=crashes).run(60)
+        assert ready == set(places)
+
+    for seed in range(20):
+        simulate(scenario, seed=seed)
+
+
 def test_it_causes_every_fault_and_repairs_everything() -> None:
     async def scenario(network: SimulatedNetwork) -> set[str]:
         started: list[str] = []

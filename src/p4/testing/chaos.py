@@ -58,6 +58,8 @@ class Chaos:
         self._restart = restart
         self._pause = pause
         self._outage = outage
+        self._starts: dict[str, asyncio.Future[None]] = {}
+        """The latest start of each host."""
         crashing = {"crash", "lose-power"} if restart is None else set()
         self._faults = {name: weight for name, weight in weights.items() if name not in crashing}
 
@@ -126,6 +128,9 @@ class Chaos:
             self._network.conditions = usual
 
     async def _ensure_running(self, place: str) -> None:
+        """Start a host that is down, and wait until it is started, whoever began that."""
         if self._restart is not None and not self._network.is_alive(place):
+            self._starts[place] = asyncio.ensure_future(self._restart(place))
+        if place in self._starts:
             # Shielded: the end of the chaos must not cut a start in half.
-            await asyncio.shield(asyncio.ensure_future(self._restart(place)))
+            await asyncio.shield(self._starts[place])

@@ -44,7 +44,7 @@ def test_a_long_frame_is_a_body_and_what_is_before_it() -> None:
     [
         ("forward.md", f"NAME has 1 to {limits.TUNNEL_NAME_BYTES} characters"),
         ("forward.md", f"| 0 to {limits.TUNNEL_DATAGRAM_BYTES} bytes | the packet |"),
-        ("forward.md", f"write more than {limits.TUNNEL_UNCONFIRMED_BYTES // 2**20} MiB that"),
+        ("forward.md", f"write more than {limits.STREAM_VOLATILE_BYTES // 2**20} MiB that"),
         ("forward.md", f"over which nothing went for {limits.TUNNEL_SOURCE_SECONDS:g} s"),
         ("forward.md", f"there are more than {limits.TUNNEL_SOURCES} of a forward"),
         ("signaling.md", f"| line, with its newline | {limits.SIGNALING_LINE_BYTES // 1024} KiB |"),

@@ -273,13 +273,12 @@ class BaseNode(PairingApi, ABC):
         """
         return self._services.inbox.open(require_service(service))
 
-    def streams(self, service: str) -> IncomingStreams:
+    def streams(self, service: str, *, durable: bool = True) -> IncomingStreams:
         """The streams that contacts open to a service, also unfinished ones of earlier runs, each once.
 
-        Raises:
-            InputError: ``bad-service``.
+        ``durable``: see `Peer.stream`; it is the choice of each side. Raises InputError: ``bad-service``.
         """
-        return self._services.streams.incoming(require_service(service))
+        return self._services.streams.incoming(require_service(service), durable=durable)
 
     def datagrams(self, service: str) -> DatagramSubscription:
         """The datagrams of all contacts for a service, from now on. Raises InputError."""

@@ -255,7 +255,7 @@ class Peer(PeerTrust):
 
     # -- streams, calls, datagrams -----------------------------------------------------------------------
 
-    def stream(self, service: str, name: str = "") -> StreamOpening:
+    def stream(self, service: str, name: str = "", *, durable: bool = True) -> StreamOpening:
         """A byte stream to a service of the contact; it outlives links and restarts.
 
         Use it as ``async with peer.stream("files", "film.mkv") as stream`` or await it. If a stream with this
@@ -264,12 +264,13 @@ class Peer(PeerTrust):
 
         Args:
             name: tells the streams of a service apart, here and for the contact's application; up to 1 KiB.
+            durable: False: it outlives links, but not this process; it needs no disk and is quicker.
 
         Raises:
             InputError: ``bad-service``, ``bad-name``. StreamError: ``not-granted``, ``too-many``, ``closed``.
                 StateError: the disk refused. No stream was opened.
         """
-        return StreamOpening(lambda: self._live().open_stream(require_service(service), name))
+        return StreamOpening(lambda: self._live().open_stream(require_service(service), name, durable))
 
     def unfinished(self, service: str) -> list[Stream]:
         """Streams of a service, and those below it, that are neither over nor left, whoever opened them."""

@@ -221,7 +221,7 @@ class Relation:
         """Know the streams of earlier runs."""
         self.streams.load(records)
 
-    async def open_stream(self, service: str, name: str) -> Stream:
+    async def open_stream(self, service: str, name: str, durable: bool) -> Stream:
         """See `Peer.stream`."""
         self.peer.refuse_if_blocked()
         if self._link is not None and self._machine.resumed and not self._mailbox.granted(service):
@@ -229,7 +229,7 @@ class Relation:
                 f"The contact does not let this device use its service {service!r}. No stream was opened.",
                 code="not-granted",
             )
-        return await self.streams.open(service, name)
+        return await self.streams.open(service, name, durable=durable)
 
     def send_datagram(self, service: str, data: bytes) -> bool:
         """See `Peer.send_datagram`."""

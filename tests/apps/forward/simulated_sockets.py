@@ -23,6 +23,7 @@ class ProgramEnd:
         self.changed = asyncio.Event()
         self.lost = asyncio.Event()
         self.most_waiting = 0
+        self.hand_over: Callable[[bytes], bool] | None = None
 
     @classmethod
     def pair(cls) -> tuple[ProgramEnd, ProgramEnd]:
@@ -71,13 +72,26 @@ class ProgramEnd:
     async def write(self, data: bytes) -> None:
         if self.error:
             raise self.error
-        self.other.arrived += data
-        self.other.most_waiting = max(self.other.most_waiting, len(self.other.arrived))
-        self._notify()
+        self.take(data)
         while len(self.other.arrived) > BUFFER_BYTES:
             if self.error:
                 raise self.error
             await self._wait()
+
+    @property
+    def ready(self) -> bool:
+        return len(self.other.arrived) <= BUFFER_BYTES and not self.error
+
+    def take(self, data: bytes) -> None:
+        other = self.other
+        if not other.arrived and other.hand_over is not None and other.hand_over(bytes(data)):
+            return
+        other.arrived += data
+        other.most_waiting = max(other.most_waiting, len(other.arrived))
+        self._notify()
+
+    def give_to(self, hand_over: Callable[[bytes], bool]) -> None:
+        self.hand_over = hand_over
 
     def end_writing(self) -> None:
         self.other.ended = True

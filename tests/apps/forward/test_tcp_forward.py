@@ -214,7 +214,7 @@ def test_a_target_that_reads_nothing_holds_up_its_client_and_no_other() -> None:
 
         writing = asyncio.ensure_future(write())
         await asyncio.sleep(120)
-        most = limits.TUNNEL_UNCONFIRMED_BYTES + 2 * limits.TUNNEL_BUFFER_BYTES + 2**20
+        most = limits.STREAM_VOLATILE_BYTES + 2 * limits.TUNNEL_BUFFER_BYTES + 2**20
         assert limits.STREAM_FIRST_WINDOW_BYTES < written < most
         held = written
         await asyncio.sleep(60)

@@ -14,7 +14,7 @@ from p4.apps.forward import Endpoint, carrying, tcp
 from p4.apps.forward.udp import UdpForward
 from p4.errors import InputError, LocalError
 from p4.node.peer import Peer
-from p4.node.streams import Stream
+from p4.node.streams import Stream, StreamHub
 from p4.testing import SimulatedNetwork, simulate
 
 NEAR = 7000
@@ -196,17 +196,11 @@ def test_rights_that_two_tunnels_gave_last_as_long_as_either(monkeypatch: pytest
 # -- mutants -------------------------------------------------------------------------------------------------
 
 
-def test_a_mutant_that_keeps_stale_streams_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(peer: Peer, service: str) -> list[Stream]:
-        return []
-
-    async def scenario(network: SimulatedNetwork) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(Peer, "unfinished", none)
-            await kill_the_forwarding_side(network)
-
+def test_a_mutant_that_keeps_connections_for_the_next_run_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept_in = StreamHub._kept
+    monkeypatch.setattr(StreamHub, "_kept", lambda self, _: kept_in(self, True))
     with pytest.raises(TimeoutError):
-        simulate(scenario)
+        simulate(kill_the_forwarding_side)
 
 
 def test_a_mutant_that_lets_data_go_before_the_answer_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,15 +8,17 @@ from contextlib import suppress
 from typing import Protocol
 
 from p4.apps.forward.tunnel import Figures
-from p4.core import limits
 from p4.errors import StateError, StreamError
-from p4.node.streams import Stream
+from p4.node.streams import Sink, Stream
 
 __all__ = ["ByteEnd", "Listening", "Sockets", "carry", "reset"]
 
 
-class ByteEnd(Protocol):
+class ByteEnd(Sink, Protocol):
     """A TCP connection, as tunnels need it."""
+
+    def give_to(self, hand_over: Callable[[bytes], bool]) -> None:
+        """Give what arrives to this at once; what it does not take is for `read`."""
 
     async def read(self) -> bytes:
         """What has arrived, as soon as there is anything; empty at its end. Raises ConnectionError."""
@@ -58,11 +60,27 @@ class Sockets(Protocol):
         """Connect. Raises OSError."""
 
 
+class _Counted:
+    """A `Sink` whose bytes are counted."""
+
+    def __init__(self, sink: Sink, figures: Figures) -> None:
+        self._sink = sink
+        self._figures = figures
+
+    @property
+    def ready(self) -> bool:
+        return self._sink.ready
+
+    def take(self, data: bytes) -> None:
+        self._sink.take(data)
+        self._figures.received += len(data)
+
+
 async def carry(stream: Stream, end: ByteEnd, figures: Figures) -> None:
     """Carry bytes and ends both ways until both directions have ended, and a reset of one side to the other.
 
-    Nothing is kept back to come together with more: what has arrived leaves at once. Bytes beyond
-    ``limits.TUNNEL_UNCONFIRMED_BYTES`` that the other side has not taken stay in the TCP connection.
+    Nothing is kept back to come together with more: what has arrived leaves at once, where possible without a
+    task's turn. Bytes that the stream does not take stay in the TCP connection.
 
     Raises:
         ConnectionError: the TCP connection was reset or broke; the stream was reset.
@@ -105,16 +123,20 @@ async def reset(stream: Stream, text: str = "") -> None:
 
 
 async def _outward(end: ByteEnd, stream: Stream, figures: Figures) -> None:
+    def hand_over(data: bytes) -> bool:
+        taken = stream.write_now(data)
+        figures.sent += taken * len(data)
+        return taken
+
+    end.give_to(hand_over)
     while data := await end.read():
-        least = stream.written + len(data) - limits.TUNNEL_UNCONFIRMED_BYTES
-        if least > stream.confirmed:
-            await stream.wait_confirmed(least)
         await stream.write(data)
         figures.sent += len(data)
     await stream.close_writing()
 
 
 async def _inward(stream: Stream, end: ByteEnd, figures: Figures) -> None:
+    stream.pour_into(_Counted(end, figures))
     async for data in stream:
         await end.write(data)
         figures.received += len(data)

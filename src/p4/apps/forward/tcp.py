@@ -125,7 +125,8 @@ class TcpForward:
         """The stream of a connection that the contact's target has accepted."""
         peer = self._node.peer(self._tunnel.contact)
         self._number += 1
-        stream = await peer.stream(self._tunnel.service, f"{self._boot}.{self._number}")
+        # A TCP connection ends with its process, so that there is nothing to keep for the next one.
+        stream = await peer.stream(self._tunnel.service, f"{self._boot}.{self._number}", durable=False)
         try:
             await self._wait_accepted(peer, stream, end)
         except BaseException:
@@ -211,7 +212,7 @@ class TcpServed:
         await self.connections.end()
 
     async def _accept(self) -> None:
-        async for stream in self._node.streams(self._tunnel.service):
+        async for stream in self._node.streams(self._tunnel.service, durable=False):
             self.connections.begin(stream.peer.peer_id, self._serve(stream))
 
     async def _serve(self, stream: Stream) -> None:
@@ -230,10 +231,6 @@ class TcpServed:
 
     async def _reach(self, stream: Stream) -> ByteEnd:
         """The target, after the contact was told that it has accepted."""
-        if stream.written or stream.position:
-            # Of an earlier run, and its TCP connection died with that.
-            await reset(stream, "P4 was restarted on the other device, which ended the connection.")
-            raise StreamError("It was begun before this program started.", code="failed")
         target = self._tunnel.endpoint
         try:
             async with asyncio.timeout(limits.TUNNEL_CONNECT_SECONDS):

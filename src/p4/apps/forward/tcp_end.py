@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from typing import cast
 
 from p4.apps.forward.carrying import ByteEnd
 from p4.core import limits
@@ -27,6 +28,7 @@ class TcpEnd(asyncio.Protocol):
     def __init__(self, made: Callable[[TcpEnd], None] | None = None) -> None:
         self._made = made
         self._transport: asyncio.Transport | None = None
+        self._hand_over: Callable[[bytes], bool] | None = None
         self._arrived: list[bytes] = []
         self._size = 0
         self._paused_reading = False
@@ -65,6 +67,19 @@ class TcpEnd(asyncio.Protocol):
             self._writable.clear()
             await self._writable.wait()
 
+    @property
+    def ready(self) -> bool:
+        """See `Sink.ready`."""
+        return not self._blocked and self._error is None
+
+    def take(self, data: bytes) -> None:
+        """See `Sink.take`."""
+        self._open.write(data)
+
+    def give_to(self, hand_over: Callable[[bytes], bool]) -> None:
+        """See `ByteEnd.give_to`."""
+        self._hand_over = hand_over
+
     def end_writing(self) -> None:
         """See `ByteEnd.end_writing`."""
         if not self._open.is_closing():
@@ -90,8 +105,8 @@ class TcpEnd(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is there."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what asyncio gives for TCP
-        self._transport = transport
+        # Not asserted: uvloop's transports are no subclass.
+        self._transport = transport = cast("asyncio.Transport", transport)
         transport.set_write_buffer_limits(high=limits.TUNNEL_BUFFER_BYTES)
         connection = _socket_of(transport)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -101,6 +116,8 @@ class TcpEnd(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived."""
+        if self._hand_over is not None and not self._arrived and self._hand_over(data):
+            return
         self._arrived.append(data)
         self._size += len(data)
         if self._size >= limits.TUNNEL_BUFFER_BYTES and not self._paused_reading:

@@ -127,6 +127,10 @@ STREAM_DATA_BYTES = LINK_MESSAGE_BYTES - 17
 STREAM_SPOOL_BYTES = 64 * 1024 * 1024
 """Bytes of a stream on the writer's disk that the reader has not consumed; then the writer waits."""
 
+STREAM_VOLATILE_BYTES = 16 * 1024 * 1024
+"""The same in memory, of a stream that is not durable. More than the largest window of a reader and the half
+of one by which its confirmations lag: one that keeps up is never slowed."""
+
 CONTACT_STREAMS_OPEN = 256
 """Streams with a contact at a time."""
 

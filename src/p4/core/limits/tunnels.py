@@ -19,7 +19,6 @@ __all__ = [
     "TUNNEL_NAME_BYTES",
     "TUNNEL_SOURCES",
     "TUNNEL_SOURCE_SECONDS",
-    "TUNNEL_UNCONFIRMED_BYTES",
 ]
 
 TUNNEL_NAME_BYTES = 54
@@ -39,10 +38,6 @@ TUNNEL_SOURCE_SECONDS = 300.0
 
 TUNNEL_BUFFER_BYTES = 256 * 1024
 """Bytes of one TCP connection in memory, each way, before the side that sends has to wait."""
-
-TUNNEL_UNCONFIRMED_BYTES = 16 * 1024 * 1024
-"""Bytes of a connection that the far program has not taken; then its sender waits. More than the largest
-window of a reader and the half of one by which its confirmations lag: one that keeps up is never slowed."""
 
 TUNNEL_CONNECT_SECONDS = 10.0
 """How long the program behind a served port may take to accept a connection."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from p4.core import limits
 from p4.core.identity import PeerId
-from p4.core.session.stream_frames import Data, ResetReason, StreamFrame, encode_data
+from p4.core.session.stream_frames import Data, ResetReason, encode_data
 from p4.core.session.streams.events import (
     Cancel,
     Discard,
@@ -35,16 +34,16 @@ from p4.core.session.streams.events import (
 )
 from p4.core.session.streams.machine import StreamMachine
 from p4.core.session.streams.record import StreamRecord
-from p4.core.session.streams.windows import WindowBudget
 from p4.errors import StateError, StreamError
+from p4.node.streams.context import StreamContext
 from p4.node.streams.outcome import error_of
 from p4.node.streams.pacing import Pace
-from p4.node.streams.recent import Allowance, RecentBytes
-from p4.node.streams.sending import Pump
+from p4.node.streams.recent import RecentBytes
+from p4.node.streams.volatile import VolatileSpool
 from p4.node.streams.waiting import Waiting
-from p4.ports import Clock, Spool, Store
+from p4.ports import Spool
 
-__all__ = ["StreamContext", "StreamDriver"]
+__all__ = ["StreamDriver"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,22 +51,6 @@ _PIECE_BYTES = 256 * 1024
 """Written to the spool, and offered to the link, at a time."""
 
 _READABLE = [Readable()]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamContext:
-    """What the streams of a contact share."""
-
-    peer_id: PeerId
-    store: Store
-    clock: Clock
-    budget: WindowBudget
-    allowance: Allowance
-    pump: Pump
-    transmit: Callable[[StreamFrame], None]
-    spawn: Callable[[Coroutine[None, None, None]], None]
-    forgotten: Callable[[int], None]
-    """Told of a stream that is no more."""
 
 
 class StreamDriver:
@@ -94,6 +77,8 @@ class StreamDriver:
         self.finished = record.done
         """Whether both directions ended well."""
         self.writing = asyncio.Lock()
+        self.deliver: Callable[[], bool] | None = None
+        """Takes what has arrived without a task's turn; False: it is left for whoever waits."""
         self._recent = RecentBytes(context.allowance)
         self._fetching = False
         self._discarding = False
@@ -133,7 +118,8 @@ class StreamDriver:
             _, offset, data = event.frame
             effects = self.machine.data(offset, data, now)
             if effects == _READABLE:
-                self._wake_for(len(data))
+                if self.deliver is None or not self.deliver():
+                    self._wake_for(len(data))
             elif effects:
                 self._carry_out(effects)
             return
@@ -200,6 +186,17 @@ class StreamDriver:
                 done += len(piece)
                 await self._pace.keep()
 
+    def write_now(self, data: bytes) -> bool:
+        """See `Stream.write_now`."""
+        if self.error is not None or self.finished or self.writing.locked() or self._pace.is_ahead:
+            return False
+        spool = self.spool
+        if not isinstance(spool, VolatileSpool) or self._may_write_now() < len(data):
+            return False
+        spool.add(data)
+        self._appended(memoryview(data))
+        return True
+
     async def finish(self, *, leave: bool = False) -> None:
         """See `Stream.close_writing`, and `Stream.aclose` for ``leave``."""
         async with self.writing:
@@ -220,22 +217,29 @@ class StreamDriver:
             self.raise_error()
             if machine.record.final or self.finished:
                 raise StreamError("The end of this stream was announced. Nothing was written.", code="ended")
-            room = limits.STREAM_SPOOL_BYTES - (machine.writer.written - machine.writer.confirmed)
             if not machine.may_write:
                 self.feed(WillWrite())
-            if room > 0 and machine.may_write and not machine.over:
+            if (room := self._may_write_now()) > 0:
                 return room
             await self.changed()
 
+    def _may_write_now(self) -> int:
+        machine = self.machine
+        if not machine.may_write or machine.over or machine.record.final:
+            return 0
+        return self._context.spool_bytes - (machine.writer.written - machine.writer.confirmed)
+
     async def _append(self, piece: bytes | memoryview) -> None:
-        spool = self.spool
         try:
-            await spool.append(piece)
+            await self.spool.append(piece)
         except asyncio.CancelledError:
             self._context.spawn(self._catch_up())
             raise
+        self._appended(piece)
+
+    def _appended(self, piece: bytes | memoryview) -> None:
         writer = self.machine.writer
-        end = spool.end
+        end = self.spool.end
         offset = end - len(piece)
         # Kept before it is offered, so that the link gets it from here, and only if its turn is near.
         if writer.heard and offset - writer.sent < limits.STREAM_RECENT_BYTES[0]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,11 +16,13 @@ from p4.core.session.streams.events import Cancel, Consume, FrameArrived, LinkUp
 from p4.core.session.streams.record import StreamRecord
 from p4.errors import FrameError, InputError, LinkError, StateError, StreamError
 from p4.node.background import BackgroundTasks
-from p4.node.streams.driver import StreamContext, StreamDriver
+from p4.node.streams.context import StreamContext
+from p4.node.streams.driver import StreamDriver
 from p4.node.streams.recent import Allowance
 from p4.node.streams.sending import Pump, StreamTransport
 from p4.node.streams.services import StreamServices
 from p4.node.streams.stream import Stream
+from p4.node.streams.volatile import VolatileStore
 from p4.ports import Clock, Entropy, Store
 
 __all__ = ["StreamHub"]
@@ -72,6 +75,7 @@ class StreamHub:
         self._context = StreamContext(
             peer_id,
             store,
+            limits.STREAM_SPOOL_BYTES,
             clock,
             services.budget,
             Allowance(),
@@ -79,6 +83,9 @@ class StreamHub:
             self._transmit,
             self._tasks.spawn,
             self._forgotten,
+        )
+        self._volatile = replace(
+            self._context, store=VolatileStore(), spool_bytes=limits.STREAM_VOLATILE_BYTES
         )
         self._closed = False
 
@@ -103,7 +110,7 @@ class StreamHub:
                     record.service, (self._peer_id, record.id), partial(self._claim, record.id)
                 )
 
-    async def open(self, service: str, name: str) -> Stream:
+    async def open(self, service: str, name: str, *, durable: bool = True) -> Stream:
         """A stream to a service of the contact.
 
         It is the one with this service and name that was opened here and that the application has not left
@@ -133,7 +140,7 @@ class StreamHub:
             opened_here=True,
             created_ms=self._clock.wall_ms(),
         )
-        driver = self._drivers[record.id] = StreamDriver(self._context, record)
+        driver = self._drivers[record.id] = StreamDriver(self._kept(durable), record)
         stream = self._stream(record.id)
         driver.begin()
         self._connect(driver)
@@ -260,6 +267,9 @@ class StreamHub:
                 code="too-many",
             )
 
+    def _kept(self, durable: bool) -> StreamContext:
+        return self._context if durable else self._volatile
+
     def _has_room(self) -> bool:
         few = len(self._offers) < limits.CONTACT_STREAMS_OFFERED
         return few and self.count < limits.CONTACT_STREAMS_OPEN
@@ -297,7 +307,7 @@ class StreamHub:
             self._offers[frame.id] = _Offer(frame)
             self._services.offer(frame.service, (self._peer_id, frame.id), partial(self._accept, frame.id))
 
-    async def _accept(self, stream_id: int) -> Stream | None:
+    async def _accept(self, stream_id: int, durable: bool) -> Stream | None:
         """An application wants the stream that the contact opened."""
         offer = self._offers.pop(stream_id, None)
         if offer is None:
@@ -310,7 +320,7 @@ class StreamHub:
             accepted=True,
             created_ms=self._clock.wall_ms(),
         )
-        driver = self._drivers[stream_id] = StreamDriver(self._context, record)
+        driver = self._drivers[stream_id] = StreamDriver(self._kept(durable), record)
         stream = self._stream(stream_id)
         driver.begin()
         self._connect(driver)
@@ -320,7 +330,7 @@ class StreamHub:
             await driver.changed()
         return stream if driver.machine.on_disk is not None else None
 
-    async def _claim(self, stream_id: int) -> Stream | None:
+    async def _claim(self, stream_id: int, durable: bool) -> Stream | None:
         """An application wants a stream that was accepted in an earlier run."""
         driver = self._drivers.get(stream_id)
         return None if driver is None or driver.machine.over else self._stream(stream_id)

@@ -41,23 +41,24 @@ class Pace:
     async def keep(self) -> None:
         """Wait until little is unsent, or the contact has shown that it is slow."""
         writer = self._writer
-        while self._far and writer.heard and writer.written >= self._ahead_until:
+        while self.is_ahead and writer.heard and writer.written >= self._ahead_until:
             before = writer.sent
             with suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    while self._far and writer.heard:
+                    while self.is_ahead and writer.heard:
                         self._waiting = True
                         await self._changed()
-            if self._far and writer.sent - before < _PROGRESS_BYTES:
+            if self.is_ahead and writer.sent - before < _PROGRESS_BYTES:
                 self._ahead_until = writer.written + _AHEAD_BYTES
 
     def near_again(self) -> bool:
         """Whether a writer waits and need not any more; said once."""
-        if self._waiting and not self._far:
+        if self._waiting and not self.is_ahead:
             self._waiting = False
             return True
         return False
 
     @property
-    def _far(self) -> bool:
+    def is_ahead(self) -> bool:
+        """Whether much is written and not sent."""
         return self._writer.written - self._writer.sent > _NEAR_BYTES

@@ -14,7 +14,7 @@ from p4.node.streams.stream import Stream
 __all__ = ["IncomingStreams", "StreamServices"]
 
 _Key = tuple[PeerId, int]
-_Take = Callable[[], Awaitable[Stream | None]]
+_Take = Callable[[bool], Awaitable[Stream | None]]
 
 
 class StreamServices:
@@ -27,15 +27,15 @@ class StreamServices:
         self._changed: dict[str, asyncio.Event] = {}
         self._closed = False
 
-    def incoming(self, service: str) -> IncomingStreams:
+    def incoming(self, service: str, *, durable: bool = True) -> IncomingStreams:
         """The streams of a service as they come."""
-        return IncomingStreams(self, service)
+        return IncomingStreams(self, service, durable)
 
     def offer(self, service: str, key: _Key, take: _Take, *, first: bool = False) -> None:
         """A stream waits.
 
         Args:
-            take: accepts it; gives None if that was not possible.
+            take: accepts it, to be kept on disk or not; gives None if that was not possible.
             first: before all others, since it has been waiting longer.
         """
         waiting = self._waiting.setdefault(service, OrderedDict())
@@ -82,9 +82,10 @@ class IncomingStreams:
     once, to one of those who ask; what nobody asks for waits.
     """
 
-    def __init__(self, services: StreamServices, service: str) -> None:
+    def __init__(self, services: StreamServices, service: str, durable: bool) -> None:
         self._services = services
         self._service = service
+        self._durable = durable
 
     def __aiter__(self) -> IncomingStreams:
         return self
@@ -95,7 +96,7 @@ class IncomingStreams:
             if waiting is None:
                 raise StopAsyncIteration
             key, take = waiting
-            taking = asyncio.ensure_future(take())
+            taking = asyncio.ensure_future(take(self._durable))
             try:
                 stream = await asyncio.shield(taking)
             except asyncio.CancelledError:
@@ -106,5 +107,5 @@ class IncomingStreams:
                 return stream
 
 
-def _already(taking: asyncio.Future[Stream | None]) -> Awaitable[Stream | None]:
+def _already(taking: asyncio.Future[Stream | None], durable: bool) -> Awaitable[Stream | None]:
     return taking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -9,6 +10,7 @@ from p4.core import limits
 from p4.core.session.stream_frames import ResetReason
 from p4.core.session.streams.events import Cancel, Claim, Consume, EndTaken, Took
 from p4.errors import InputError, StreamError
+from p4.node.streams.context import Sink
 from p4.node.streams.driver import StreamDriver
 
 if TYPE_CHECKING:
@@ -107,6 +109,13 @@ class Stream:
             StreamError: the stream has ended. StateError: the disk refused; ``written`` says how much it has.
         """
         await self._driver.write(data)
+
+    def write_now(self, data: bytes) -> bool:
+        """Hand over bytes if that takes no wait, and say whether they were taken; if not, `write` takes them.
+
+        For protocols that are called with what arrives. Only streams that are not durable take any.
+        """
+        return self._driver.write_now(data)
 
     async def flush(self) -> None:
         """Return when everything written is safe from a power failure. Raises StateError, StreamError."""
@@ -219,6 +228,26 @@ class Stream:
                 return piece
             self._ahead += piece
         return self._give(n)
+
+    def pour_into(self, sink: Sink) -> None:
+        """From now on give what arrives to a sink at once, as long as it is ready; the rest is for `read`.
+
+        It saves the turns of a task for protocols that are called with what arrives. Use it beside a task
+        that reads: that one gets what the sink has no room for, the end, and the errors.
+        """
+        self._driver.deliver = partial(self._pour, sink)
+
+    def _pour(self, sink: Sink) -> bool:
+        driver, machine = self._driver, self._machine
+        while sink.ready and not self._ahead:
+            data = machine.take(limits.LINK_MESSAGE_BYTES)
+            if not data:
+                return not machine.reader.at_end
+            sink.take(data)
+            driver.read_on(self.position)
+            if machine.reader.asks():
+                driver.feed(Took())
+        return False
 
     def _read_on(self) -> None:
         """The application asks for more: it has done with what it was given."""

@@ -11,8 +11,10 @@ import errno
 import ipaddress
 import re
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 from p4.adapters.net.lines import LineStream, StreamAcceptor
 from p4.adapters.net.outward import outward_address
@@ -217,8 +219,11 @@ def _prepare_socket(transport: asyncio.BaseTransport) -> None:
 async def _connect(host: str, port: int, target: str) -> tuple[asyncio.Transport, LineStream]:
     """The first of several connections that is answered. Raises OSError if one is refused or impossible."""
     loop = asyncio.get_running_loop()
+    connect: Callable[..., Coroutine[Any, Any, tuple[asyncio.Transport, LineStream]]] = loop.create_connection
     # Only where there is a choice: cancelled in such a race, asyncio may lose a socket that just connected.
-    delay = None if _is_address(host) else _HAPPY_EYEBALLS_SECONDS
+    # And only asyncio's own loops race: uvloop tries one address after the other.
+    if isinstance(loop, asyncio.BaseEventLoop) and not _is_address(host):
+        connect = partial(connect, happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS)
     attempts: list[asyncio.Task[tuple[asyncio.Transport, LineStream]]] = []
     try:
         while True:
@@ -227,14 +232,7 @@ async def _connect(host: str, port: int, target: str) -> tuple[asyncio.Transport
                 oldest.add_done_callback(_close_late)
                 oldest.cancel()
             attempts.append(
-                loop.create_task(
-                    loop.create_connection(
-                        lambda: LineStream(f"outbound, direct, {target}"),
-                        host,
-                        port,
-                        happy_eyeballs_delay=delay,
-                    )
-                )
+                loop.create_task(connect(lambda: LineStream(f"outbound, direct, {target}"), host, port))
             )
             done, _ = await asyncio.wait(attempts, timeout=_JOIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if done:

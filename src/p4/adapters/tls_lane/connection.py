@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable
+from typing import cast
 
 from p4.core import limits
 from p4.core.session.stream_frames import DATA_HEAD_BYTES
@@ -80,10 +81,10 @@ class FrameConnection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TLS is up."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection gives
-        self._transport = transport
+        # Not asserted: uvloop's transports are no subclass.
+        self._transport = cast("asyncio.Transport", transport)
         if self._over:
-            transport.abort()
+            self._transport.abort()
         elif self._admit is None and not self.opened.done():
             self.opened.set_result(None)
 

@@ -16,7 +16,7 @@ from tests.adapters.store_calls import EPOCH, accept, arrived, draft, inbox, que
 from tests.adapters.store_calls import append as append_all
 from tests.adapters.store_contract import StoreContract
 
-from p4.adapters.store import relations
+from p4.adapters.store import commits, relations
 from p4.adapters.store.relations import Relations
 from p4.adapters.store.sqlite import SqliteStore
 from p4.core import limits
@@ -93,10 +93,57 @@ async def test_callers_that_wait_together_share_a_transaction(store: SqliteStore
     statements: list[str] = []
     await store._read(lambda relations: relations.connection.set_trace_callback(statements.append))
     numbers = await asyncio.gather(*(append(store) for _ in range(64)))
-    commits = statements.count("COMMIT")
     assert numbers == list(range(1, 65))
     # The first of them may be on its way before the others arrive.
-    assert 1 <= commits <= 4
+    assert 1 <= statements.count("COMMIT") <= 4
+
+
+async def commits_of_a_dialogue(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Transactions for ten messages, each acknowledged before the next one, with patience without end."""
+    monkeypatch.setattr(commits, "PATIENCE_SECONDS", 1000.0)
+    statements: list[str] = []
+    await store._read(lambda relations: relations.connection.set_trace_callback(statements.append))
+    acknowledged: list[asyncio.Task[object]] = []
+    for number in range(1, 11):
+        assert await append(store) == number
+        acknowledged.append(asyncio.create_task(store.perform(ALICE, AcknowledgeOutbox(number))))
+        await asyncio.sleep(0.02)  # in which an impatient one would be written
+    assert [one.done() for one in acknowledged] == [True] * 9 + [False]
+    await store.close()  # and that waits for nothing
+    await acknowledged[-1]
+    return statements.count("COMMIT")
+
+
+async def test_what_nobody_waits_for_goes_with_the_next_write(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await commits_of_a_dialogue(store, monkeypatch) == 11
+
+
+async def test_what_nobody_waits_for_does_not_wait_for_ever(store: SqliteStore) -> None:
+    for number in range(1, 4):
+        await append(store)
+        async with asyncio.timeout(10):
+            await store.perform(ALICE, AcknowledgeOutbox(number))
+    # The timer of one that went with another finds nothing to do, and does no harm.
+    late = asyncio.create_task(store.perform(ALICE, AcknowledgeOutbox(4)))
+    await append(store)
+    await late
+    await asyncio.sleep(2 * commits.PATIENCE_SECONDS)
+    assert await append(store) == 5
+
+
+async def test_a_write_of_its_own_for_each_acknowledgement_is_caught(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = commits.CommitThread.submit
+    monkeypatch.setattr(
+        commits.CommitThread,
+        "submit",
+        lambda self, run, *, writes, size=0, patient=False: whole(self, run, writes=writes, size=size),
+    )
+    with pytest.raises(AssertionError):
+        assert await commits_of_a_dialogue(store, monkeypatch) == 11
 
 
 async def test_one_bad_operation_does_not_harm_its_neighbours(store: SqliteStore) -> None:

@@ -27,6 +27,9 @@ BATCH_OPERATIONS = 512
 BATCH_BYTES = 16 * 1024 * 1024
 """A transaction takes no more operations once it has as many bytes of bodies: the log is to stay small."""
 
+PATIENCE_SECONDS = 0.05
+"""How long an operation that nobody waits for may wait for others, to be on disk with one write for all."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
@@ -58,6 +61,9 @@ class CommitThread:
         self._queue: deque[_Operation] = deque()
         self._wake = threading.Condition()
         self._closing = False
+        self._urgent = False
+        """Whether something in the queue may not wait."""
+        self._hurry: asyncio.TimerHandle | None = None
         self._failure: StateError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Future[None] | None = None
@@ -85,11 +91,14 @@ class CommitThread:
         if self._ended is not None:
             await asyncio.shield(self._ended)
 
-    async def submit(self, run: Callable[[Relations], _T], *, writes: bool, size: int = 0) -> _T:
+    async def submit(
+        self, run: Callable[[Relations], _T], *, writes: bool, size: int = 0, patient: bool = False
+    ) -> _T:
         """Queue an operation and wait until the transaction that holds it is on disk.
 
         Args:
             size: bytes of the bodies that it writes.
+            patient: whether it may wait for others for a moment.
 
         Raises:
             StateError: the database refused, or the store is closed; the operation has no effect.
@@ -108,8 +117,18 @@ class CommitThread:
                     code="closed",
                 )
             self._queue.append(_Operation(run, writes, future, size))
-            self._wake.notify()
+            if not patient:
+                self._urgent = True
+                self._wake.notify()
+            elif self._hurry is None:
+                self._hurry = loop.call_later(PATIENCE_SECONDS, self._wait_no_more)
         return await future
+
+    def _wait_no_more(self) -> None:
+        self._hurry = None
+        with self._wake:
+            self._urgent = bool(self._queue)
+            self._wake.notify()
 
     # --- in the thread -----------------------------------------------------------------------------------
 
@@ -138,13 +157,14 @@ class CommitThread:
     def _next_batch(self) -> list[_Operation]:
         """Wait for operations; an empty list means the end."""
         with self._wake:
-            while not self._queue and not self._closing:
+            while not (self._urgent or self._closing):
                 self._wake.wait()
             batch: list[_Operation] = []
             size = 0
             while self._queue and len(batch) < BATCH_OPERATIONS and size < BATCH_BYTES:
                 batch.append(self._queue.popleft())
                 size += batch[-1].size
+            self._urgent = bool(self._queue)
             return batch
 
     def _commit(self, relations: Relations, batch: list[_Operation]) -> list[_Outcome]:

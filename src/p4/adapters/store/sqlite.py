@@ -167,6 +167,8 @@ class SqliteStore:
             lambda relations: run(relations, peer_id, operation),
             writes=not isinstance(operation, _READS),
             size=size,
+            # Its messages arrived, and that is known to everybody who wants to know.
+            patient=isinstance(operation, stored.AcknowledgeOutbox),
         )
 
     async def outbox_bytes(self, peer_id: PeerId) -> int:

@@ -55,7 +55,7 @@ CLOSE_SECONDS = 0.5
 """A node that ends waits this long for writes and farewells of a contact."""
 
 PROBE_SECONDS = 0.8
-"""With another sign of death (warm stream ended) a link must answer within this, or three round trips."""
+"""With another sign of death (warm stream ended) a link must answer within this, or its answer time."""
 
 # --- lanes (spec/lanes.md) --------------------------------------------------------------------------
 

@@ -131,6 +131,12 @@ STREAM_VOLATILE_BYTES = 16 * 1024 * 1024
 """The same in memory, of a stream that is not durable. More than the largest window of a reader and the half
 of one by which its confirmations lag: one that keeps up is never slowed."""
 
+CONTACT_VOLATILE_BYTES = 64 * 1024 * 1024
+"""The same of all such streams with a contact."""
+
+STREAM_VOLATILE_LEAST_BYTES = 1024 * 1024
+"""So much one may hold whatever the others hold."""
+
 CONTACT_STREAMS_OPEN = 256
 """Streams with a contact at a time."""
 

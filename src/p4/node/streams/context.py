@@ -36,8 +36,8 @@ class StreamContext:
 
     peer_id: PeerId
     store: StreamStore
-    spool_bytes: int
-    """How much of what was written to one may be unconfirmed; then its writer waits."""
+    room: Callable[[int], int]
+    """How many bytes more one may be given of which so many are not confirmed; then its writer waits."""
     clock: Clock
     budget: WindowBudget
     allowance: Allowance

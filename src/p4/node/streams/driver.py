@@ -227,7 +227,7 @@ class StreamDriver:
         machine = self.machine
         if not machine.may_write or machine.over or machine.record.final:
             return 0
-        return self._context.spool_bytes - (machine.writer.written - machine.writer.confirmed)
+        return self._context.room(machine.writer.written - machine.writer.confirmed)
 
     async def _append(self, piece: bytes | memoryview) -> None:
         try:

@@ -30,6 +30,10 @@ __all__ = ["StreamHub"]
 _log = logging.getLogger(__name__)
 
 
+def _room_on_disk(unconfirmed: int) -> int:
+    return limits.STREAM_SPOOL_BYTES - unconfirmed
+
+
 class _Offer:
     """A stream that the contact opened and nobody here has accepted. Nothing of it is on disk."""
 
@@ -75,7 +79,7 @@ class StreamHub:
         self._context = StreamContext(
             peer_id,
             store,
-            limits.STREAM_SPOOL_BYTES,
+            _room_on_disk,
             clock,
             services.budget,
             Allowance(),
@@ -84,9 +88,8 @@ class StreamHub:
             self._tasks.spawn,
             self._forgotten,
         )
-        self._volatile = replace(
-            self._context, store=VolatileStore(), spool_bytes=limits.STREAM_VOLATILE_BYTES
-        )
+        memory = VolatileStore()
+        self._volatile = replace(self._context, store=memory, room=memory.room)
         self._closed = False
 
     @property

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from p4.core import limits
 from p4.core.identity import PeerId
 from p4.core.session.streams.record import StreamRecord
+from p4.node.streams.recent import Allowance
 
 __all__ = ["VolatileSpool", "VolatileStore"]
 
@@ -14,9 +16,14 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class VolatileSpool:
-    """Implements `p4.ports.Spool`, but that nothing of it survives the end of the process."""
+    """Implements `p4.ports.Spool`, but that nothing of it survives the end of the process.
 
-    def __init__(self) -> None:
+    Args:
+        allowance: shared with other streams.
+    """
+
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
         self._chunks: list[bytearray] = []
         self._starts: list[int] = []
         """Offsets of the first bytes of the chunks."""
@@ -39,6 +46,7 @@ class VolatileSpool:
             self._starts.append(self._end)
         self._chunks[-1] += data
         self._end += len(data)
+        self._allowance.left -= len(data)
 
     async def append(self, data: bytes | bytearray | memoryview) -> None:
         """See `add`."""
@@ -55,26 +63,41 @@ class VolatileSpool:
         # The newest chunk stays: more is added to it.
         count = min(bisect_right(self._starts, through) - 1, len(self._chunks) - 1)
         if count > 0:
-            del self._chunks[:count], self._starts[:count]
+            self._drop(count)
 
     async def sync(self) -> None:
         """There is nothing to bring to the disk."""
 
     def close(self) -> None:
         """Nothing is kept."""
+        self._drop(len(self._chunks))
 
     async def remove(self) -> None:
         """Delete it."""
-        self._chunks.clear()
-        self._starts.clear()
+        self.close()
+
+    def _drop(self, count: int) -> None:
+        self._allowance.left += sum(map(len, self._chunks[:count]))
+        del self._chunks[:count], self._starts[:count]
 
 
 class VolatileStore:
-    """The part of `p4.ports.Store` that a stream needs."""
+    """The part of `p4.ports.Store` that the streams with a contact need, and memory for all of them."""
+
+    def __init__(self) -> None:
+        self._allowance = Allowance(limits.CONTACT_VOLATILE_BYTES)
+
+    def room(self, unconfirmed: int) -> int:
+        """How many bytes more may be written to a stream of which so many are not confirmed.
+
+        However much the others hold, each has room for a little: so it goes on when that is confirmed.
+        """
+        least = limits.STREAM_VOLATILE_LEAST_BYTES - unconfirmed
+        return min(limits.STREAM_VOLATILE_BYTES - unconfirmed, max(self._allowance.left, least))
 
     def spool(self, peer_id: PeerId, stream_id: int) -> VolatileSpool:
         """Bytes of a new stream."""
-        return VolatileSpool()
+        return VolatileSpool(self._allowance)
 
     async def save_stream(self, peer_id: PeerId, record: StreamRecord) -> None:
         """Its driver has the record."""

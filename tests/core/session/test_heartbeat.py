@@ -148,6 +148,9 @@ def test_a_path_that_answers_now_at_once_and_now_late_is_given_more_time() -> No
     lossy, now = answered(*[0.04, 0.04, 1.0, 0.04, 3.0] * 8)
     assert lossy.round_trip is not None
     assert silence_until_death(lossy, now) > 2.3 + 1.5 * 3 * lossy.round_trip
+    stalled, now = answered(0.04, 0.04, 8.0)
+    assert stalled.round_trip is not None
+    assert silence_until_death(stalled, now) <= 2.3 + 3 * stalled.round_trip + 2.0 + 1e-3
     healed, now = answered(*[0.04, 0.04, 1.0, 0.04, 3.0] * 8, *[0.04] * 60)
     assert silence_until_death(healed, now) < 2.6
 

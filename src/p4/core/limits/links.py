@@ -34,6 +34,9 @@ HEARTBEAT_FOLLOW_SECONDS = 1.5
 IDLE_SECONDS = 30.0
 """A link that carried nothing but heartbeats for this long is idle."""
 
+HEARTBEAT_VARIATION_SECONDS = 2.0
+"""At most so much longer than three round trips an answer may take where they vary."""
+
 HEARTBEAT_IDLE_FACTOR = 10
 """On an idle link the intervals are so much longer. Its loss costs nobody anything; what is handed over ends
 the idleness, and the end of the warm stream tells of a dead process at once all the same."""

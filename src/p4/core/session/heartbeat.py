@@ -82,7 +82,8 @@ class Heartbeat:
     def _answer_seconds(self) -> float:
         """How long an answer may take: as long as RFC 6298 waits for one, but three round trips at least."""
         mean = self.round_trip or 0.0
-        return max(3 * mean, mean + 4 * self._variation)
+        # Limited, since a link in use is seldom asked: one answer that came very late would count for long.
+        return min(max(3 * mean, mean + 4 * self._variation), 3 * mean + limits.HEARTBEAT_VARIATION_SECONDS)
 
     def used(self, now: float) -> None:
         """Something other than a heartbeat was sent or has arrived."""

@@ -34,9 +34,6 @@ HEARTBEAT_FOLLOW_SECONDS = 1.5
 IDLE_SECONDS = 30.0
 """A link that carried nothing but heartbeats for this long is idle."""
 
-HEARTBEAT_VARIATION_SECONDS = 2.0
-"""At most so much longer than three round trips an answer may take where they vary."""
-
 HEARTBEAT_IDLE_FACTOR = 10
 """On an idle link the intervals are so much longer. Its loss costs nobody anything; what is handed over ends
 the idleness, and the end of the warm stream tells of a dead process at once all the same."""
@@ -58,7 +55,7 @@ CLOSE_SECONDS = 0.5
 """A node that ends waits this long for writes and farewells of a contact."""
 
 PROBE_SECONDS = 0.8
-"""With another sign of death (warm stream ended) a link must answer within this, or its answer time."""
+"""With another sign of death (warm stream ended) a link must answer within this, or three round trips."""
 
 # --- lanes (spec/lanes.md) --------------------------------------------------------------------------
 

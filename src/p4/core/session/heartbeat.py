@@ -32,9 +32,7 @@ class Heartbeat:
 
     def __init__(self, now: float, *, leads: bool = True) -> None:
         self.round_trip: float | None = None
-        """Smoothed round trip in seconds (RFC 6298's SRTT), None before the first pong."""
-        self._variation = 0.0
-        """RFC 6298's RTTVAR: on a path that loses much, answers come at once or after a second or two."""
+        """Smoothed round trip in seconds (RFC 6298 weights), None before the first pong."""
         self._interval = limits.HEARTBEAT_SECONDS if leads else limits.HEARTBEAT_FOLLOW_SECONDS
         self._heard = now
         self._pinged = now - self._interval  # the first ping goes at once: it measures
@@ -71,19 +69,12 @@ class Heartbeat:
         """Silence until then is death: some intervals, more on a very slow path."""
         if self.round_trip is None:
             return self._heard + limits.FIRST_PONG_SECONDS
-        silence = limits.HEARTBEAT_MISSES * limits.HEARTBEAT_SECONDS + self._answer_seconds
+        silence = limits.HEARTBEAT_MISSES * limits.HEARTBEAT_SECONDS + 3 * self.round_trip
         since = self._heard
         if self._idle:
             # Asked rarely, it gets as long to answer as a busy link may be silent.
             since = self._next_ping if self._asked is None else self._asked
         return since + silence
-
-    @property
-    def _answer_seconds(self) -> float:
-        """How long an answer may take: as long as RFC 6298 waits for one, but three round trips at least."""
-        mean = self.round_trip or 0.0
-        # Limited, since a link in use is seldom asked: one answer that came very late would count for long.
-        return min(max(3 * mean, mean + 4 * self._variation), 3 * mean + limits.HEARTBEAT_VARIATION_SECONDS)
 
     def used(self, now: float) -> None:
         """Something other than a heartbeat was sent or has arrived."""
@@ -105,11 +96,8 @@ class Heartbeat:
         sent = self._awaited.pop(token, None)
         if sent is not None:
             sample = now - sent
-            if self.round_trip is None:
-                self.round_trip, self._variation = sample, sample / 2
-            else:
-                self._variation += (abs(sample - self.round_trip) - self._variation) / 4
-                self.round_trip += (sample - self.round_trip) / 8
+            last = self.round_trip
+            self.round_trip = sample if last is None else last + (sample - last) / 8
 
     def next_ping(self, now: float) -> int:
         """The token of a ping that is about to be sent."""
@@ -126,9 +114,9 @@ class Heartbeat:
         """Another sign says that the far end may be gone: send a ping now and expect a quick answer.
 
         Args:
-            patience: seconds that the answer may take, if the path does not need more.
+            patience: seconds that the answer may take, if that is more than three round trips.
         """
-        until = now + max(patience, self._answer_seconds)
+        until = now + max(patience, 3 * (self.round_trip or 0.0))
         self._probe_until = until if self._probe_until is None else min(until, self._probe_until)
 
     def tick(self, now: float) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 
 import pytest
@@ -24,6 +25,11 @@ async def volatile(pair: Pair, *, left: bool = True, right: bool = True) -> tupl
     pair.link()
     mine = await pair.left.hub.open("files", "a", durable=not left)
     return mine, await anext(pair.right.services.incoming("files", durable=not right))
+
+
+def digests(*everything: bytes) -> list[str]:
+    """What is compared instead of the bytes: of a difference between megabytes nobody wants a picture."""
+    return [hashlib.sha256(one).hexdigest() for one in everything]
 
 
 class Sink:
@@ -62,7 +68,7 @@ def test_it_outlives_links_and_nothing_of_it_is_on_disk() -> None:
         *_, there, back = await asyncio.gather(
             write(mine), write(theirs), trouble(), read_all(theirs), read_all(mine)
         )
-        assert (there, back) == (data, data)
+        assert digests(there, back) == digests(data, data)
         await asyncio.gather(mine.wait_done(), theirs.wait_done())
         await asyncio.sleep(1)
         assert pair.left.hub.count == pair.right.hub.count == 0
@@ -201,7 +207,7 @@ async def pour(seed: int) -> None:
                 pair.link()
 
     await asyncio.gather(write(), read(), trouble())
-    assert sink.taken == data
+    assert digests(sink.taken) == digests(data)
     await theirs.close_writing()
     assert await mine.read() == b""
     await mine.wait_done()
@@ -237,7 +243,7 @@ async def overtake() -> None:
     reading = asyncio.create_task(read_all(theirs))
     await writing
     await mine.close_writing()
-    assert (await reading).rstrip(b"2") == b"1" * size
+    assert digests((await reading).rstrip(b"2")) == digests(b"1" * size)
     await pair.stop()
 
 
@@ -280,8 +286,8 @@ def test_the_spool_in_memory_is_a_stretch_of_bytes(steps: list[tuple[str, int]])
             elif needed < len(everything):
                 offset = chance.randrange(needed, len(everything))
                 found = await spool.read(offset, max(1, size))
-                assert found
-                assert found == everything[offset : offset + max(1, size)][: len(found)]
+                assert 0 < len(found) <= max(1, size)
+                assert digests(found) == digests(everything[offset : offset + len(found)])
             assert spool.start <= needed
             assert spool.end == len(everything)
             held = sum(map(len, spool._chunks))

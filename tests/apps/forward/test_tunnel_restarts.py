@@ -37,6 +37,25 @@ def no_streams(*devices: Device) -> bool:
     return not any(peer.unfinished("tcp") for device in devices for peer in device.node.peers())
 
 
+def nothing_on_disk(network: SimulatedNetwork) -> bool:
+    disks = [network.host(name).disk for name in ("laptop", "phone")]
+    return not any(streams for disk in disks for streams in (*disk.streams.values(), disk.spools))
+
+
+async def use_a_connection(network: SimulatedNetwork) -> None:
+    laptop, phone = await Device.pair(network)
+    await kept(laptop, phone, Program(echo))
+    client = await phone.connect(NEAR)
+    for _ in range(100):
+        await client.write(b"x" * 10_000)
+        assert await client.readexactly(10_000) == b"x" * 10_000
+        assert nothing_on_disk(network)
+
+
+def test_nothing_of_a_connection_goes_to_the_disk() -> None:
+    simulate(use_a_connection)
+
+
 async def kill_the_serving_side(network: SimulatedNetwork) -> None:
     laptop, phone = await Device.pair(network)
     program = Program()
@@ -196,11 +215,43 @@ def test_rights_that_two_tunnels_gave_last_as_long_as_either(monkeypatch: pytest
 # -- mutants -------------------------------------------------------------------------------------------------
 
 
-def test_a_mutant_that_keeps_connections_for_the_next_run_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+async def take_over_from_an_earlier_version(network: SimulatedNetwork, patch: pytest.MonkeyPatch) -> None:
+    """It kept connections on disk, and both devices are killed and updated with one open."""
+    kept_in = StreamHub._kept
+    patch.setattr(StreamHub, "_kept", lambda self, _: kept_in(self, True))
+    laptop, phone = await Device.pair(network)
+    program = Program()
+    await kept(laptop, phone, program)
+    client = await phone.connect(NEAR)
+    server = await program.connection()
+    await client.write(b"order a pizza")
+    assert await server.read() == b"order a pizza"
+    phone.kill()
+    laptop.kill()
+    patch.undo()
+    await phone.start()
+    await laptop.start()
+    await asyncio.sleep(30)
+    assert len(program.accepted) == 1, "bytes of a connection go to the target once"
+    assert nothing_on_disk(network)
+
+
+def test_connections_that_an_earlier_version_kept_are_reset() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        simulate(lambda network: take_over_from_an_earlier_version(network, patch))
+
+
+def test_a_mutant_that_keeps_connections_on_disk_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     kept_in = StreamHub._kept
     monkeypatch.setattr(StreamHub, "_kept", lambda self, _: kept_in(self, True))
-    with pytest.raises(TimeoutError):
-        simulate(kill_the_forwarding_side)
+    with pytest.raises(AssertionError):
+        simulate(use_a_connection)
+
+
+def test_a_mutant_that_leaves_them_alone_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Peer, "unfinished", lambda self, service: [])
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(AssertionError):
+        simulate(lambda network: take_over_from_an_earlier_version(network, patch))
 
 
 def test_a_mutant_that_lets_data_go_before_the_answer_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,12 +71,15 @@ class ForwardApp:
     # -- life --------------------------------------------------------------------------------------------
 
     async def start(self, node: BaseNode) -> None:
-        """Begin the tunnels that were kept.
+        """Reset connections that an earlier version left on disk, and begin the tunnels that were kept.
 
         Raises:
             StateError: the store cannot be used. LocalError: ``already-served``.
         """
         self._node = node
+        for peer in node.peers():
+            for stream in peer.unfinished(Protocol.TCP.value):
+                await stream.reset("P4 was restarted on the other device, which ended the connection.")
         for protocol in Protocol:
             node.serve(protocol.value, self._say_whether_served)
         for tunnel in await self._records.open():
